@@ -1,0 +1,204 @@
+// Package spec loads a bundle's config.json and judges it by the OCI
+// runtime-spec, version 1.3.0.
+//
+// Loading does not use encoding/json, whose reflection tables cost a short-lived
+// process more than everything else it does with the file; the decoders in
+// decode_gen.go are generated from the types of specs-go and behave the same,
+// see [Parse].
+//
+// [Validate] is a pure function of the configuration: it opens no file and asks
+// nothing of the host. There is one file for each chapter of config.md and
+// config-linux.md, and each check names the sentence it enforces by its chapter.
+package spec
+
+//go:generate go run ./gen decode_gen.go
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
+)
+
+// MaxSize is how large a configuration file may be, in bytes.
+const MaxSize = 64 << 20
+
+// ErrTooLarge is returned, wrapped, for files of more than [MaxSize] bytes.
+var ErrTooLarge = errors.New("larger than 64 MiB")
+
+// Loaded is a configuration as read.
+type Loaded struct {
+	// Spec is the decoded configuration.
+	Spec *specs.Spec
+	// Raw is the file, byte for byte.
+	Raw []byte
+	// Unknown has a WARN for each property that the runtime-spec does not have
+	// (config.md#extensibility: they are ignored), nil if there are none. At
+	// most 100 are listed.
+	Unknown Problems
+}
+
+// Load reads config.json in the directory bundle. The file may be a symbolic
+// link; it must be a regular file or a pipe of at most [MaxSize] bytes. Errors
+// name the file and wrap the errno (a missing file is fs.ErrNotExist) or the
+// [*jsonscan.Error] with line, column and JSON path.
+func Load(bundle string) (*Loaded, error) {
+	if bundle == "" {
+		bundle = "."
+	}
+	return LoadFile(bundle + "/config.json")
+}
+
+// LoadFile is [Load] for a file of any name.
+func LoadFile(path string) (*Loaded, error) {
+	raw, err := ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	l, err := Parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("parse %s: %w", path, err)
+	}
+	return l, nil
+}
+
+// ReadFile reads a regular file or a pipe of at most [MaxSize] bytes, once and
+// front to back, as config.json, and the files of exec --process and update
+// --resources, are read. A pipe without a writer is waited for.
+func ReadFile(path string) ([]byte, error) {
+	// Without os.File: its poller would be started for this one file.
+	fd, err := openRetry(path)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return nil, &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	size := int64(0)
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		size = st.Size
+	case unix.S_IFIFO:
+	case unix.S_IFDIR:
+		return nil, &fs.PathError{Op: "read", Path: path, Err: unix.EISDIR}
+	default:
+		return nil, fmt.Errorf("read %s: neither a regular file nor a pipe", path)
+	}
+	raw, err := readAll(fd, size)
+	if err != nil {
+		return nil, &fs.PathError{Op: "read", Path: path, Err: err}
+	}
+	return raw, nil
+}
+
+func openRetry(path string) (int, error) {
+	for {
+		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
+		if err != unix.EINTR { //nolint:errorlint // a bare errno
+			return fd, err
+		}
+	}
+}
+
+// readAll reads fd to its end; size is how much is expected.
+func readAll(fd int, size int64) ([]byte, error) {
+	if size > MaxSize {
+		return nil, ErrTooLarge
+	}
+	// One byte more than expected, so that the end is seen without growing.
+	buf := make([]byte, 0, max(size+1, 4096))
+	for {
+		n, err := unix.Read(fd, buf[len(buf):cap(buf)])
+		switch {
+		case err == unix.EINTR: //nolint:errorlint // a bare errno
+			continue
+		case err != nil:
+			return nil, err
+		case n == 0:
+			return buf, nil
+		}
+		if buf = buf[:len(buf)+n]; len(buf) > MaxSize {
+			return nil, ErrTooLarge
+		}
+		if len(buf) == cap(buf) {
+			buf = append(make([]byte, 0, 2*cap(buf)), buf...)
+		}
+	}
+}
+
+// ReadAll reads r to its end, at most [MaxSize] bytes: what is not a named file,
+// say the standard input of update --resources -.
+func ReadAll(r io.Reader) ([]byte, error) {
+	raw, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
+	if err == nil && len(raw) > MaxSize {
+		err = ErrTooLarge
+	}
+	return raw, err
+}
+
+// Parse decodes a config.json. The result is the one of encoding/json's
+// Unmarshal into a zero specs.Spec, down to names that differ in case only,
+// repeated members, null, invalid UTF-8 and the depth limit, and it fails on the
+// same texts; a fuzz test holds it to that. It differs in three things: errors
+// are [*jsonscan.Error] and there is no result with them; slice capacities; the
+// strings of the result share one copy of raw. raw itself is kept in the result.
+func Parse(raw []byte) (*Loaded, error) {
+	s := jsonscan.New(string(raw))
+	v := new(specs.Spec)
+	decodeSpec(&s, v)
+	if err := s.End(); err != nil {
+		return nil, err
+	}
+	return &Loaded{Spec: v, Raw: raw, Unknown: unknownFields(string(raw), s.Unknowns())}, nil
+}
+
+// ParseProcess decodes the JSON of a process, as exec --process takes it; see
+// [Parse].
+func ParseProcess(raw []byte) (*specs.Process, Problems, error) {
+	return parse(raw, decodeProcess)
+}
+
+// ParseResources decodes the JSON of resources, as update --resources takes it;
+// see [Parse].
+func ParseResources(raw []byte) (*specs.LinuxResources, Problems, error) {
+	return parse(raw, decodeLinuxResources)
+}
+
+// ParseSeccomp decodes the JSON of a seccomp profile in the form of
+// config-linux.md#seccomp; see [Parse].
+func ParseSeccomp(raw []byte) (*specs.LinuxSeccomp, Problems, error) {
+	return parse(raw, decodeLinuxSeccomp)
+}
+
+func parse[T any](raw []byte, decode func(*jsonscan.Scanner, *T)) (*T, Problems, error) {
+	s := jsonscan.New(string(raw))
+	v := new(T)
+	decode(&s, v)
+	if err := s.End(); err != nil {
+		return nil, nil, err
+	}
+	return v, unknownFields(string(raw), s.Unknowns()), nil
+}
+
+// DecodeInto reads a specs.Spec at the scanner's position, for callers whose own
+// JSON contains one.
+func DecodeInto(s *jsonscan.Scanner, v *specs.Spec) { decodeSpec(s, v) }
+
+// AppendSpec appends v as JSON, as encoding/json's Marshal writes it but for
+// <, > and &, which are not escaped.
+func AppendSpec(dst []byte, v *specs.Spec) []byte { return appendSpec(dst, v) }
+
+// AppendProcess appends v as JSON; see [AppendSpec].
+func AppendProcess(dst []byte, v *specs.Process) []byte { return appendProcess(dst, v) }
+
+// AppendResources appends v as JSON; see [AppendSpec].
+func AppendResources(dst []byte, v *specs.LinuxResources) []byte {
+	return appendLinuxResources(dst, v)
+}
