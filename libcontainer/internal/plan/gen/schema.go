@@ -1,0 +1,284 @@
+package main
+
+// This file is the one description of the init program: every op kind, its
+// typed fields and its flags. The Go types, the encoder, the text printer and
+// the C header are all written from it, so that the two sides cannot drift.
+
+// A fieldType says how a field travels: u64, i64 and fd as one number; str as
+// one NUL-terminated string; bytes as a counted blob; list as NUL-terminated
+// strings one after the other in one blob.
+type fieldType string
+
+const (
+	tU64   fieldType = "u64"
+	tI64   fieldType = "i64"
+	tFD    fieldType = "fd"
+	tStr   fieldType = "str"
+	tBytes fieldType = "bytes"
+	tList  fieldType = "list"
+)
+
+type field struct {
+	name  string
+	typ   fieldType
+	doc   string
+	print string // how the text printer shows a number: "" decimal, "oct", "hex", a flag set's name, "attr", "clone"
+}
+
+type op struct {
+	name   string
+	doc    string // the system calls it becomes, and what must have come before
+	fields []field
+}
+
+type flag struct{ name, doc string }
+
+type flagSet struct {
+	name  string
+	doc   string
+	flags []flag
+}
+
+type enumSet struct {
+	name   string
+	doc    string
+	values []flag
+}
+
+var flagSets = []flagSet{
+	{"JoinFlag", "JoinFlag modifies Setns.", []flag{
+		{"JoinTry", "EPERM is not an error yet: a Setns with JoinRetry for the same descriptor follows once the user namespace is entered."},
+		{"JoinRetry", "Join only when the earlier JoinTry for this descriptor was refused."},
+	}},
+	{"ProcFlag", "ProcFlag modifies ProcWrite.", []flag{
+		{"ProcIgnoreDenied", "EPERM, EACCES and EROFS are accepted: the write is best effort for a runtime without privileges."},
+		{"ProcIgnoreMissing", "ENOENT is accepted: this kernel does not have the file."},
+	}},
+	{"MountFlag", "MountFlag modifies MountFS and MountBind.", []flag{
+		{"MountRecursive", "Bind the whole tree below the source (AT_RECURSIVE)."},
+		{"MountStrictDir", "The target must be an ordinary directory on the way there and at its end: no symlink is followed (CVE-2019-19921: /proc, /sys)."},
+		{"MountTargetNoFollow", "A symlink at the end of the target is mounted over, not followed."},
+		{"MountSourceNoFollow", "A symlink at the end of the source is the source itself."},
+		{"MountCopyUp", "Copy what is at the target into the new file system before it covers it (tmpcopyup)."},
+		{"MountModeOfTarget", "A new tmpfs takes the mode of the directory that it covers."},
+		{"MountLockRetry", "When the kernel refuses to clear flags that are locked in a user namespace, keep the source's flags and try again."},
+		{"MountDelegate", "The runtime carries this op out with its own privileges and hands the mount back: at once."},
+		{"MountDelegateOnDenied", "The same, after EACCES or EPERM here."},
+		{"MountNoCreate", "The target has to exist."},
+		{"MountPropagationRecursive", "Propagation applies to the whole tree."},
+		{"MountReplaceRoot", "The mount becomes the container's new root (a mount whose destination is /)."},
+		{"MountOptional", "ENOENT of the source and ENODEV of the file system type are accepted."},
+	}},
+	{"NodeFlag", "NodeFlag modifies Mknod, Mkdir, Symlink and Mask.", []flag{
+		{"NodeExistOK", "Leave what is already there."},
+		{"NodeBindOnDenied", "On EPERM bind the host's node of the same path instead, when it is that very device."},
+		{"NodeBind", "Always bind the host's node, when it is that very device: user namespaces cannot make nodes."},
+		{"NodeMissingOK", "A path that does not exist is not an error."},
+		{"NodeReplace", "Remove a file, link or empty directory that is in the way."},
+	}},
+	{"PivotMode", "PivotMode says how Pivot makes the root.", []flag{
+		{"PivotRoot", "pivot_root(2), and the old root detached."},
+		{"PivotMove", "Move the mount over / and chroot (--no-pivot)."},
+		{"PivotChroot", "chroot(2) only: no mount namespace of our own."},
+	}},
+	{"ConsoleFlag", "ConsoleFlag modifies Console.", []flag{
+		{"ConsoleBindDev", "Bind the terminal on /dev/console."},
+		{"ConsoleSize", "Set the window size."},
+	}},
+	{"ExecFlag", "ExecFlag modifies FindExec.", []flag{
+		{"ExecListenPID", "Add LISTEN_PID=<own pid> to the environment (sd_listen_fds(3))."},
+	}},
+	{"ChdirFlag", "ChdirFlag modifies Chdir.", []flag{
+		{"ChdirRetry", "Only when the first Chdir was denied."},
+		{"ChdirMayDefer", "EACCES is left to a later Chdir with ChdirRetry."},
+		{"ChdirCreate", "Make the directory when it is missing."},
+	}},
+	{"GateFlag", "GateFlag modifies Gate.", []flag{
+		{"GateControl", "The start order comes over the control channel (run): there is no gate file."},
+	}},
+	{"SeccompFlag", "SeccompFlag modifies Seccomp.", []flag{
+		{"SeccompNotify", "Hand the listener descriptor to the runtime and wait until it has reached the agent."},
+	}},
+}
+
+var enumSets = []enumSet{
+	{"Msg", "Msg is the kind of a message on the control channel.", []flag{
+		{"MsgNone", "no message."},
+		{"MsgFail", "init → runtime: the op failed; errno, step and detail say how. The last message of an init."},
+		{"MsgMaps", "init → runtime: a new user namespace waits for its id maps. Answer: MsgGo."},
+		{"MsgForked", "init → runtime: arg is the pid of the process that goes on; with its pidfd."},
+		{"MsgSync", "init → runtime: arg is the sync point (hooks, cgroup). Answer: MsgGo."},
+		{"MsgDelegate", "init → runtime: carry the op out with your privileges. Answer: MsgGo with the mount descriptor, or MsgFail."},
+		{"MsgConsole", "init → runtime: the terminal's master descriptor."},
+		{"MsgNotify", "init → runtime: arg is the number of the seccomp listener in the init. Answer: MsgGo."},
+		{"MsgReady", "init → runtime: everything but the start is done. Answer: MsgGo (wait at the gate) or MsgStart."},
+		{"MsgExec", "init → runtime: execve comes next; the end of the channel then means success."},
+		{"MsgFD", "a delegate → runtime: the descriptor that the op made."},
+		{"MsgWarn", "init → runtime: something optional was left out; errno, step and detail say what."},
+		{"MsgGo", "runtime → init: go on."},
+		{"MsgStart", "runtime → init: run the process."},
+		{"MsgAbort", "runtime → init: end."},
+	}},
+	{"SyncPoint", "SyncPoint names why the init waits.", []flag{
+		{"SyncCgroup", "the control groups are made and may be joined."},
+		{"SyncHooks", "the mounts are in place, the root is not yet changed: prestart, createRuntime and createContainer hooks."},
+		{"SyncNetwork", "the network namespace is there: devices may be moved into it."},
+	}},
+	{"Step", "Step is the system call, or the part of an op, that failed.", []flag{
+		{"StepOp", "the op as a whole."},
+		{"StepOpen", "open."},
+		{"StepWrite", "write."},
+		{"StepRead", "read."},
+		{"StepStat", "stat."},
+		{"StepTarget", "find or make the target below the root."},
+		{"StepSource", "open the source."},
+		{"StepFsopen", "fsopen: the file system type."},
+		{"StepFsconfig", "fsconfig: an option; detail names it."},
+		{"StepFscreate", "fsconfig create: the file system itself."},
+		{"StepFsmount", "fsmount."},
+		{"StepOpenTree", "open_tree."},
+		{"StepMoveMount", "move_mount."},
+		{"StepSetattr", "mount_setattr: flags."},
+		{"StepPropagation", "mount_setattr: propagation."},
+		{"StepIdmap", "mount_setattr: id mapping."},
+		{"StepCopyUp", "copy the covered directory."},
+		{"StepMkdir", "mkdir."},
+		{"StepMknod", "mknod."},
+		{"StepSymlink", "symlink."},
+		{"StepUnlink", "unlink."},
+		{"StepChown", "chown."},
+		{"StepChmod", "chmod."},
+		{"StepVerify", "the file found is not what it must be."},
+		{"StepSocket", "socket."},
+		{"StepIoctl", "ioctl."},
+		{"StepSend", "send to the runtime."},
+		{"StepReceive", "receive from the runtime."},
+		{"StepChdir", "chdir."},
+		{"StepChroot", "chroot."},
+		{"StepPivot", "pivot_root."},
+		{"StepUmount", "umount."},
+		{"StepFork", "clone3."},
+		{"StepKeyring", "keyctl."},
+		{"StepBounding", "drop from the bounding set."},
+		{"StepCapset", "capset."},
+		{"StepAmbient", "raise the ambient set."},
+		{"StepGroups", "setgroups."},
+		{"StepGID", "setresgid."},
+		{"StepUID", "setresuid."},
+		{"StepPrctl", "prctl."},
+		{"StepExec", "execve."},
+		{"StepDecode", "decode the program."},
+		{"StepDelegate", "the runtime's own attempt."},
+		{"StepMount", "mount."},
+	}},
+}
+
+var ops = []op{
+	{"Dumpable", "Dumpable is prctl(PR_SET_DUMPABLE). 0 comes before any join, so that processes of the container cannot ptrace this one or read its descriptors (CVE-2016-9962).", []field{
+		{"Value", tU64, "0 or 1", ""},
+	}},
+	{"WriteFile", "WriteFile opens a path of the host O_WRONLY and writes once; it comes before the root changes. The init joins v1 control groups by writing \"0\" to their tasks file.", []field{
+		{"Path", tStr, "host path", ""}, {"Data", tStr, "what is written", ""},
+	}},
+	{"ProcWrite", "ProcWrite writes below the host's /proc (checked to be procfs, RESOLVE_NO_MAGICLINKS and no mount crossed), before the root changes, so that no image can stand in its place (CVE-2019-16884, CVE-2025-52881).", []field{
+		{"Path", tStr, "path relative to /proc", ""}, {"Data", tStr, "what is written", ""}, {"Flags", tU64, "ProcFlag", "ProcFlag"},
+	}},
+	{"Setns", "Setns is setns(2). User and mount namespaces need the single thread that the init is.", []field{
+		{"FD", tFD, "namespace or pidfd", ""}, {"Type", tU64, "CLONE_NEW* bits", "clone"}, {"Flags", tU64, "JoinFlag", "JoinFlag"},
+	}},
+	{"Unshare", "Unshare is unshare(2).", []field{{"Flags", tU64, "CLONE_NEW* bits", "clone"}}},
+	{"SyncMaps", "SyncMaps asks the runtime to write the id maps of the user namespace just made, then becomes id 0 in it (setresgid, setresuid; setgroups to none where that is allowed).", nil},
+	{"RootIDs", "RootIDs becomes id 0 of the user namespace that was joined.", nil},
+	{"Fork", "Fork is clone3(flags | CLONE_PARENT | CLONE_PIDFD): the child goes on with the next op, the caller reports the child and ends. A joined pid namespace and time offsets hold only for children.", []field{
+		{"Flags", tU64, "CLONE_NEW* bits", "clone"},
+	}},
+	{"Sync", "Sync tells the runtime that a point is reached, and waits for MsgGo.", []field{{"Point", tU64, "SyncPoint", ""}}},
+	{"Setsid", "Setsid is setsid(2).", nil},
+	{"Keyring", "Keyring joins a new session keyring (keyctl(2) KEYCTL_JOIN_SESSION_KEYRING) and lets its possessor and owner search it.", []field{{"Name", tStr, "keyring name", ""}}},
+	{"Hostname", "Hostname is sethostname(2) in the UTS namespace of the container.", []field{{"Name", tStr, "host name", ""}}},
+	{"Domainname", "Domainname is setdomainname(2).", []field{{"Name", tStr, "NIS domain name", ""}}},
+	{"LoopbackUp", "LoopbackUp sets IFF_UP on lo (SIOCSIFFLAGS) in a new network namespace.", nil},
+	{"Propagation", "Propagation is mount(NULL, \"/\", flags): before the first mount, so that nothing done here reaches the host.", []field{{"Flags", tU64, "MS_* bits", "ms"}}},
+	{"RootOpen", "RootOpen clones the root file system (open_tree), makes it private and mounts it over its own path, so that hooks find it there. All targets are resolved below the descriptor it leaves.", []field{
+		{"Path", tStr, "absolute host path", ""}, {"Flags", tU64, "MountFlag", "MountFlag"}, {"IDMapFD", tFD, "user namespace whose mapping the mount takes, or -1", ""},
+	}},
+	{"MountFS", "MountFS makes a new file system: fsopen, fsconfig, fsmount, mount_setattr, move_mount onto the target found with openat2(RESOLVE_IN_ROOT).", []field{
+		{"Type", tStr, "file system type", ""}, {"Source", tStr, "source key", ""}, {"Target", tStr, "path in the container", ""},
+		{"Data", tList, "file system options", ""}, {"Attrs", tU64, "MOUNT_ATTR_* bits", "attr"}, {"RecAttrs", tU64, "attributes set recursively", "attr"},
+		{"Propagation", tU64, "MS_SHARED …, 0 for none", "ms"}, {"Flags", tU64, "MountFlag", "MountFlag"}, {"IDMapFD", tFD, "user namespace for an idmapped mount, or -1", ""},
+	}},
+	{"MountBind", "MountBind clones a mount (open_tree), sets its flags and id mapping while nobody can reach it, and moves it onto the target. A target that is missing is made, a file for a file.", []field{
+		{"Source", tStr, "host path", ""}, {"Target", tStr, "path in the container", ""},
+		{"Set", tU64, "MOUNT_ATTR_* bits to set on the top", "attr"}, {"Clear", tU64, "bits to clear on the top", "attr"},
+		{"RecSet", tU64, "bits to set on the tree", "attr"}, {"RecClear", tU64, "bits to clear on the tree", "attr"}, {"Explicit", tU64, "bits that the config clears by name: locked ones are an error", "attr"},
+		{"Propagation", tU64, "MS_SHARED …, 0 for none", "ms"}, {"Flags", tU64, "MountFlag", "MountFlag"}, {"IDMapFD", tFD, "user namespace for an idmapped mount, or -1", ""}, {"SourceFD", tFD, "descriptor of the source, or -1 for Source", ""},
+	}},
+	{"MountData", "MountData is the older mount(2), for what fsconfig cannot carry (option strings over 255 bytes): fchdir to the target, mount over \".\".", []field{
+		{"Type", tStr, "file system type", ""}, {"Source", tStr, "source", ""}, {"Target", tStr, "path in the container", ""},
+		{"Data", tStr, "comma-separated options", ""}, {"MSFlags", tU64, "MS_* bits", "ms"}, {"Propagation", tU64, "MS_SHARED …, 0 for none", "ms"}, {"Flags", tU64, "MountFlag", "MountFlag"},
+	}},
+	{"MountAttr", "MountAttr is mount_setattr on what is mounted at a path in the container.", []field{
+		{"Target", tStr, "path in the container", ""}, {"Set", tU64, "bits to set", "attr"}, {"Clear", tU64, "bits to clear", "attr"},
+		{"Propagation", tU64, "MS_SHARED …, 0 for none", "ms"}, {"Flags", tU64, "MountFlag", "MountFlag"},
+	}},
+	{"Mkdir", "Mkdir makes a directory below the root, with its parents.", []field{
+		{"Path", tStr, "path in the container", ""}, {"Mode", tU64, "permission bits", "oct"}, {"Flags", tU64, "NodeFlag", "NodeFlag"},
+	}},
+	{"Mknod", "Mknod makes a device node or FIFO with mknodat and no-follow chmod and chown; or binds the host's node after checking its type and number (CVE-2025-31133).", []field{
+		{"Path", tStr, "path in the container", ""}, {"Mode", tU64, "S_IF* and permission bits", "oct"}, {"Major", tU64, "major number", ""}, {"Minor", tU64, "minor number", ""},
+		{"UID", tU64, "owner", ""}, {"GID", tU64, "group", ""}, {"Flags", tU64, "NodeFlag", "NodeFlag"},
+	}},
+	{"Symlink", "Symlink is symlinkat in a directory found below the root.", []field{
+		{"To", tStr, "content of the link", ""}, {"Path", tStr, "path in the container", ""}, {"Flags", tU64, "NodeFlag", "NodeFlag"},
+	}},
+	{"Mask", "Mask covers a file with /dev/null (checked to be character device 1:3) and a directory with one shared, empty, read-only tmpfs.", []field{
+		{"Path", tStr, "path in the container", ""}, {"Flags", tU64, "NodeFlag", "NodeFlag"},
+	}},
+	{"ReadonlyPath", "ReadonlyPath binds a path over itself, read-only, sub-mounts included in the bind.", []field{
+		{"Path", tStr, "path in the container", ""}, {"Flags", tU64, "NodeFlag", "NodeFlag"},
+	}},
+	{"Console", "Console opens a terminal of the container's devpts (ptmx, TIOCSPTLCK, TIOCGPTPEER), sends the master to the runtime and makes the slave the controlling terminal and descriptors 0 to 2 (CVE-2025-52565).", []field{
+		{"Rows", tU64, "lines", ""}, {"Cols", tU64, "columns", ""}, {"UID", tU64, "owner of the terminal", ""}, {"Flags", tU64, "ConsoleFlag", "ConsoleFlag"},
+	}},
+	{"Pivot", "Pivot makes the descriptor left by RootOpen the root. Nothing of the host can be reached by path afterwards.", []field{{"Mode", tU64, "PivotMode", "PivotMode"}}},
+	{"RootPropagation", "RootPropagation sets the propagation of the container's / (and of the tree, with MS_REC).", []field{{"Flags", tU64, "MS_* bits", "ms"}}},
+	{"RootReadonly", "RootReadonly sets MOUNT_ATTR_RDONLY on the container's root mount.", nil},
+	{"StdioOwner", "StdioOwner gives pipes, sockets and terminals among descriptors 0 to 2 to the user of the process, so that /dev/stdout can be opened again. /dev/null and files of the host stay as they are.", []field{{"UID", tU64, "owner", ""}}},
+	{"Rlimit", "Rlimit is setrlimit(2).", []field{
+		{"Resource", tU64, "RLIMIT_*", ""}, {"Soft", tU64, "soft limit", ""}, {"Hard", tU64, "hard limit", ""},
+	}},
+	{"Scheduler", "Scheduler is sched_setattr(2).", []field{
+		{"Policy", tU64, "SCHED_*", ""}, {"Flags", tU64, "SCHED_FLAG_*", "hex"}, {"Nice", tI64, "nice value", ""}, {"Priority", tU64, "static priority", ""},
+		{"Runtime", tU64, "ns", ""}, {"Deadline", tU64, "ns", ""}, {"Period", tU64, "ns", ""},
+	}},
+	{"IOPriority", "IOPriority is ioprio_set(2) on this process.", []field{{"Value", tU64, "class << 13 | level", "hex"}}},
+	{"Affinity", "Affinity is sched_setaffinity(2).", []field{{"Mask", tBytes, "CPU bit mask", ""}}},
+	{"Personality", "Personality is personality(2).", []field{{"Value", tU64, "persona", "hex"}}},
+	{"MemoryPolicy", "MemoryPolicy is set_mempolicy(2).", []field{{"Mode", tU64, "MPOL_* with flags", "hex"}, {"Nodes", tBytes, "node bit mask", ""}}},
+	{"Umask", "Umask is umask(2).", []field{{"Value", tU64, "mask", "oct"}}},
+	{"Chdir", "Chdir is chdir(2) in the container, and the check that the working directory is inside its root (CVE-2024-21626).", []field{{"Path", tStr, "path in the container", ""}, {"Flags", tU64, "ChdirFlag", "ChdirFlag"}}},
+	{"CloseFrom", "CloseFrom sets CLOEXEC on every descriptor from First on (close_range(2)), before anything of the container runs.", []field{{"First", tU64, "first descriptor", ""}}},
+	{"Bounding", "Bounding drops capabilities from the bounding set (PR_CAPBSET_DROP); it needs CAP_SETPCAP, so it comes before the identity changes.", []field{{"Keep", tU64, "capability bits that stay", "hex"}}},
+	{"Identity", "Identity is PR_SET_KEEPCAPS, setgroups, setresgid, setresuid.", []field{
+		{"UID", tU64, "user", ""}, {"GID", tU64, "group", ""}, {"Groups", tBytes, "additional groups, u32 each", ""}, {"SkipGroups", tU64, "1 where setgroups is denied", ""},
+	}},
+	{"Capset", "Capset is capset(2) and, last, PR_CAP_AMBIENT_RAISE.", []field{
+		{"Effective", tU64, "", "hex"}, {"Permitted", tU64, "", "hex"}, {"Inheritable", tU64, "", "hex"}, {"Ambient", tU64, "", "hex"},
+	}},
+	{"NoNewPrivileges", "NoNewPrivileges is prctl(PR_SET_NO_NEW_PRIVS).", nil},
+	{"FindExec", "FindExec picks the first candidate that the process, as the user it now is, may execute, and prepares its arguments and environment; Exec runs it. A missing program is thus an error of create.", []field{
+		{"Candidates", tList, "paths in the container", ""}, {"Argv", tList, "arguments", ""}, {"Env", tList, "environment", ""}, {"Flags", tU64, "ExecFlag", "ExecFlag"},
+	}},
+	{"Gate", "Gate reports MsgReady, waits for MsgGo, and then for the start: one byte from a connection to the gate socket. SIGTERM ends it, although it may be pid 1.", []field{{"FD", tFD, "listening socket, or -1", ""}, {"Flags", tU64, "GateFlag", "GateFlag"}}},
+	{"Seccomp", "Seccomp is seccomp(SECCOMP_SET_MODE_FILTER). Only capset, the ambient set and execve may follow: the filter judges them already.", []field{
+		{"Filter", tBytes, "struct sock_filter array", ""}, {"FilterFlags", tU64, "SECCOMP_FILTER_FLAG_*", "hex"}, {"Flags", tU64, "SeccompFlag", "SeccompFlag"},
+	}},
+	{"Home", "Home looks the user's home directory up in the container's /etc/passwd, for an environment that has no HOME. It comes after the root changed and before the filter.", []field{{"UID", tU64, "user", ""}}},
+	{"Exec", "Exec is execve(2) of what FindExec found, with what FindExec prepared: nothing but the one call, for the filter is in force.", nil},
+	{"ExecHost", "ExecHost is execve(2) of a host path by a process that only borrowed the container's namespaces: createContainer hooks.", []field{{"FD", tFD, "the executable, or -1 for Path", ""}, {"Path", tStr, "host path", ""}, {"Argv", tList, "arguments", ""}, {"Env", tList, "environment", ""}}},
+	{"CloneSource", "CloneSource is open_tree(OPEN_TREE_CLONE) of a path, and the id mapping: what a delegate does with the runtime's privileges inside the container's mount namespace.", []field{
+		{"Path", tStr, "host path", ""}, {"Flags", tU64, "MountFlag", "MountFlag"}, {"IDMapFD", tFD, "user namespace for an idmapped mount, or -1", ""},
+	}},
+	{"SendFD", "SendFD hands the mount made by the op before it to the runtime, and ends: the last op of a delegate.", nil},
+	{"RootHere", "RootHere makes the current root directory the root below which paths are resolved: exec.", nil},
+}

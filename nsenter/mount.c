@@ -1,0 +1,530 @@
+/*
+ * Mounts. Each is made detached, where nobody can reach it, gets its flags, and is then moved onto a descriptor: no
+ * path is resolved twice, and a target that is swapped meanwhile is not the one that was opened (CVE-2021-30465).
+ */
+#include "init.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+
+void attach(int mount, int target)
+{
+	if (sys_move_mount(mount, target) < 0)
+		fail_errno(STEP_MOVE_MOUNT);
+}
+
+int clone_tree(int dir, const char *path, unsigned int flags)
+{
+	return sys_open_tree(dir, path, OPEN_TREE_CLONE_ | (*path == '\0' ? AT_EMPTY_PATH : 0) | flags);
+}
+
+static unsigned int recursive(uint64_t mount_flags) { return mount_flags & MOUNT_RECURSIVE ? AT_RECURSIVE_ : 0; }
+
+static void set_propagation(int mount, uint64_t propagation, uint64_t mount_flags)
+{
+	unsigned int flags = mount_flags & MOUNT_PROPAGATION_RECURSIVE ? AT_RECURSIVE_ : 0;
+
+	if (propagation != 0 && sys_mount_setattr(mount, flags, 0, 0, propagation, -1) < 0)
+		fail_errno(STEP_PROPAGATION);
+}
+
+static void set_idmap(int mount, int64_t userns, uint64_t mount_flags)
+{
+	if (userns >= 0 && sys_mount_setattr(mount, recursive(mount_flags), ATTR_IDMAP, 0, 0, (int)userns) < 0)
+		fail_errno(STEP_IDMAP);
+}
+
+/* A mount over the root itself takes its place: later targets, and the pivot, are meant in it. */
+static void place(int mount, int target, uint64_t flags)
+{
+	attach(mount, target);
+	if (flags & MOUNT_REPLACE_ROOT) {
+		close(st.root);
+		st.root = mount;
+	} else {
+		close(mount);
+	}
+	close(target);
+}
+
+static int target_or_fail(const char *path, enum target_kind kind, uint64_t flags, bool *made)
+{
+	int fd = open_target(path, kind, flags, made);
+
+	if (fd < 0)
+		fail_errno(STEP_TARGET);
+	return fd;
+}
+
+void op_propagation(const struct op *o)
+{
+	uint64_t flags = o->n[PROPAGATION_N_FLAGS];
+
+	if (mount(NULL, "/", NULL, flags, NULL) < 0)
+		fail_errno(STEP_OP);
+	st.host_shared = (flags & MS_SHARED) != 0 || (flags & MS_REC) == 0;
+}
+
+/* The runtime opens what this process may not: the answer is a detached clone made inside this mount namespace. */
+static int delegate(void)
+{
+	struct message m;
+	int fd = -1;
+
+	say(MSG_DELEGATE, 0, -1);
+	if (hear(&fd, &m) != MSG_GO)
+		fail(STEP_DELEGATE, m.err ? m.err : EPROTO, "");
+	if (fd < 0)
+		fail(STEP_DELEGATE, EPROTO, "");
+	return fd;
+}
+
+static int clone_source(const char *path, uint64_t flags, int64_t idmap)
+{
+	int tree;
+
+	if (flags & MOUNT_DELEGATE)
+		return delegate();
+	tree = clone_tree(AT_FDCWD, path, recursive(flags) | (flags & MOUNT_SOURCE_NO_FOLLOW ? AT_SYMLINK_NOFOLLOW : 0));
+	if (tree < 0 && (errno == EACCES || errno == EPERM) && (flags & MOUNT_DELEGATE_ON_DENIED))
+		return delegate();
+	if (tree >= 0)
+		set_idmap(tree, idmap, flags);
+	return tree;
+}
+
+void op_clone_source(const struct op *o)
+{
+	st.made = clone_source(o->s[CLONE_SOURCE_S_PATH].p, o->n[CLONE_SOURCE_N_FLAGS],
+			       (int64_t)o->n[CLONE_SOURCE_N_IDMAP_FD]);
+	if (st.made < 0)
+		fail_errno(STEP_OPEN_TREE);
+}
+
+/*
+ * The root is mounted over its own path, where hooks look for it. A path that cannot be walked with the container's
+ * ids (a 0700 directory above it) is not needed: over / is as good for pivot_root.
+ */
+void op_root_open(const struct op *o)
+{
+	const char *path = o->s[ROOT_OPEN_S_PATH].p;
+	uint64_t flags = o->n[ROOT_OPEN_N_FLAGS];
+	int tree, target;
+
+	tree = clone_source(path, flags, (int64_t)o->n[ROOT_OPEN_N_IDMAP_FD]);
+	if (tree < 0)
+		fail_errno(STEP_OPEN_TREE);
+	/* pivot_root(2): neither the new root nor its parent may be shared */
+	if (sys_mount_setattr(tree, 0, 0, 0, MS_PRIVATE, -1) < 0)
+		fail_errno(STEP_PROPAGATION);
+	target = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (target < 0 && errno == EACCES)
+		target = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (target < 0)
+		fail_errno(STEP_TARGET);
+	attach(tree, target);
+	close(target);
+	st.root = tree;
+}
+
+/* The kernel's own words about a refused option wait in the file system context (fsopen(2)). */
+static void fail_fs(int fs, uint32_t step, int err, const char *what)
+{
+	char text[DETAIL_MAX];
+	ssize_t n = read(fs, text, sizeof text - 1);
+
+	if (n <= 0)
+		fail(step, err, what);
+	text[n] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	fail(step, err, text);
+}
+
+static void configure_fs(int fs, const struct op_string *data)
+{
+	const char *item = NULL;
+
+	while ((item = list_next(data, item)) != NULL) {
+		const char *eq = strchr(item, '=');
+		char key[256];
+		size_t n = eq == NULL ? strlen(item) : (size_t)(eq - item);
+		int r;
+
+		if (n >= sizeof key)
+			fail(STEP_FSCONFIG, EINVAL, item);
+		memcpy(key, item, n);
+		key[n] = '\0';
+		r = eq == NULL ? sys_fsconfig(fs, FSCONFIG_SET_FLAG_, key, NULL)
+			       : sys_fsconfig(fs, FSCONFIG_SET_STRING_, key, eq + 1);
+		if (r < 0)
+			fail_fs(fs, STEP_FSCONFIG, errno, item);
+	}
+}
+
+/* A new tmpfs without mode= looks like the directory that it covers, and like the kernel's default where that is new. */
+static void copy_mode(int fs, int target)
+{
+	struct stat sb;
+	char mode[16];
+
+	if (fstat(target, &sb) < 0)
+		fail_errno(STEP_STAT);
+	snprintf(mode, sizeof mode, "%o", sb.st_mode & 07777);
+	if (sys_fsconfig(fs, FSCONFIG_SET_STRING_, "mode", mode) < 0)
+		fail_errno(STEP_FSCONFIG);
+}
+
+void op_mount_fs(const struct op *o)
+{
+	uint64_t flags = o->n[MOUNT_FS_N_FLAGS], attrs = o->n[MOUNT_FS_N_ATTRS];
+	const struct op_string *source = &o->s[MOUNT_FS_S_SOURCE];
+	int fs, fd, target;
+	bool made;
+
+	fs = sys_fsopen(o->s[MOUNT_FS_S_TYPE].p);
+	if (fs < 0) {
+		if (errno == ENODEV && (flags & MOUNT_OPTIONAL))
+			return;
+		fail_errno(STEP_FSOPEN);
+	}
+	target = target_or_fail(o->s[MOUNT_FS_S_TARGET].p, TARGET_DIR, flags, &made);
+	if (source->len > 0 && sys_fsconfig(fs, FSCONFIG_SET_STRING_, "source", source->p) < 0)
+		fail_fs(fs, STEP_FSCONFIG, errno, "source");
+	configure_fs(fs, &o->s[MOUNT_FS_S_DATA]);
+	if ((flags & MOUNT_MODE_OF_TARGET) && !made)
+		copy_mode(fs, target);
+	if (sys_fsconfig(fs, FSCONFIG_CMD_CREATE_, NULL, NULL) < 0)
+		fail_fs(fs, STEP_FSCREATE, errno, "");
+	fd = sys_fsmount(fs, flags & MOUNT_COPY_UP ? 0 : (unsigned int)(attrs & ~(uint64_t)ATTR_NOSYMFOLLOW));
+	if (fd < 0)
+		fail_fs(fs, STEP_FSMOUNT, errno, "");
+	close(fs);
+	if (flags & MOUNT_COPY_UP) {
+		if (copy_tree(target, fd, 0) < 0)
+			fail_errno(STEP_COPY_UP);
+	}
+	/* what fsmount could not take: nosymfollow is younger than it, and a copy needs a writable mount */
+	if (flags & MOUNT_COPY_UP || attrs & ATTR_NOSYMFOLLOW)
+		if (sys_mount_setattr(fd, 0, attrs, attrs & (ATTR_NOATIME | ATTR_STRICTATIME) ? ATTR_ATIME : 0, 0, -1) < 0)
+			fail_errno(STEP_SETATTR);
+	set_idmap(fd, (int64_t)o->n[MOUNT_FS_N_IDMAP_FD], 0);
+	set_propagation(fd, o->n[MOUNT_FS_N_PROPAGATION], flags);
+	place(fd, target, flags);
+}
+
+static uint64_t attrs_of(int mount)
+{
+	struct statvfs v;
+	uint64_t a = 0;
+
+	if (fstatvfs(mount, &v) < 0)
+		return 0;
+	a |= v.f_flag & ST_RDONLY ? ATTR_RDONLY : 0;
+	a |= v.f_flag & ST_NOSUID ? ATTR_NOSUID : 0;
+	a |= v.f_flag & ST_NODEV ? ATTR_NODEV : 0;
+	a |= v.f_flag & ST_NOEXEC ? ATTR_NOEXEC : 0;
+	a |= v.f_flag & ST_NODIRATIME ? ATTR_NODIRATIME : 0;
+	a |= v.f_flag & 0x2000 /* ST_NOSYMFOLLOW, Linux 5.10 */ ? ATTR_NOSYMFOLLOW : 0;
+	return a;
+}
+
+/*
+ * In a user namespace some flags of the source are locked (mount_namespaces(7)). The config's "bind" with other flags
+ * means "these flags"; where the kernel refuses to clear a locked one, it stays, unless the config cleared it by name.
+ */
+static void set_attrs_locked(int tree, uint64_t set, uint64_t clear, uint64_t explicit)
+{
+	enum { lockable = ATTR_RDONLY | ATTR_NOSUID | ATTR_NODEV | ATTR_NOEXEC };
+	uint64_t keep = attrs_of(tree) & lockable & ~set;
+
+	if ((keep & explicit) != 0 || (explicit & ATTR_ATIME) != 0)
+		fail(STEP_SETATTR, EPERM, "");
+	set |= keep;
+	clear &= ~keep;
+	if (sys_mount_setattr(tree, 0, set, clear, 0, -1) == 0)
+		return;
+	if (explicit & ATTR_NODIRATIME)
+		fail_errno(STEP_SETATTR);
+	set &= ~(uint64_t)(ATTR_ATIME | ATTR_NODIRATIME);
+	clear &= ~(uint64_t)(ATTR_ATIME | ATTR_NODIRATIME);
+	if (sys_mount_setattr(tree, 0, set, clear, 0, -1) < 0)
+		fail_errno(STEP_SETATTR);
+}
+
+static void set_bind_attrs(int tree, const struct op *o)
+{
+	uint64_t set = o->n[MOUNT_BIND_N_SET], clear = o->n[MOUNT_BIND_N_CLEAR];
+	uint64_t rset = o->n[MOUNT_BIND_N_REC_SET], rclear = o->n[MOUNT_BIND_N_REC_CLEAR];
+
+	if ((set | clear) != 0 && sys_mount_setattr(tree, 0, set, clear, 0, -1) < 0) {
+		if (errno != EPERM || !(o->n[MOUNT_BIND_N_FLAGS] & MOUNT_LOCK_RETRY))
+			fail_errno(STEP_SETATTR);
+		set_attrs_locked(tree, set, clear, o->n[MOUNT_BIND_N_EXPLICIT]);
+	}
+	if ((rset | rclear) != 0 && sys_mount_setattr(tree, AT_RECURSIVE_, rset, rclear, 0, -1) < 0)
+		fail_errno(STEP_SETATTR);
+}
+
+void op_mount_bind(const struct op *o)
+{
+	uint64_t flags = o->n[MOUNT_BIND_N_FLAGS];
+	int64_t source = (int64_t)o->n[MOUNT_BIND_N_SOURCE_FD];
+	struct stat sb;
+	int tree, target;
+
+	if (source >= 0) {
+		tree = clone_tree((int)source, "", recursive(flags));
+		if (tree >= 0)
+			set_idmap(tree, (int64_t)o->n[MOUNT_BIND_N_IDMAP_FD], flags);
+	} else {
+		tree = clone_source(o->s[MOUNT_BIND_S_SOURCE].p, flags, (int64_t)o->n[MOUNT_BIND_N_IDMAP_FD]);
+	}
+	if (tree < 0) {
+		if (errno == ENOENT && (flags & MOUNT_OPTIONAL))
+			return;
+		fail_errno(STEP_SOURCE);
+	}
+	if (fstat(tree, &sb) < 0)
+		fail_errno(STEP_STAT);
+	target = target_or_fail(o->s[MOUNT_BIND_S_TARGET].p, S_ISDIR(sb.st_mode) ? TARGET_DIR : TARGET_FILE, flags, NULL);
+	set_bind_attrs(tree, o);
+	set_propagation(tree, o->n[MOUNT_BIND_N_PROPAGATION], flags);
+	place(tree, target, flags);
+}
+
+/* mount(2) has no descriptors: "." of a directory that is held open is as good. */
+void op_mount_data(const struct op *o)
+{
+	uint64_t flags = o->n[MOUNT_DATA_N_FLAGS];
+	int cwd, fd, target;
+
+	target = target_or_fail(o->s[MOUNT_DATA_S_TARGET].p, TARGET_DIR, flags, NULL);
+	cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (cwd < 0 || fchdir(target) < 0)
+		fail_errno(STEP_CHDIR);
+	if (mount(o->s[MOUNT_DATA_S_SOURCE].p, ".", o->s[MOUNT_DATA_S_TYPE].p, o->n[MOUNT_DATA_N_MS_FLAGS],
+		  o->s[MOUNT_DATA_S_DATA].p) < 0)
+		fail_errno(STEP_MOUNT);
+	if (fchdir(cwd) < 0)
+		fail_errno(STEP_CHDIR);
+	close(cwd);
+	close(target);
+	if (flags & MOUNT_REPLACE_ROOT) {
+		/* the new mount is found from the old root's own path: ".." of the root stays in it */
+		fd = sys_openat2(st.root, "..", O_PATH | O_DIRECTORY, 0, RESOLVE_IN_ROOT_);
+		if (fd < 0)
+			fail_errno(STEP_TARGET);
+		close(st.root);
+		st.root = fd;
+	}
+	if (o->n[MOUNT_DATA_N_PROPAGATION] != 0) {
+		target = target_or_fail(o->s[MOUNT_DATA_S_TARGET].p, TARGET_DIR, flags | MOUNT_NO_CREATE, NULL);
+		set_propagation(target, o->n[MOUNT_DATA_N_PROPAGATION], flags);
+		close(target);
+	}
+}
+
+void op_mount_attr(const struct op *o)
+{
+	uint64_t flags = o->n[MOUNT_ATTR_N_FLAGS];
+	int target = open_target(o->s[MOUNT_ATTR_S_TARGET].p, TARGET_ANY, flags | MOUNT_NO_CREATE, NULL);
+
+	if (target < 0) {
+		if (errno == ENOENT && (flags & MOUNT_OPTIONAL))
+			return;
+		fail_errno(STEP_TARGET);
+	}
+	if (sys_mount_setattr(target, recursive(flags), o->n[MOUNT_ATTR_N_SET], o->n[MOUNT_ATTR_N_CLEAR], 0, -1) < 0)
+		fail_errno(STEP_SETATTR);
+	set_propagation(target, o->n[MOUNT_ATTR_N_PROPAGATION], flags);
+	close(target);
+}
+
+static int open_dev_null(void)
+{
+	struct stat sb;
+
+	if (st.dev_null >= 0)
+		return st.dev_null;
+	st.dev_null = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (st.dev_null < 0)
+		fail(STEP_OPEN, errno, "/dev/null");
+	if (fstat(st.dev_null, &sb) < 0 || !S_ISCHR(sb.st_mode) || sb.st_rdev != makedev(1, 3))
+		fail(STEP_VERIFY, ENODEV, "/dev/null");
+	return st.dev_null;
+}
+
+/* One empty, read-only tmpfs covers every masked directory; only its first mount is made, the others are clones. */
+static int empty_directory(void)
+{
+	int fs, fd;
+
+	if (st.mask_dir >= 0)
+		return clone_tree(st.mask_dir, "", 0);
+	fs = sys_fsopen("tmpfs");
+	if (fs < 0)
+		fail_errno(STEP_FSOPEN);
+	if (sys_fsconfig(fs, FSCONFIG_SET_FLAG_, "ro", NULL) < 0 ||
+	    sys_fsconfig(fs, FSCONFIG_SET_STRING_, "mode", "755") < 0 ||
+	    sys_fsconfig(fs, FSCONFIG_SET_STRING_, "nr_inodes", "1") < 0)
+		fail_errno(STEP_FSCONFIG);
+	if (sys_fsconfig(fs, FSCONFIG_CMD_CREATE_, NULL, NULL) < 0)
+		fail_errno(STEP_FSCREATE);
+	fd = sys_fsmount(fs, ATTR_RDONLY | ATTR_NOSUID | ATTR_NODEV | ATTR_NOEXEC);
+	if (fd < 0)
+		fail_errno(STEP_FSMOUNT);
+	close(fs);
+	return fd;
+}
+
+void op_mask(const struct op *o)
+{
+	int target = open_in_root(o->s[MASK_S_PATH].p, O_PATH, 0), fd;
+	struct stat sb;
+
+	if (target < 0) {
+		if ((o->n[MASK_N_FLAGS] & NODE_MISSING_OK) && (errno == ENOENT || errno == ENOTDIR || errno == EACCES))
+			return;
+		fail_errno(STEP_TARGET);
+	}
+	if (fstat(target, &sb) < 0)
+		fail_errno(STEP_STAT);
+	if (S_ISDIR(sb.st_mode)) {
+		fd = empty_directory();
+		if (fd < 0)
+			fail_errno(STEP_OPEN_TREE);
+		attach(fd, target);
+		if (st.mask_dir < 0)
+			st.mask_dir = fd;
+		else
+			close(fd);
+	} else {
+		fd = clone_tree(open_dev_null(), "", 0);
+		if (fd < 0)
+			fail_errno(STEP_OPEN_TREE);
+		if (sys_mount_setattr(fd, 0, ATTR_RDONLY, 0, 0, -1) < 0)
+			fail_errno(STEP_SETATTR);
+		attach(fd, target);
+		close(fd);
+	}
+	close(target);
+}
+
+void op_readonly_path(const struct op *o)
+{
+	int target = open_in_root(o->s[READONLY_PATH_S_PATH].p, O_PATH, 0), tree;
+
+	if (target < 0) {
+		if ((o->n[READONLY_PATH_N_FLAGS] & NODE_MISSING_OK) && (errno == ENOENT || errno == ENOTDIR))
+			return;
+		fail_errno(STEP_TARGET);
+	}
+	tree = clone_tree(target, "", AT_RECURSIVE_);
+	if (tree < 0)
+		fail_errno(STEP_OPEN_TREE);
+	if (sys_mount_setattr(tree, AT_RECURSIVE_, ATTR_RDONLY, 0, 0, -1) < 0)
+		fail_errno(STEP_SETATTR);
+	attach(tree, target);
+	close(tree);
+	close(target);
+}
+
+static void pivot_root_here(void)
+{
+	int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (old < 0)
+		fail_errno(STEP_OPEN);
+	if (fchdir(st.root) < 0)
+		fail_errno(STEP_CHDIR);
+	/* pivot_root(2), notes: new_root and put_old may be the same; the old root then lies over the new one */
+	if (syscall(SYS_pivot_root, ".", ".") < 0)
+		fail_errno(STEP_PIVOT);
+	if (fchdir(old) < 0)
+		fail_errno(STEP_CHDIR);
+	/* detaching a shared tree would detach it on the host too */
+	if (st.host_shared && mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+		fail_errno(STEP_PROPAGATION);
+	if (umount2(".", MNT_DETACH) < 0)
+		fail_errno(STEP_UMOUNT);
+	close(old);
+}
+
+/*
+ * Without pivot_root the host's mounts stay underneath: those of procfs and sysfs are taken away first, or a process
+ * with a user namespace of its own could mount a fresh, unmasked one (mount_too_revealing in the kernel).
+ */
+static void move_root_here(void)
+{
+	static char info[1 << 16];
+	size_t have = 0;
+	ssize_t n;
+	int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	char *line, *save = NULL;
+
+	if (fd < 0)
+		fail_errno(STEP_OPEN);
+	while (have < sizeof info - 1 && (n = read(fd, info + have, sizeof info - 1 - have)) > 0)
+		have += (size_t)n;
+	close(fd);
+	info[have] = '\0';
+	if (fchdir(st.root) < 0)
+		fail_errno(STEP_CHDIR);
+	for (line = strtok_r(info, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+		char path[PATH_MAX], *type = strstr(line, " - ");
+
+		if (type == NULL || (strncmp(type + 3, "proc ", 5) != 0 && strncmp(type + 3, "sysfs ", 6) != 0))
+			continue;
+		if (sscanf(line, "%*d %*d %*s / %4095s", path) != 1 || strchr(path, '\\') != NULL)
+			continue;
+		/* the container's own lie below st.root, which its path on the host does not reach any more */
+		if (mount(NULL, path, NULL, MS_SLAVE | MS_REC, NULL) < 0)
+			continue;
+		if (umount2(path, MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT &&
+		    mount("tmpfs", path, "tmpfs", 0, NULL) < 0)
+			fail(STEP_UMOUNT, errno, path);
+	}
+	if (mount(".", "/", NULL, MS_MOVE, NULL) < 0)
+		fail_errno(STEP_MOVE_MOUNT);
+	if (chroot(".") < 0)
+		fail_errno(STEP_CHROOT);
+}
+
+void op_pivot(const struct op *o)
+{
+	switch (o->n[PIVOT_N_MODE]) {
+	case PIVOT_ROOT:
+		pivot_root_here();
+		break;
+	case PIVOT_MOVE:
+		move_root_here();
+		break;
+	default:
+		if (fchdir(st.root) < 0)
+			fail_errno(STEP_CHDIR);
+		if (chroot(".") < 0)
+			fail_errno(STEP_CHROOT);
+	}
+	if (chdir("/") < 0)
+		fail_errno(STEP_CHDIR);
+	close(st.root);
+	st.root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (st.root < 0)
+		fail_errno(STEP_OPEN);
+}
+
+void op_root_propagation(const struct op *o)
+{
+	if (mount(NULL, "/", NULL, o->n[ROOT_PROPAGATION_N_FLAGS], NULL) < 0)
+		fail_errno(STEP_OP);
+}
+
+void op_root_readonly(const struct op *o)
+{
+	(void)o;
+	if (sys_mount_setattr(st.root, 0, ATTR_RDONLY, 0, 0, -1) < 0)
+		fail_errno(STEP_SETATTR);
+}

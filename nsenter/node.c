@@ -1,0 +1,217 @@
+/* Files that are made in the container's tree, with *at calls in a directory held open, and never through a symlink. */
+#include "init.h"
+
+#include <dirent.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/sysmacros.h>
+
+static int parent_or_fail(const char *path, char last[NAME_MAX + 1])
+{
+	int dir = open_parent(path, last);
+
+	if (dir < 0)
+		fail_errno(STEP_TARGET);
+	return dir;
+}
+
+/* O_PATH descriptors cannot be chmod'ed; /proc/self/fd could, but is a path. The name is ours: it was just made. */
+static void own(int dir, const char *name, mode_t mode, uint64_t uid, uint64_t gid)
+{
+	if ((uid != 0 || gid != 0) && fchownat(dir, name, (uid_t)uid, (gid_t)gid, AT_SYMLINK_NOFOLLOW) < 0)
+		fail_errno(STEP_CHOWN);
+	/* chown clears set-id bits; the umask is 0, so that only those are missing now */
+	if ((mode & 07000) != 0 && fchmodat(dir, name, mode & 07777, 0) < 0)
+		fail_errno(STEP_CHMOD);
+}
+
+void op_mkdir(const struct op *o)
+{
+	char name[NAME_MAX + 1];
+	int dir = parent_or_fail(o->s[MKDIR_S_PATH].p, name);
+
+	if (mkdirat(dir, name, (mode_t)o->n[MKDIR_N_MODE]) < 0 &&
+	    !(errno == EEXIST && (o->n[MKDIR_N_FLAGS] & NODE_EXIST_OK)))
+		fail_errno(STEP_MKDIR);
+	close(dir);
+}
+
+/* The host's node, once it is known to be the device that is wanted, mounted over a file made for it. */
+static void bind_node(const struct op *o, mode_t type, dev_t dev)
+{
+	const char *path = o->s[MKNOD_S_PATH].p;
+	int source, tree, target;
+	struct stat sb;
+
+	source = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (source < 0)
+		fail(STEP_SOURCE, errno, path);
+	if (fstat(source, &sb) < 0 || (sb.st_mode & S_IFMT) != type || sb.st_rdev != dev)
+		fail(STEP_VERIFY, ENODEV, path);
+	tree = clone_tree(source, "", 0);
+	if (tree < 0)
+		fail_errno(STEP_OPEN_TREE);
+	target = open_target(path, TARGET_FILE, 0, NULL);
+	if (target < 0)
+		fail_errno(STEP_TARGET);
+	attach(tree, target);
+	close(source);
+	close(tree);
+	close(target);
+}
+
+void op_mknod(const struct op *o)
+{
+	uint64_t flags = o->n[MKNOD_N_FLAGS];
+	mode_t mode = (mode_t)o->n[MKNOD_N_MODE];
+	dev_t dev = makedev((unsigned int)o->n[MKNOD_N_MAJOR], (unsigned int)o->n[MKNOD_N_MINOR]);
+	char name[NAME_MAX + 1];
+	struct stat sb;
+	int dir;
+
+	if ((flags & NODE_BIND) && !S_ISFIFO(mode)) {
+		bind_node(o, mode & S_IFMT, dev);
+		return;
+	}
+	dir = parent_or_fail(o->s[MKNOD_S_PATH].p, name);
+	if (mknodat(dir, name, mode, dev) == 0) {
+		own(dir, name, mode, o->n[MKNOD_N_UID], o->n[MKNOD_N_GID]);
+	} else if (errno == EEXIST) {
+		/* an image may bring the very node; anything else in its place is an attack or a mistake */
+		if (fstatat(dir, name, &sb, AT_SYMLINK_NOFOLLOW) < 0)
+			fail_errno(STEP_STAT);
+		if ((sb.st_mode & S_IFMT) != (mode & S_IFMT) || (!S_ISFIFO(mode) && sb.st_rdev != dev))
+			fail(STEP_VERIFY, EEXIST, "");
+		if (fchmodat(dir, name, mode & 07777, 0) < 0)
+			fail_errno(STEP_CHMOD);
+		own(dir, name, mode, o->n[MKNOD_N_UID], o->n[MKNOD_N_GID]);
+	} else if (errno == EPERM && (flags & NODE_BIND_ON_DENIED) && !S_ISFIFO(mode)) {
+		bind_node(o, mode & S_IFMT, dev);
+	} else {
+		fail_errno(STEP_MKNOD);
+	}
+	close(dir);
+}
+
+void op_symlink(const struct op *o)
+{
+	uint64_t flags = o->n[SYMLINK_N_FLAGS];
+	const char *to = o->s[SYMLINK_S_TO].p;
+	char name[NAME_MAX + 1];
+	int dir = parent_or_fail(o->s[SYMLINK_S_PATH].p, name);
+
+	if (symlinkat(to, dir, name) < 0) {
+		if (errno != EEXIST)
+			fail_errno(STEP_SYMLINK);
+		if (flags & NODE_REPLACE) {
+			if (unlinkat(dir, name, 0) < 0 && unlinkat(dir, name, AT_REMOVEDIR) < 0)
+				fail_errno(STEP_UNLINK);
+			if (symlinkat(to, dir, name) < 0)
+				fail_errno(STEP_SYMLINK);
+		} else if (!(flags & NODE_EXIST_OK)) {
+			fail_errno(STEP_SYMLINK);
+		}
+	}
+	close(dir);
+}
+
+struct dirent64_head {
+	uint64_t ino;
+	int64_t off;
+	uint16_t reclen;
+	uint8_t type;
+	char name[];
+};
+
+enum { MAX_DEPTH = 64 };
+
+static int copy_file(int from, int to, const char *name, const struct stat *sb)
+{
+	int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), out, r = -1;
+
+	if (in < 0)
+		return -1;
+	out = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (out >= 0) {
+		do
+			r = (int)sendfile(out, in, NULL, 1 << 20);
+		while (r > 0);
+		if (r == 0 && fchown(out, sb->st_uid, sb->st_gid) == 0)
+			r = fchmod(out, sb->st_mode & 07777);
+		else
+			r = -1;
+		close(out);
+	}
+	close(in);
+	return r;
+}
+
+static int copy_entry(int from, int to, const char *name, int depth)
+{
+	char link[PATH_MAX];
+	struct stat sb;
+	ssize_t n;
+	int a, b, r;
+
+	if (fstatat(from, name, &sb, AT_SYMLINK_NOFOLLOW) < 0)
+		return -1;
+	switch (sb.st_mode & S_IFMT) {
+	case S_IFREG:
+		return copy_file(from, to, name, &sb);
+	case S_IFLNK:
+		n = readlinkat(from, name, link, sizeof link - 1);
+		if (n < 0)
+			return -1;
+		link[n] = '\0';
+		if (symlinkat(link, to, name) < 0)
+			return -1;
+		return fchownat(to, name, sb.st_uid, sb.st_gid, AT_SYMLINK_NOFOLLOW);
+	case S_IFDIR:
+		if (mkdirat(to, name, 0700) < 0)
+			return -1;
+		a = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		b = openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		r = a < 0 || b < 0 ? -1 : copy_tree(a, b, depth + 1);
+		if (a >= 0)
+			close(a);
+		if (b >= 0)
+			close(b);
+		break;
+	case S_IFSOCK:
+		return 0; /* nobody listens on the copy */
+	default:
+		r = mknodat(to, name, sb.st_mode, sb.st_rdev);
+	}
+	if (r == 0)
+		r = fchownat(to, name, sb.st_uid, sb.st_gid, AT_SYMLINK_NOFOLLOW);
+	return r < 0 ? r : fchmodat(to, name, sb.st_mode & 07777, 0);
+}
+
+/* Copies what is in one directory into another: modes, owners, links, nodes; not sockets, times or extended attributes. */
+int copy_tree(int from, int to, int depth)
+{
+	char buf[4096] __attribute__((aligned(8)));
+	int dir, r = 0;
+	long n;
+
+	if (depth > MAX_DEPTH) {
+		errno = ELOOP;
+		return -1;
+	}
+	dir = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* from may be O_PATH */
+	if (dir < 0)
+		return -1;
+	while (r == 0 && (n = syscall(SYS_getdents64, dir, buf, sizeof buf)) > 0) {
+		for (long at = 0; r == 0 && at < n;) {
+			const struct dirent64_head *d = (const struct dirent64_head *)(buf + at);
+
+			at += d->reclen;
+			if (strcmp(d->name, ".") != 0 && strcmp(d->name, "..") != 0)
+				r = copy_entry(dir, to, d->name, depth);
+		}
+	}
+	if (r == 0 && n < 0)
+		r = -1;
+	close(dir);
+	return r;
+}

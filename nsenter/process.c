@@ -1,0 +1,434 @@
+/* What makes the process of the container: terminal, identity, capabilities, filter, and the wait for its start. */
+#include "init.h"
+
+#include <limits.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/keyctl.h>
+#include <linux/seccomp.h>
+#include <net/if.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/sysmacros.h>
+
+/* The terminal is reached from the ptmx descriptor (TIOCGPTPEER), never by its name in the container. */
+void op_console(const struct op *o)
+{
+	uint64_t flags = o->n[CONSOLE_N_FLAGS];
+	int master, slave, unlock = 0;
+	struct stat sb;
+
+	master = open_in_root("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC, 0);
+	if (master < 0 && errno == ENOENT)
+		master = open_in_root("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC, 0);
+	if (master < 0)
+		fail(STEP_OPEN, errno, "/dev/pts/ptmx");
+	if (fstat(master, &sb) < 0 || !S_ISCHR(sb.st_mode) || sb.st_rdev != makedev(5, 2))
+		fail(STEP_VERIFY, ENODEV, "/dev/pts/ptmx");
+	if (ioctl(master, TIOCSPTLCK, &unlock) < 0)
+		fail_errno(STEP_IOCTL);
+	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (slave < 0)
+		fail_errno(STEP_IOCTL);
+	if (fchown(slave, (uid_t)o->n[CONSOLE_N_UID], (gid_t)-1) < 0 && errno != EINVAL && errno != EPERM)
+		fail_errno(STEP_CHOWN);
+	if (flags & CONSOLE_SIZE) {
+		struct winsize ws = {.ws_row = (unsigned short)o->n[CONSOLE_N_ROWS],
+				     .ws_col = (unsigned short)o->n[CONSOLE_N_COLS]};
+
+		if (ioctl(master, TIOCSWINSZ, &ws) < 0)
+			fail_errno(STEP_IOCTL);
+	}
+	if (flags & CONSOLE_BIND_DEV) {
+		int tree = clone_tree(slave, "", 0), target;
+
+		if (tree < 0)
+			fail_errno(STEP_OPEN_TREE);
+		target = open_target("/dev/console", TARGET_FILE, 0, NULL);
+		if (target < 0)
+			fail(STEP_TARGET, errno, "/dev/console");
+		attach(tree, target);
+		close(tree);
+		close(target);
+	}
+	say(MSG_CONSOLE, 0, master);
+	close(master);
+	if (dup2(slave, 0) < 0 || dup2(slave, 1) < 0 || dup2(slave, 2) < 0)
+		fail_errno(STEP_OP);
+	close(slave);
+	if (ioctl(0, TIOCSCTTY, 0) < 0)
+		fail_errno(STEP_IOCTL);
+}
+
+void op_stdio_owner(const struct op *o)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		struct stat sb;
+
+		if (fstat(fd, &sb) < 0)
+			continue;
+		/* /dev/null is everybody's; a regular file is the host's (CVE-2026-88265) */
+		if (!S_ISFIFO(sb.st_mode) && !S_ISSOCK(sb.st_mode) &&
+		    !(S_ISCHR(sb.st_mode) && (major(sb.st_rdev) == 4 || (major(sb.st_rdev) >= 136 && major(sb.st_rdev) <= 143))))
+			continue;
+		if (sb.st_uid == (uid_t)o->n[STDIO_OWNER_N_UID])
+			continue;
+		/* a read-only or foreign file system, or an id that is not mapped: the streams work as they are */
+		if (fchown(fd, (uid_t)o->n[STDIO_OWNER_N_UID], (gid_t)-1) < 0 && errno != EPERM && errno != EROFS &&
+		    errno != EINVAL)
+			fail_errno(STEP_CHOWN);
+	}
+}
+
+void op_keyring(const struct op *o)
+{
+	enum { owner_search = 0x080000 };
+	long ring = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, o->s[KEYRING_S_NAME].p);
+	char text[256], *perm;
+	long n;
+	int i;
+
+	if (ring < 0) {
+		if (errno == ENOSYS) /* CONFIG_KEYS is off */
+			return;
+		fail_errno(STEP_KEYRING);
+	}
+	/* "type;uid;gid;perm;description" (keyctl_describe(3)) */
+	n = syscall(SYS_keyctl, KEYCTL_DESCRIBE, ring, text, sizeof text - 1);
+	if (n < 0 || n >= (long)sizeof text)
+		fail_errno(STEP_KEYRING);
+	text[n] = '\0';
+	for (perm = text, i = 0; i < 3 && perm != NULL; i++) {
+		perm = strchr(perm, ';');
+		if (perm != NULL)
+			perm++;
+	}
+	if (perm == NULL)
+		fail(STEP_KEYRING, EPROTO, "");
+	if (syscall(SYS_keyctl, KEYCTL_SETPERM, ring, strtoul(perm, NULL, 16) | owner_search) < 0)
+		fail_errno(STEP_KEYRING);
+}
+
+void op_loopback_up(const struct op *o)
+{
+	struct ifreq ifr;
+	int s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0); /* any socket carries interface ioctls (netdevice(7)) */
+
+	(void)o;
+	if (s < 0)
+		fail_errno(STEP_SOCKET);
+	memset(&ifr, 0, sizeof ifr);
+	strcpy(ifr.ifr_name, "lo");
+	ifr.ifr_flags = IFF_UP;
+	if (ioctl(s, SIOCSIFFLAGS, &ifr) < 0)
+		fail_errno(STEP_IOCTL);
+	close(s);
+}
+
+void op_scheduler(const struct op *o)
+{
+	struct sched_attr_v0 a = {
+	    .size = sizeof a,
+	    .policy = (uint32_t)o->n[SCHEDULER_N_POLICY],
+	    .flags = o->n[SCHEDULER_N_FLAGS],
+	    .nice = (int32_t)(int64_t)o->n[SCHEDULER_N_NICE],
+	    .priority = (uint32_t)o->n[SCHEDULER_N_PRIORITY],
+	    .runtime = o->n[SCHEDULER_N_RUNTIME],
+	    .deadline = o->n[SCHEDULER_N_DEADLINE],
+	    .period = o->n[SCHEDULER_N_PERIOD],
+	};
+
+	if (syscall(SYS_sched_setattr, 0, &a, 0) < 0)
+		fail_errno(STEP_OP);
+}
+
+/*
+ * The kernel answers "(unreachable)…" for a directory outside the root: a descriptor of the host that leaked in through
+ * /proc/self/fd (CVE-2024-21626).
+ */
+static void verify_inside(void)
+{
+	char cwd[PATH_MAX];
+	long n = syscall(SYS_getcwd, cwd, sizeof cwd);
+
+	if (n < 0 && errno == ERANGE)
+		return; /* longer than any unreachable answer, and begins with its mount */
+	if (n < 0)
+		fail_errno(STEP_VERIFY);
+	if (cwd[0] != '/')
+		fail(STEP_VERIFY, EXDEV, "the working directory is outside the container");
+}
+
+void op_chdir(const struct op *o)
+{
+	const char *path = o->s[CHDIR_S_PATH].p;
+	uint64_t flags = o->n[CHDIR_N_FLAGS];
+
+	if ((flags & CHDIR_RETRY) && !st.chdir_denied)
+		return;
+	if (flags & CHDIR_CREATE) {
+		int fd = open_target(path, TARGET_DIR, 0, NULL);
+
+		if (fd >= 0)
+			close(fd); /* else chdir has the better errno */
+	}
+	if (chdir(path) < 0) {
+		if (errno == EACCES && (flags & CHDIR_MAY_DEFER)) {
+			st.chdir_denied = true;
+			return;
+		}
+		fail_errno(STEP_CHDIR);
+	}
+	verify_inside();
+}
+
+void op_bounding(const struct op *o)
+{
+	for (int cap = 0; cap < 64; cap++) {
+		if (o->n[BOUNDING_N_KEEP] >> cap & 1)
+			continue;
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0) {
+			if (errno == EINVAL)
+				return; /* past the last that this kernel knows */
+			fail_errno(STEP_BOUNDING);
+		}
+	}
+}
+
+void op_identity(const struct op *o)
+{
+	const struct op_string *groups = &o->s[IDENTITY_S_GROUPS];
+
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		fail_errno(STEP_PRCTL);
+	/* raw calls: the C library's would signal threads that are not there */
+	if (!o->n[IDENTITY_N_SKIP_GROUPS] && syscall(SYS_setgroups, groups->len / 4, groups->p) < 0)
+		fail_errno(STEP_GROUPS);
+	if (syscall(SYS_setresgid, o->n[IDENTITY_N_GID], o->n[IDENTITY_N_GID], o->n[IDENTITY_N_GID]) < 0)
+		fail_errno(STEP_GID);
+	if (syscall(SYS_setresuid, o->n[IDENTITY_N_UID], o->n[IDENTITY_N_UID], o->n[IDENTITY_N_UID]) < 0)
+		fail_errno(STEP_UID);
+}
+
+void op_capset(const struct op *o)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2];
+
+	for (int i = 0; i < 2; i++) {
+		data[i].effective = (uint32_t)(o->n[CAPSET_N_EFFECTIVE] >> (32 * i));
+		data[i].permitted = (uint32_t)(o->n[CAPSET_N_PERMITTED] >> (32 * i));
+		data[i].inheritable = (uint32_t)(o->n[CAPSET_N_INHERITABLE] >> (32 * i));
+	}
+	if (syscall(SYS_capset, &head, data) < 0)
+		fail_errno(STEP_CAPSET);
+	for (int cap = 0; cap < 64; cap++)
+		if (o->n[CAPSET_N_AMBIENT] >> cap & 1 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
+			fail_errno(STEP_AMBIENT);
+}
+
+static void end_now(int sig) { _exit(128 + sig); }
+
+/* A connection is an order only once it has sent a byte: whoever looks whether somebody listens sends none. */
+static void wait_for_start(int gate)
+{
+	for (;;) {
+		char order;
+		int c = accept4(gate, NULL, NULL, SOCK_CLOEXEC);
+
+		if (c < 0) {
+			if (errno == EINTR || errno == ECONNABORTED)
+				continue;
+			fail_errno(STEP_RECEIVE);
+		}
+		if (read(c, &order, 1) == 1 && order == 'S') {
+			close(st.control);
+			close(gate);
+			st.control = c;
+			return;
+		}
+		close(c);
+	}
+}
+
+void op_gate(const struct op *o)
+{
+	struct sigaction act = {.sa_handler = end_now}, before;
+	uint32_t type;
+
+	/* pid 1 of a namespace ignores signals that it does not handle (pid_namespaces(7)) */
+	if (sigaction(SIGTERM, &act, &before) < 0)
+		fail_errno(STEP_OP);
+	say(MSG_READY, 0, -1);
+	type = hear(NULL, NULL);
+	if (type == MSG_GO) {
+		if (o->n[GATE_N_FLAGS] & GATE_CONTROL)
+			type = hear(NULL, NULL);
+		else
+			wait_for_start((int)o->n[GATE_N_FD]);
+	}
+	if (sigaction(SIGTERM, &before, NULL) < 0)
+		fail_errno(STEP_OP);
+}
+
+void op_seccomp(const struct op *o)
+{
+	const struct op_string *f = &o->s[SECCOMP_S_FILTER];
+	struct sock_fprog prog = {.len = (unsigned short)(f->len / sizeof(struct sock_filter)),
+				  .filter = (struct sock_filter *)(uintptr_t)f->p};
+	long fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, o->n[SECCOMP_N_FILTER_FLAGS], &prog);
+	struct message m = {.type = MSG_NOTIFY, .op = st.index, .arg = fd};
+
+	if (fd < 0)
+		fail_errno(STEP_OP);
+	if (!(o->n[SECCOMP_N_FLAGS] & SECCOMP_NOTIFY))
+		return;
+	/*
+	 * write(2) may not be a notified call, for nobody would answer yet; read(2) may: the runtime takes the
+	 * descriptor from this process and hands it to the agent before it answers.
+	 */
+	if (write(st.control, &m, MESSAGE_HEADER) < 0 || read(st.control, &m, sizeof m) < (ssize_t)MESSAGE_HEADER ||
+	    m.type != MSG_GO)
+		_exit(1);
+	close((int)fd);
+}
+
+/* Copies the sixth field of the passwd line whose third is uid. The file is the image's: every byte may be hostile. */
+static bool passwd_home(const char *p, const char *end, unsigned long uid, char *home, size_t size)
+{
+	while (p < end) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p)), *field[7];
+		const char *q = p, *stop = nl ? nl : end;
+		int n = 0;
+		unsigned long have = 0;
+
+		field[n++] = q;
+		for (; q < stop && n < 7; q++)
+			if (*q == ':')
+				field[n++] = q + 1;
+		p = stop + 1;
+		if (n < 7 || field[3] - field[2] < 2 || field[3] - field[2] > 11)
+			continue;
+		for (q = field[2]; q < field[3] - 1 && *q >= '0' && *q <= '9'; q++)
+			have = have * 10 + (unsigned long)(*q - '0');
+		if (q != field[3] - 1 || have != uid)
+			continue;
+		n = (int)(field[6] - 1 - field[5]);
+		if (n <= 0 || (size_t)n >= size || memchr(field[5], '\0', (size_t)n) != NULL)
+			return false;
+		memcpy(home, field[5], (size_t)n);
+		home[n] = '\0';
+		return true;
+	}
+	return false;
+}
+
+void op_home(const struct op *o)
+{
+	static char buf[1 << 16];
+	const size_t prefix = strlen("HOME=");
+	struct stat sb;
+	size_t have = 0;
+	ssize_t n = 0;
+	int fd = open_in_root("/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+
+	strcpy(st.home, "HOME=");
+	if (fd >= 0 && fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode))
+		while (have < sizeof buf && (n = read(fd, buf + have, sizeof buf - have)) > 0)
+			have += (size_t)n;
+	if (fd >= 0)
+		close(fd);
+	if (!passwd_home(buf, buf + have, (unsigned long)o->n[HOME_N_UID], st.home + prefix, sizeof st.home - prefix))
+		strcpy(st.home + prefix, "/");
+}
+
+/* The pointers of an argument list, in memory taken for this one use. spare entries are left free at the end. */
+static char **pointers(const struct op_string *list, size_t spare, size_t *count)
+{
+	const char *item = NULL;
+	size_t n = 0;
+	char **v;
+
+	while ((item = list_next(list, item)) != NULL)
+		n++;
+	v = mmap(NULL, (n + spare + 1) * sizeof *v, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (v == MAP_FAILED)
+		fail_errno(STEP_OP);
+	*count = 0;
+	for (item = NULL; (item = list_next(list, item)) != NULL;)
+		v[(*count)++] = (char *)(uintptr_t)item;
+	return v;
+}
+
+static char **exec_argv, **exec_env;
+
+static void prepare_exec(const struct op_string *argv, const struct op_string *env, bool listen_pid)
+{
+	static char listen[32];
+	size_t n;
+
+	exec_argv = pointers(argv, 0, &n);
+	exec_env = pointers(env, 2, &n);
+	if (st.home[0] != '\0')
+		exec_env[n++] = st.home;
+	if (listen_pid) {
+		snprintf(listen, sizeof listen, "LISTEN_PID=%ld", syscall(SYS_getpid));
+		exec_env[n++] = listen;
+	}
+}
+
+void op_find_exec(const struct op *o)
+{
+	int err = ENOENT;
+	const char *path = NULL;
+
+	while ((path = list_next(&o->s[FIND_EXEC_S_CANDIDATES], path)) != NULL) {
+		struct stat sb;
+
+		if (stat(path, &sb) < 0) {
+			if (errno == EACCES || errno == ELOOP)
+				err = errno;
+			continue;
+		}
+		if (S_ISDIR(sb.st_mode)) {
+			err = EISDIR;
+			continue;
+		}
+		/* by the effective ids and capabilities, as execve judges */
+		if (syscall(SYS_faccessat2, AT_FDCWD, path, X_OK, AT_EACCESS) < 0) {
+			if (errno != ENOSYS) {
+				err = errno;
+				continue;
+			}
+		}
+		st.exec = path;
+		prepare_exec(&o->s[FIND_EXEC_S_ARGV], &o->s[FIND_EXEC_S_ENV], (o->n[FIND_EXEC_N_FLAGS] & EXEC_LISTEN_PID) != 0);
+		return;
+	}
+	fail(STEP_EXEC, err, "");
+}
+
+void op_exec(const struct op *o)
+{
+	(void)o;
+	execve(st.exec, exec_argv, exec_env);
+	fail(STEP_EXEC, errno, st.exec);
+}
+
+void op_exec_host(const struct op *o)
+{
+	prepare_exec(&o->s[EXEC_HOST_S_ARGV], &o->s[EXEC_HOST_S_ENV], false);
+	say(MSG_EXEC, 0, -1);
+	if ((int64_t)o->n[EXEC_HOST_N_FD] >= 0)
+		syscall(SYS_execveat, (int)o->n[EXEC_HOST_N_FD], "", exec_argv, exec_env, AT_EMPTY_PATH);
+	else
+		execve(o->s[EXEC_HOST_S_PATH].p, exec_argv, exec_env);
+	fail(STEP_EXEC, errno, "");
+}
