@@ -1,0 +1,60 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/rung-oci/rung/libcontainer"
+)
+
+func (g *globals) deleteCommand() *cli.Command {
+	var force, regex bool
+	return &cli.Command{
+		Name:      "delete",
+		Usage:     "delete a container that has stopped",
+		ArgsUsage: "<container-id>",
+		Description: `Removes what is left of a container whose process has ended, and its name.
+
+EXAMPLE:
+    # rung delete web
+    # rung delete --force web`,
+		HideHelpCommand: true,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "force", Aliases: []string{"f"}, Destination: &force, Usage: "kill the container first (SIGKILL); one that does not exist is no error"},
+			&cli.BoolFlag{Name: "regex", Aliases: []string{"r"}, Destination: &regex, Usage: "the id is a regular expression: delete every container it matches"},
+		},
+		Action: func(c *cli.Context) error {
+			id, err := containerID(c)
+			if err != nil {
+				return err
+			}
+			if err := g.begin(); err != nil {
+				return err
+			}
+			ids := []string{id}
+			if regex {
+				if ids, err = g.match(id); err != nil {
+					return err
+				}
+			}
+			var errs []error
+			for _, id := range ids {
+				errs = append(errs, g.delete(id, force))
+			}
+			return errors.Join(errs...)
+		},
+	}
+}
+
+func (g *globals) delete(id string, force bool) error {
+	if force {
+		// Not by way of Load: a container whose making was cut short has nothing to load, but things to remove.
+		return libcontainer.ForceDelete(g.root, id)
+	}
+	ctr, err := libcontainer.Load(g.root, id)
+	if err != nil {
+		return err
+	}
+	return ctr.Delete(false)
+}

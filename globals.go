@@ -1,0 +1,114 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/rung-oci/rung/libcontainer"
+)
+
+// globals is one invocation: the global options, where its output goes, and its exit status.
+type globals struct {
+	root          string // absolute after settle
+	rootGiven     bool
+	debug         bool
+	logFormat     string
+	logLevel      string
+	systemdCgroup bool
+	cgroupManager string
+	rootless      string // auto, true or false
+
+	log            logger
+	stdout, stderr *os.File
+	status         int // what run's process ended with
+}
+
+func (g *globals) flags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "root", Destination: &g.root, DefaultText: "/run/rung, or $XDG_RUNTIME_DIR/rung when rootless", Usage: "directory for the state of containers (should be on a tmpfs)"},
+		&cli.BoolFlag{Name: "debug", Destination: &g.debug, Usage: "log at level debug"},
+		&cli.StringFlag{Name: "log", Destination: &g.log.path, DefaultText: "standard error", Usage: "append log records to this `file`"},
+		&cli.StringFlag{Name: "log-format", Destination: &g.logFormat, Value: "text", Usage: "form of log records, text or json"},
+		&cli.StringFlag{Name: "log-level", Destination: &g.logLevel, Value: "warning", Usage: "least level to log: error, warning, info or debug"},
+		&cli.BoolFlag{Name: "systemd-cgroup", Destination: &g.systemdCgroup, Usage: "let systemd make the cgroups; cgroupsPath then has the form \"slice:prefix:name\""},
+		&cli.StringFlag{Name: "cgroup-manager", Destination: &g.cgroupManager, Usage: "who makes the cgroups: cgroupfs or systemd", DefaultText: "cgroupfs"},
+		&cli.StringFlag{Name: "rootless", Destination: &g.rootless, Value: "auto", Usage: "tolerate missing permissions on cgroups: true, false or auto"},
+		&cli.StringFlag{Name: "criu", Hidden: true, Usage: "accepted for compatibility; criu is looked up in PATH"},
+		&cli.BoolFlag{Name: "version", Aliases: []string{"v"}, Usage: "print the version"},
+	}
+}
+
+// settle checks the global options and completes them. The log's options come first: it is where the rest's mistakes
+// are reported.
+func (g *globals) settle() error {
+	switch g.logFormat {
+	case "text":
+	case "json":
+		g.log.json = true
+	default:
+		return usageError{err: errors.New("option --log-format: " + strconv.Quote(g.logFormat) + " is not text or json")}
+	}
+	level, ok := parseLevel(g.logLevel)
+	if !ok {
+		return usageError{err: errors.New("option --log-level: unknown level " + strconv.Quote(g.logLevel))}
+	}
+	g.log.level = level
+	if g.debug {
+		g.log.level = levelDebug
+	}
+	switch g.rootless {
+	case "auto", "true", "false":
+	default:
+		return usageError{err: errors.New("option --rootless: " + strconv.Quote(g.rootless) + " is not true, false or auto")}
+	}
+	switch g.cgroupManager {
+	case "":
+	case "cgroupfs":
+		g.systemdCgroup = false
+	case "systemd":
+		g.systemdCgroup = true
+	default:
+		return usageError{err: errors.New("option --cgroup-manager: " + strconv.Quote(g.cgroupManager) + " is not cgroupfs or systemd")}
+	}
+	g.rootGiven = g.root != ""
+	if !g.rootGiven {
+		g.root = libcontainer.DefaultRoot()
+		return nil
+	}
+	var err error
+	g.root, err = absolute(g.root)
+	return err
+}
+
+// absolute completes a path given on the command line, which is relative to the caller's directory: to nobody else's,
+// however often directories are changed on the way.
+func absolute(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	if path[0] != '/' {
+		// Not os.Getwd, whose answer depends on $PWD.
+		dir, err := syscall.Getwd()
+		if err != nil {
+			return "", &os.PathError{Op: "getcwd, which " + strconv.Quote(path) + " is relative to", Path: ".", Err: err}
+		}
+		path = dir + "/" + path
+	}
+	if strings.Contains(path, "/..") {
+		// "link/.." is not ".": only the kernel can resolve it.
+		return path, nil
+	}
+	return filepath.Clean(path), nil
+}
+
+// print writes to standard output in one go. Output that got lost, on a full disk say, is an error.
+func (g *globals) print(b []byte) error {
+	_, err := g.stdout.Write(b)
+	return err
+}

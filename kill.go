@@ -1,0 +1,61 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/rung-oci/rung/libcontainer"
+)
+
+func (g *globals) killCommand() *cli.Command {
+	var all, regex bool
+	return &cli.Command{
+		Name:      "kill",
+		Usage:     "send a signal to a container",
+		ArgsUsage: "<container-id> [signal]",
+		Description: `Sends a signal, SIGTERM if none is given, to the container's first process. The signal is a number or a
+name, with or without SIG.
+
+EXAMPLE:
+    # rung kill web KILL
+    # rung kill web RTMIN+3`,
+		HideHelpCommand: true,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Destination: &all, Usage: "send the signal to all processes of the container"},
+			&cli.BoolFlag{Name: "regex", Aliases: []string{"r"}, Destination: &regex, Usage: "the id is a regular expression: signal every container it matches"},
+		},
+		Action: func(c *cli.Context) error {
+			args, err := arguments(c, 1, 2)
+			if err != nil {
+				return err
+			}
+			name := "TERM"
+			if len(args) == 2 {
+				name = args[1]
+			}
+			sig, err := parseSignal(name)
+			if err != nil {
+				return usageError{c.Command.Name, err}
+			}
+			if err := g.begin(); err != nil {
+				return err
+			}
+			ids := args[:1]
+			if regex {
+				if ids, err = g.match(args[0]); err != nil {
+					return err
+				}
+			}
+			var errs []error
+			for _, id := range ids {
+				ctr, err := libcontainer.Load(g.root, id)
+				if err == nil {
+					err = ctr.Kill(sig, all)
+				}
+				errs = append(errs, err)
+			}
+			return errors.Join(errs...)
+		},
+	}
+}

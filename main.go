@@ -1,0 +1,50 @@
+// Rung is an OCI runtime: it creates and runs containers from bundles, for container engines and for people.
+//
+// Every command is a process of its own, so what happens before a command's action is a cost that each `docker exec`
+// pays: the settings below keep the Go runtime from reading cgroup files for a GOMAXPROCS nobody needs, and only
+// the command named on the command line is built.
+//
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+package main
+
+import (
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	_ "github.com/rung-oci/rung/nsenter" // takes over the process, before Go starts, when it is a container's init
+)
+
+func main() {
+	os.Exit(run(os.Args, os.Stdout, os.Stderr))
+}
+
+// commandNames is every command, in the order the help lists them.
+var commandNames = [...]string{"create", "delete", "kill", "list", "plan", "run", "spec", "start", "state"}
+
+// command builds the command of that name, nil if there is none. A switch and not a table: only one command's flags
+// are ever allocated.
+func (g *globals) command(name string) *cli.Command {
+	switch name {
+	case "create":
+		return g.createCommand()
+	case "delete":
+		return g.deleteCommand()
+	case "kill":
+		return g.killCommand()
+	case "list":
+		return g.listCommand()
+	case "plan":
+		return g.planCommand()
+	case "run":
+		return g.runCommand()
+	case "spec":
+		return g.specCommand()
+	case "start":
+		return g.startCommand()
+	case "state":
+		return g.stateCommand()
+	}
+	return nil
+}

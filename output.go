@@ -1,0 +1,95 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/rung-oci/rung/libcontainer"
+)
+
+// begin opens the log. Each command's action calls it first; create and run have checked the descriptors that the
+// caller hands over by then.
+func (g *globals) begin() error {
+	return g.log.open()
+}
+
+// report tells of the error that ends the command, once: on standard error, in one line, because that is what engines
+// show their users; and in the log if there is one. A person at a terminal gets the hint in a second line.
+func (g *globals) report(err error) {
+	msg := strings.ReplaceAll(err.Error(), "\n", "; ")
+	hint := hintOf(err)
+	// An error that came before the log was opened should be in it, too: containerd reads nothing else.
+	if openErr := g.log.open(); openErr == nil && g.log.toFile() || g.log.json {
+		g.log.write(levelError, msg, errorFields(err, hint)...)
+		if !g.log.toFile() {
+			return // standard error is the log, and whoever reads it wants JSON
+		}
+	}
+	line := "rung: " + msg + "\n"
+	if hint != "" && isTerminal(g.stderr.Fd()) {
+		line += "hint: " + hint + "\n"
+	}
+	_, _ = g.stderr.WriteString(line)
+}
+
+// warn tells of something that is not as asked for, but does not stop the command.
+func (g *globals) warn(msg string) {
+	if g.log.toFile() || g.log.json {
+		g.log.write(levelWarning, msg)
+	} else if g.log.level >= levelWarning {
+		_, _ = g.stderr.WriteString("rung: warning: " + msg + "\n")
+	}
+}
+
+// trace writes a debug record; kv are keys and values by turns.
+func (g *globals) trace(msg string, kv ...string) {
+	fields := make([]field, 0, len(kv)/2)
+	for i := 0; i+1 < len(kv); i += 2 {
+		fields = append(fields, field{kv[i], kv[i+1]})
+	}
+	g.log.write(levelDebug, msg, fields...)
+}
+
+func hintOf(err error) string {
+	var le *libcontainer.Error
+	if errors.As(err, &le) {
+		return le.Hint
+	}
+	var ue usageError
+	if errors.As(err, &ue) {
+		return ue.hint()
+	}
+	return ""
+}
+
+// errorFields is what the log holds of an error besides its message.
+func errorFields(err error, hint string) []field {
+	var fields []field
+	add := func(key, value string) {
+		if value != "" {
+			fields = append(fields, field{key, value})
+		}
+	}
+	var le *libcontainer.Error
+	if errors.As(err, &le) {
+		add("op", le.Op)
+		add("id", le.ID)
+		add("code", le.Code)
+		add("step", le.Step)
+		add("path", le.Path)
+	}
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		add("errno", unix.ErrnoName(errno))
+	}
+	add("hint", hint)
+	return fields
+}
+
+func isTerminal(fd uintptr) bool {
+	_, err := unix.IoctlGetTermios(int(fd), unix.TCGETS)
+	return err == nil
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"github.com/rung-oci/rung/libcontainer"
+)
+
+func (g *globals) runCommand() *cli.Command {
+	var (
+		opts                      creation
+		detach, keep, noSubreaper bool
+	)
+	return &cli.Command{
+		Name:      "run",
+		Usage:     "create and start a container",
+		ArgsUsage: "<container-id>",
+		Description: `Makes a container from a bundle and starts its process, whose exit status is this command's. The
+container id must be unique on this host.
+
+EXAMPLE:
+    # mkdir -p web/rootfs && cd web
+    # rung spec
+    # rung run web`,
+		HideHelpCommand: true,
+		Flags: append(opts.flags(),
+			&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Destination: &detach, Usage: "leave the container running in the background"},
+			&cli.BoolFlag{Name: "keep", Destination: &keep, Usage: "keep the container when its process has ended"},
+			&cli.BoolFlag{Name: "no-subreaper", Destination: &noSubreaper, Usage: "do not become the parent of the container's orphans"},
+		),
+		Action: func(c *cli.Context) error {
+			id, err := containerID(c)
+			if err != nil {
+				return err
+			}
+			o, err := opts.options(g, id)
+			if err != nil {
+				return err
+			}
+			g.status, err = libcontainer.Run(libcontainer.RunOptions{
+				CreateOptions: o, Detach: detach, Keep: keep, NoSubreaper: noSubreaper,
+			})
+			return err
+		},
+	}
+}

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
+)
+
+func (g *globals) specCommand() *cli.Command {
+	var (
+		bundle   string
+		rootless bool
+	)
+	return &cli.Command{
+		Name:  "spec",
+		Usage: "write a specification file to start from",
+		Description: `Writes a config.json that runs "sh" in a container with namespaces of its own, few capabilities, and the
+directory "rootfs" of the bundle as a read-only root filesystem. It is meant to be edited. An existing
+file is never overwritten.
+
+EXAMPLE:
+    # mkdir -p hello/rootfs && cd hello
+    # docker export $(docker create hello-world) | tar -C rootfs -xf -
+    # rung spec
+    # sed -i 's;"sh";"/hello";' config.json
+    # rung run hello
+
+Without root privilege, write one for a user namespace with --rootless.`,
+		HideHelpCommand: true,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "bundle", Aliases: []string{"b"}, Destination: &bundle, DefaultText: "the current directory", Usage: "the bundle's `directory`"},
+			&cli.BoolFlag{Name: "rootless", Destination: &rootless, Usage: "for a container run without root privilege"},
+		},
+		Action: func(c *cli.Context) error {
+			if _, err := arguments(c, 0, 0); err != nil {
+				return err
+			}
+			if err := g.begin(); err != nil {
+				return err
+			}
+			spec := exampleSpec(unifiedCgroups())
+			if rootless {
+				makeRootless(spec, os.Geteuid(), os.Getegid())
+			}
+			path := "config.json"
+			if bundle != "" {
+				path = strings.TrimRight(bundle, "/") + "/" + path
+			}
+			return writeSpec(path, spec)
+		},
+	}
+}
+
+func writeSpec(path string, spec *specs.Spec) error {
+	text, err := json.MarshalIndent(spec, "", "\t")
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return existingSpec{&os.PathError{Op: "spec", Path: path, Err: syscall.EEXIST}}
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(text, '\n'))
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		_ = os.Remove(path) // half of a file is worse than none
+	}
+	return err
+}
+
+// existingSpec is the refusal to overwrite a file.
+type existingSpec struct{ *os.PathError }
+
+func (e existingSpec) Error() string {
+	return "spec: file " + e.Path + " exists: remove it first"
+}
+
+func (e existingSpec) Unwrap() error { return e.PathError }
+
+// unifiedCgroups says whether cgroup v2 is all there is on this host.
+func unifiedCgroups() bool {
+	var st unix.Statfs_t
+	return unix.Statfs("/sys/fs/cgroup", &st) == nil && st.Type == unix.CGROUP2_SUPER_MAGIC
+}
+
+// exampleSpec is the specification that the command writes. Scripts edit it by its structure, so that has to stay: each
+// namespace an object with nothing but its type, "rootfs" in one place only.
+func exampleSpec(cgroup2 bool) *specs.Spec {
+	caps := []string{"CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"}
+	spec := &specs.Spec{
+		Version: specs.Version,
+		Process: &specs.Process{
+			Terminal: true,
+			Args:     []string{"sh"},
+			Env: []string{
+				"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+				"TERM=xterm",
+			},
+			Cwd: "/",
+			// Neither inheritable nor ambient: those would survive the execve of a process that is not root.
+			Capabilities:    &specs.LinuxCapabilities{Bounding: caps, Effective: caps, Permitted: caps},
+			Rlimits:         []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Hard: 1024, Soft: 1024}},
+			NoNewPrivileges: true,
+		},
+		Root:     &specs.Root{Path: "rootfs", Readonly: true},
+		Hostname: "rung",
+		Mounts: []specs.Mount{
+			{Destination: "/proc", Type: "proc", Source: "proc"},
+			{
+				Destination: "/dev", Type: "tmpfs", Source: "tmpfs",
+				Options: []string{"nosuid", "strictatime", "mode=755", "size=65536k"},
+			},
+			{
+				Destination: "/dev/pts", Type: "devpts", Source: "devpts",
+				Options: []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"},
+			},
+			{
+				Destination: "/dev/shm", Type: "tmpfs", Source: "shm",
+				Options: []string{"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"},
+			},
+			{
+				Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue",
+				Options: []string{"nosuid", "noexec", "nodev"},
+			},
+			{
+				Destination: "/sys", Type: "sysfs", Source: "sysfs",
+				Options: []string{"nosuid", "noexec", "nodev", "ro"},
+			},
+			{
+				Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup",
+				Options: []string{"nosuid", "noexec", "nodev", "relatime", "ro"},
+			},
+		},
+		Linux: &specs.Linux{
+			Resources: &specs.LinuxResources{
+				Devices: []specs.LinuxDeviceCgroup{{Allow: false, Access: "rwm"}},
+			},
+			Namespaces: []specs.LinuxNamespace{
+				{Type: specs.PIDNamespace},
+				{Type: specs.NetworkNamespace},
+				{Type: specs.IPCNamespace},
+				{Type: specs.UTSNamespace},
+				{Type: specs.MountNamespace},
+			},
+			MaskedPaths: []string{
+				"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
+				"/proc/timer_stats", "/proc/sched_debug", "/sys/firmware", "/proc/scsi",
+			},
+			ReadonlyPaths: []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"},
+		},
+	}
+	if cgroup2 {
+		// On v1 such a namespace would hide from the container in which hierarchy it is where.
+		spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.CgroupNamespace})
+	}
+	return spec
+}
+
+// makeRootless changes the specification into one that a user without privileges can run: in a user namespace that maps
+// the caller alone, without resource limits, and without what the kernel refuses there.
+func makeRootless(spec *specs.Spec, uid, gid int) {
+	var mounts []specs.Mount
+	for _, m := range spec.Mounts {
+		// A new sysfs needs a network namespace of one's own: the host's is bound instead, with what is mounted in it.
+		if m.Destination == "/sys" || strings.HasPrefix(m.Destination, "/sys/") {
+			continue
+		}
+		// Ids other than the one that is mapped cannot own anything.
+		var options []string
+		for _, o := range m.Options {
+			if !strings.HasPrefix(o, "uid=") && !strings.HasPrefix(o, "gid=") {
+				options = append(options, o)
+			}
+		}
+		m.Options = options
+		mounts = append(mounts, m)
+	}
+	spec.Mounts = append(mounts, specs.Mount{
+		Destination: "/sys", Type: "none", Source: "/sys",
+		Options: []string{"rbind", "nosuid", "noexec", "nodev", "ro"},
+	})
+
+	l := spec.Linux
+	var namespaces []specs.LinuxNamespace
+	for _, ns := range l.Namespaces {
+		// Without privileges a network namespace could not be connected to anything.
+		if ns.Type != specs.NetworkNamespace {
+			namespaces = append(namespaces, ns)
+		}
+	}
+	l.Namespaces = append(namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
+	l.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: uint32(uid), Size: 1}}
+	l.GIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: uint32(gid), Size: 1}}
+	l.Resources = nil
+}

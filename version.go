@@ -1,0 +1,26 @@
+package main
+
+import (
+	"runtime"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// Set by the linker: -X main.version=1.2.3 -X main.commit=….
+var (
+	version = "0.1.0"
+	commit  = "unknown"
+)
+
+// appendVersion appends what --version prints: a line each for rung, the commit, the runtime-spec, and what it was
+// built with. Engines parse the first three.
+func appendVersion(b []byte) []byte {
+	b = append(append(b, "rung version "...), version...)
+	b = append(append(b, "\ncommit: "...), commit...)
+	b = append(append(b, "\nspec: "...), specs.Version...)
+	b = append(append(b, "\ngo: "...), runtime.Version()...)
+	if v := libseccompVersion(); v != "" {
+		b = append(append(b, "\nlibseccomp: "...), v...)
+	}
+	return append(b, '\n')
+}
