@@ -1,0 +1,40 @@
+package spec
+
+import "strings"
+
+const chapterAnnotations = "config.md#annotations"
+
+// annotations checks the keys. "Keys MUST NOT be an empty string": every runtime
+// lets them pass, and they harm nobody, so it is not a reason to refuse.
+func (c *checker) annotations() {
+	n := len(c.out)
+	for k := range c.spec.Annotations {
+		switch {
+		case k == "":
+			c.should(chapterAnnotations, "a key must not be empty", "annotations", key(k))
+		case strings.HasPrefix(k, "org.opencontainers."):
+			if !reservedAnnotation(k) {
+				c.warn(chapterAnnotations, "the namespace org.opencontainers is reserved for the specification, which has no such key", "annotations", key(k))
+			}
+		case strings.IndexByte(k, '.') < 0:
+			c.warn(chapterAnnotations, "a key should be in reverse domain notation, as com.example.myKey", "annotations", key(k))
+		}
+	}
+	c.sortFrom(n)
+}
+
+func reservedAnnotation(k string) bool {
+	switch k {
+	case "org.opencontainers.image.os",
+		"org.opencontainers.image.os.version",
+		"org.opencontainers.image.os.features",
+		"org.opencontainers.image.architecture",
+		"org.opencontainers.image.variant",
+		"org.opencontainers.image.author",
+		"org.opencontainers.image.created",
+		"org.opencontainers.image.stopSignal":
+		return true
+	}
+	// The image specification's own keys, which engines copy over.
+	return strings.HasPrefix(k, "org.opencontainers.image.")
+}
