@@ -50,6 +50,7 @@ func (g *globals) dispatch(args []string) (status int, err error) {
 		return 0, g.print(appendVersion(nil))
 	}
 
+	g.rootGiven = opts.has("root")
 	app := &cli.App{
 		Name:                      name,
 		HelpName:                  name,
@@ -62,6 +63,7 @@ func (g *globals) dispatch(args []string) (status int, err error) {
 		Writer:                    g.stdout,
 		ErrWriter:                 g.stderr,
 		ExitErrHandler:            func(*cli.Context, error) {}, // exit codes are run's business
+		OnUsageError:              badValue,
 	}
 	argv := append([]string{name}, opts.argv...)
 
@@ -81,6 +83,7 @@ func (g *globals) dispatch(args []string) (status int, err error) {
 		if !copts.has("help") {
 			argv = append(append(argv, "--"), cargs...)
 		}
+		cmd.OnUsageError = badValue
 		app.Commands = []*cli.Command{cmd}
 	} else {
 		usage = errors.New("No help topic for '" + rest[0] + "'") //nolint:staticcheck // text that scripts match
@@ -93,6 +96,14 @@ func (g *globals) dispatch(args []string) (status int, err error) {
 	}
 	err = app.Run(argv)
 	return g.status, err
+}
+
+// badValue is called for the one mistake that arrange does not see: a value that is not of its option's kind.
+func badValue(c *cli.Context, err error, isCommand bool) error {
+	if isCommand {
+		return usageError{c.Command.Name, err}
+	}
+	return usageError{err: err}
 }
 
 // allCommands builds every command, for the help.

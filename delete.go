@@ -21,8 +21,8 @@ EXAMPLE:
     # rung delete --force web`,
 		HideHelpCommand: true,
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "force", Aliases: []string{"f"}, Destination: &force, Usage: "kill the container first (SIGKILL); one that does not exist is no error"},
-			&cli.BoolFlag{Name: "regex", Aliases: []string{"r"}, Destination: &regex, Usage: "the id is a regular expression: delete every container it matches"},
+			&cli.BoolFlag{Name: "force", Aliases: []string{"f"}, Destination: &force, DisableDefaultText: true, Usage: "kill the container first (SIGKILL); one that does not exist is no error"},
+			&cli.BoolFlag{Name: "regex", Aliases: []string{"r"}, Destination: &regex, DisableDefaultText: true, Usage: "the id is a regular expression: delete every container it matches"},
 		},
 		Action: func(c *cli.Context) error {
 			id, err := containerID(c)

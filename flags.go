@@ -32,8 +32,8 @@ func (c *creation) flags() []cli.Flag {
 		&cli.StringFlag{Name: "console-socket", Destination: &c.consoleSocket, Usage: "AF_UNIX `socket` to which the master of the container's terminal is sent"},
 		&cli.StringFlag{Name: "pid-file", Destination: &c.pidFile, Usage: "`file` to write the process id of the container's init to"},
 		&cli.StringFlag{Name: "pidfd-socket", Destination: &c.pidfdSocket, Usage: "AF_UNIX `socket` to which a pidfd of the container's init is sent"},
-		&cli.BoolFlag{Name: "no-pivot", Destination: &c.noPivot, Usage: "do not use pivot_root(2), for a root filesystem on an initramfs"},
-		&cli.BoolFlag{Name: "no-new-keyring", Destination: &c.noNewKeyring, Usage: "leave the container in the caller's session keyring"},
+		&cli.BoolFlag{Name: "no-pivot", Destination: &c.noPivot, DisableDefaultText: true, Usage: "do not use pivot_root(2), for a root filesystem on an initramfs"},
+		&cli.BoolFlag{Name: "no-new-keyring", Destination: &c.noNewKeyring, DisableDefaultText: true, Usage: "leave the container in the caller's session keyring"},
 		&cli.IntFlag{Name: "preserve-fds", Destination: &c.preserveFDs, Usage: "hand over `N` further file descriptors, 3 and up, after those of $LISTEN_FDS"},
 	)
 }

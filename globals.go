@@ -32,15 +32,15 @@ type globals struct {
 func (g *globals) flags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "root", Destination: &g.root, DefaultText: "/run/rung, or $XDG_RUNTIME_DIR/rung when rootless", Usage: "directory for the state of containers (should be on a tmpfs)"},
-		&cli.BoolFlag{Name: "debug", Destination: &g.debug, Usage: "log at level debug"},
+		&cli.BoolFlag{Name: "debug", Destination: &g.debug, DisableDefaultText: true, Usage: "log at level debug"},
 		&cli.StringFlag{Name: "log", Destination: &g.log.path, DefaultText: "standard error", Usage: "append log records to this `file`"},
 		&cli.StringFlag{Name: "log-format", Destination: &g.logFormat, Value: "text", Usage: "form of log records, text or json"},
 		&cli.StringFlag{Name: "log-level", Destination: &g.logLevel, Value: "warning", Usage: "least level to log: error, warning, info or debug"},
-		&cli.BoolFlag{Name: "systemd-cgroup", Destination: &g.systemdCgroup, Usage: "let systemd make the cgroups; cgroupsPath then has the form \"slice:prefix:name\""},
+		&cli.BoolFlag{Name: "systemd-cgroup", Destination: &g.systemdCgroup, DisableDefaultText: true, Usage: "let systemd make the cgroups; cgroupsPath then has the form \"slice:prefix:name\""},
 		&cli.StringFlag{Name: "cgroup-manager", Destination: &g.cgroupManager, Usage: "who makes the cgroups: cgroupfs or systemd", DefaultText: "cgroupfs"},
 		&cli.StringFlag{Name: "rootless", Destination: &g.rootless, Value: "auto", Usage: "tolerate missing permissions on cgroups: true, false or auto"},
 		&cli.StringFlag{Name: "criu", Hidden: true, Usage: "accepted for compatibility; criu is looked up in PATH"},
-		&cli.BoolFlag{Name: "version", Aliases: []string{"v"}, Usage: "print the version"},
+		&cli.BoolFlag{Name: "version", Aliases: []string{"v"}, DisableDefaultText: true, Usage: "print the version"},
 	}
 }
 
@@ -76,10 +76,13 @@ func (g *globals) settle() error {
 	default:
 		return usageError{err: errors.New("option --cgroup-manager: " + strconv.Quote(g.cgroupManager) + " is not cgroupfs or systemd")}
 	}
-	g.rootGiven = g.root != ""
 	if !g.rootGiven {
 		g.root = libcontainer.DefaultRoot()
 		return nil
+	}
+	if g.root == "" {
+		// The caller's variable is unset, most likely. The default could be somebody else's containers.
+		return usageError{err: errors.New("option --root is empty")}
 	}
 	var err error
 	g.root, err = absolute(g.root)

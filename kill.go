@@ -22,8 +22,8 @@ EXAMPLE:
     # rung kill web RTMIN+3`,
 		HideHelpCommand: true,
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Destination: &all, Usage: "send the signal to all processes of the container"},
-			&cli.BoolFlag{Name: "regex", Aliases: []string{"r"}, Destination: &regex, Usage: "the id is a regular expression: signal every container it matches"},
+			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Destination: &all, DisableDefaultText: true, Usage: "send the signal to all processes of the container"},
+			&cli.BoolFlag{Name: "regex", Aliases: []string{"r"}, Destination: &regex, DisableDefaultText: true, Usage: "the id is a regular expression: signal every container it matches"},
 		},
 		Action: func(c *cli.Context) error {
 			args, err := arguments(c, 1, 2)

@@ -48,12 +48,13 @@ func parseLevel(s string) (level, bool) {
 // logger writes log records in the two forms that engines read, which are logrus's:
 //
 //	time="2026-01-02T15:04:05Z" level=error msg="what happened" code=mount
-//	{"code":"mount","level":"error","msg":"what happened","time":"2026-01-02T15:04:05Z"}
+//	{"level":"error","msg":"what happened","code":"mount","time":"2026-01-02T15:04:05Z"}
 //
 // A record is one write(2), so that the records of several processes appending to one file do not mix.
 type logger struct {
 	path  string   // "" for standard error
 	out   *os.File // standard error until open
+	file  bool     // out is the file at path
 	json  bool
 	level level
 	now   func() time.Time // nil for time.Now
@@ -65,19 +66,16 @@ type field struct{ key, value string }
 // open opens the log file for appending, if there is one to open. It is not done any earlier than needed: the
 // descriptors that the caller hands over to the container must be known to be there before their numbers are taken.
 func (l *logger) open() error {
-	if l.path == "" || l.toFile() {
+	if l.path == "" || l.file || l.path == "/dev/stderr" {
 		return nil
 	}
 	f, err := os.OpenFile(l.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return err
 	}
-	l.out = f
+	l.out, l.file = f, true
 	return nil
 }
-
-// toFile says whether records go to a file rather than to standard error.
-func (l *logger) toFile() bool { return l.out.Fd() != 2 }
 
 // write adds a record. A log that cannot be written is no reason to fail: the container matters more.
 func (l *logger) write(lv level, msg string, fields ...field) {

@@ -22,9 +22,9 @@ func (g *globals) report(err error) {
 	msg := strings.ReplaceAll(err.Error(), "\n", "; ")
 	hint := hintOf(err)
 	// An error that came before the log was opened should be in it, too: containerd reads nothing else.
-	if openErr := g.log.open(); openErr == nil && g.log.toFile() || g.log.json {
+	if openErr := g.log.open(); openErr == nil && g.log.file || g.log.json {
 		g.log.write(levelError, msg, errorFields(err, hint)...)
-		if !g.log.toFile() {
+		if !g.log.file {
 			return // standard error is the log, and whoever reads it wants JSON
 		}
 	}
@@ -37,7 +37,7 @@ func (g *globals) report(err error) {
 
 // warn tells of something that is not as asked for, but does not stop the command.
 func (g *globals) warn(msg string) {
-	if g.log.toFile() || g.log.json {
+	if g.log.file || g.log.json {
 		g.log.write(levelWarning, msg)
 	} else if g.log.level >= levelWarning {
 		_, _ = g.stderr.WriteString("rung: warning: " + msg + "\n")

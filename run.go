@@ -24,9 +24,9 @@ EXAMPLE:
     # rung run web`,
 		HideHelpCommand: true,
 		Flags: append(opts.flags(),
-			&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Destination: &detach, Usage: "leave the container running in the background"},
-			&cli.BoolFlag{Name: "keep", Destination: &keep, Usage: "keep the container when its process has ended"},
-			&cli.BoolFlag{Name: "no-subreaper", Destination: &noSubreaper, Usage: "do not become the parent of the container's orphans"},
+			&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Destination: &detach, DisableDefaultText: true, Usage: "leave the container running in the background"},
+			&cli.BoolFlag{Name: "keep", Destination: &keep, DisableDefaultText: true, Usage: "keep the container when its process has ended"},
+			&cli.BoolFlag{Name: "no-subreaper", Destination: &noSubreaper, DisableDefaultText: true, Usage: "do not become the parent of the container's orphans"},
 		),
 		Action: func(c *cli.Context) error {
 			id, err := containerID(c)

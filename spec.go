@@ -3,10 +3,10 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
-	"syscall"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/urfave/cli/v2"
@@ -36,7 +36,7 @@ Without root privilege, write one for a user namespace with --rootless.`,
 		HideHelpCommand: true,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "bundle", Aliases: []string{"b"}, Destination: &bundle, DefaultText: "the current directory", Usage: "the bundle's `directory`"},
-			&cli.BoolFlag{Name: "rootless", Destination: &rootless, Usage: "for a container run without root privilege"},
+			&cli.BoolFlag{Name: "rootless", Destination: &rootless, DisableDefaultText: true, Usage: "for a container run without root privilege"},
 		},
 		Action: func(c *cli.Context) error {
 			if _, err := arguments(c, 0, 0); err != nil {
@@ -65,7 +65,7 @@ func writeSpec(path string, spec *specs.Spec) error {
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return existingSpec{&os.PathError{Op: "spec", Path: path, Err: syscall.EEXIST}}
+		return fmt.Errorf("spec: %w: remove it first", err)
 	}
 	if err != nil {
 		return err
@@ -79,15 +79,6 @@ func writeSpec(path string, spec *specs.Spec) error {
 	}
 	return err
 }
-
-// existingSpec is the refusal to overwrite a file.
-type existingSpec struct{ *os.PathError }
-
-func (e existingSpec) Error() string {
-	return "spec: file " + e.Path + " exists: remove it first"
-}
-
-func (e existingSpec) Unwrap() error { return e.PathError }
 
 // unifiedCgroups says whether cgroup v2 is all there is on this host.
 func unifiedCgroups() bool {
