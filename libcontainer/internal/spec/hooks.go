@@ -8,14 +8,12 @@ import (
 
 const chapterHooks = "config.md#posix-platform-hooks"
 
-// hooks checks all six lists in the order they run in.
+// hooks checks all six lists in the order they run in. That prestart is
+// deprecated is not mentioned: Docker cannot do without.
 func (c *checker) hooks() {
 	h := c.spec.Hooks
 	if h == nil {
 		return
-	}
-	if len(h.Prestart) > 0 {
-		c.warn(chapterHooks, "prestart is deprecated; use createRuntime, createContainer or startContainer", "hooks.prestart")
 	}
 	c.hookList("hooks.prestart", h.Prestart)
 	c.hookList("hooks.createRuntime", h.CreateRuntime)

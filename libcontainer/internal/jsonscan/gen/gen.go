@@ -59,6 +59,9 @@ func Generate(c Config) ([]byte, error) {
 	for _, t := range c.Roots {
 		g.collect(t)
 	}
+	if g.err != nil {
+		return nil, g.err
+	}
 	for i, t := range g.structs {
 		g.structDecoder(t, i)
 	}
