@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
+	"time"
 
 	"github.com/urfave/cli/v2"
 )
@@ -25,94 +27,102 @@ Options may stand before or after the container id.`
 // run is the program: it returns the exit status.
 func run(args []string, stdout, stderr *os.File) int {
 	g := &globals{stdout: stdout, stderr: stderr, log: logger{out: stderr, level: levelWarning}}
-	status, err := g.dispatch(args)
-	if err != nil {
+	if err := g.dispatch(args); err != nil {
 		g.report(err)
-		if status == 0 {
-			status = 1
-		}
+		return 1
 	}
-	return status
+	return g.status
 }
 
-// dispatch builds the command that args name, and runs it.
-func (g *globals) dispatch(args []string) (status int, err error) {
+// command is one command: how it is described, and what it does.
+type command struct {
+	cli.Command
+	minArgs, maxArgs int                       // how many positional arguments it takes
+	action           func(args []string) error // with that many
+}
+
+// checkArguments sees that there are as many positional arguments as the command takes.
+func (c *command) checkArguments(args []string) error {
+	switch {
+	case len(args) < c.minArgs:
+		return errors.New("a container id is needed")
+	case len(args) > c.maxArgs:
+		return errors.New("unexpected argument " + strconv.Quote(args[c.maxArgs]))
+	}
+	return nil
+}
+
+// dispatch carries out the command that args name.
+func (g *globals) dispatch(args []string) error {
 	name := "rung"
 	if len(args) > 0 {
 		name, args = filepath.Base(args[0]), args[1:]
 	}
 	flags := g.flags()
 	opts, rest, err := arrange(args, flags, 0)
+	if err == nil {
+		err = setFlags(flags, opts)
+	}
 	if err != nil {
-		return 1, usageError{err: err}
+		return usageError{err: err}
 	}
-	if opts.has("version") {
-		return 0, g.print(appendVersion(nil))
-	}
-
 	g.rootGiven = opts.has("root")
+	switch {
+	case g.version:
+		return g.print(appendVersion(nil))
+	case opts.help() || len(rest) == 0 || rest[0] == "help" || rest[0] == "h":
+		return g.help(name, flags, rest)
+	}
+
+	// Global options first: the command's mistakes belong in the log that they name.
+	if err := g.settle(); err != nil {
+		return err
+	}
+	cmd := g.command(rest[0])
+	if cmd == nil {
+		return errors.New("No help topic for '" + rest[0] + "'") //nolint:staticcheck // text that scripts match
+	}
+	opts, rest, err = arrange(rest[1:], cmd.Flags, -1)
+	if opts.help() {
+		return g.help(name, flags, []string{"help", cmd.Name})
+	}
+	if err == nil {
+		err = setFlags(cmd.Flags, opts)
+	}
+	if err == nil {
+		err = cmd.checkArguments(rest)
+	}
+	if err != nil {
+		return usageError{cmd.Name, err}
+	}
+	return cmd.action(rest)
+}
+
+// help prints the help: for the program, or for the command that follows the word help.
+func (g *globals) help(name string, flags []cli.Flag, words []string) error {
 	app := &cli.App{
-		Name:                      name,
-		HelpName:                  name,
-		Usage:                     "Open Container Initiative runtime",
-		Description:               description,
-		Flags:                     flags,
-		HideVersion:               true,
-		HideHelpCommand:           true,
-		DisableSliceFlagSeparator: true,
-		Writer:                    g.stdout,
-		ErrWriter:                 g.stderr,
-		ExitErrHandler:            func(*cli.Context, error) {}, // exit codes are run's business
-		OnUsageError:              badValue,
+		Name:        name,
+		HelpName:    name,
+		Usage:       "Open Container Initiative runtime",
+		Description: description,
+		Flags:       flags,
+		HideVersion: true,
+		Compiled:    time.Unix(0, 0), // or it would be looked up
+		Writer:      g.stdout,
+		ErrWriter:   g.stderr,
+		// Exit codes are run's business.
+		ExitErrHandler: func(*cli.Context, error) {},
 	}
-	argv := append([]string{name}, opts.argv...)
-
-	// A mistake in the command's part is kept until the global options are in force: it belongs in the log they name.
-	var usage error
-	if len(rest) == 0 || opts.has("help") {
-		app.Commands = g.allCommands()
-	} else if rest[0] == "help" || rest[0] == "h" {
-		app.Commands, app.HideHelpCommand = g.allCommands(), false
-		argv = append(argv, rest...)
-	} else if cmd := g.command(rest[0]); cmd != nil {
-		copts, cargs, cerr := arrange(rest[1:], cmd.Flags, -1)
-		if cerr != nil {
-			usage = usageError{command: cmd.Name, err: cerr}
-		}
-		argv = append(append(argv, cmd.Name), copts.argv...)
-		if !copts.has("help") {
-			argv = append(append(argv, "--"), cargs...)
-		}
-		cmd.OnUsageError = badValue
-		app.Commands = []*cli.Command{cmd}
-	} else {
-		usage = errors.New("No help topic for '" + rest[0] + "'") //nolint:staticcheck // text that scripts match
+	for _, name := range commandNames {
+		cmd := g.command(name).Command
+		cmd.HideHelpCommand = true
+		app.Commands = append(app.Commands, &cmd)
 	}
-	app.Before = func(*cli.Context) error {
-		if err := g.settle(); err != nil {
-			return err
-		}
-		return usage
+	argv := []string{name}
+	if len(words) > 1 && (words[0] == "help" || words[0] == "h") {
+		argv = append(argv, "help", words[1])
 	}
-	err = app.Run(argv)
-	return g.status, err
-}
-
-// badValue is called for the one mistake that arrange does not see: a value that is not of its option's kind.
-func badValue(c *cli.Context, err error, isCommand bool) error {
-	if isCommand {
-		return usageError{c.Command.Name, err}
-	}
-	return usageError{err: err}
-}
-
-// allCommands builds every command, for the help.
-func (g *globals) allCommands() []*cli.Command {
-	all := make([]*cli.Command, len(commandNames))
-	for i, name := range commandNames {
-		all[i] = g.command(name)
-	}
-	return all
+	return app.Run(argv)
 }
 
 // usageError is a command line that cannot be understood.

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/urfave/cli/v2"
 )
@@ -14,7 +16,7 @@ func TestArrange(t *testing.T) {
 		&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}},
 		&cli.IntFlag{Name: "preserve-fds"},
-		&cli.StringSliceFlag{Name: "cap"},
+		&cli.GenericFlag{Name: "cap"},
 	}
 	for _, tc := range []struct {
 		name  string
@@ -63,7 +65,7 @@ func TestArrange(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := strings.Join(opts.argv, " "); got != tc.opts {
+			if got := strings.Join(spellOut(opts), " "); got != tc.opts {
 				t.Errorf("options %q, want %q", got, tc.opts)
 			}
 			if got := strings.Join(rest, " "); got != tc.rest {
@@ -79,16 +81,85 @@ func TestArrange(t *testing.T) {
 // Every flag of every command must be of a kind that lookup knows.
 func TestLookupKnowsEveryFlag(t *testing.T) {
 	g := &globals{}
-	flags := g.flags()
 	for _, name := range commandNames {
-		flags = append(flags, g.command(name).Flags...)
+		checkFlags(t, g.command(name).Flags)
+	}
+	checkFlags(t, g.flags())
+}
+
+func checkFlags(t *testing.T, flags []cli.Flag) {
+	t.Helper()
+	if err := setFlags(flags, nil); err != nil {
+		t.Error(err)
 	}
 	for _, f := range flags {
 		for _, name := range f.Names() {
-			if _, ok := lookup([]cli.Flag{f}, name); !ok {
+			if found, ok := lookup(flags, name); !ok || found == nil {
 				t.Errorf("flag %v: name %q not found", f, name)
+			} else if found != f {
+				t.Errorf("flag %v: name %q is another's", f, name)
 			}
 		}
+	}
+}
+
+// spellOut is the options as --name=value.
+func spellOut(opts options) []string {
+	var s []string
+	for _, o := range opts {
+		name := "help"
+		if o.flag != nil {
+			name, _ = names(o.flag)
+		}
+		s = append(s, "--"+name+"="+o.value)
+	}
+	return s
+}
+
+type collected []string
+
+func (c *collected) Set(s string) error { *c = append(*c, s); return nil }
+func (c *collected) String() string     { return strings.Join(*c, " ") }
+
+func TestSetFlags(t *testing.T) {
+	for _, tc := range []struct{ name, args, want string }{
+		{"defaults", "", "s=def b=false i=7 d=5s g="},
+		{"all", "-s x -b -i -3 -d 100ms -g 1,2 -g 3", "s=x b=true i=-3 d=100ms g=1,2 3"},
+		{"the last counts", "-s x -s= -b -b=false", "s= b=false i=7 d=5s g="},
+		{"bad bool", "-b=x", `option --b: "x" is not true or false`},
+		{"bad number", "-i 1k", `option --i: "1k" is not a number`},
+		{"number out of range", "-i 9999999999999999999", `option --i: "9999999999999999999" is not a number`},
+		{"bad duration", "-d 5", `option --d: "5" is not a duration like 100ms or 5s`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var (
+				s string
+				b bool
+				i int
+				d time.Duration
+				g collected
+			)
+			flags := []cli.Flag{
+				&cli.StringFlag{Name: "s", Destination: &s, Value: "def"},
+				&cli.BoolFlag{Name: "b", Destination: &b},
+				&cli.IntFlag{Name: "i", Destination: &i, Value: 7},
+				&cli.DurationFlag{Name: "d", Destination: &d, Value: 5 * time.Second},
+				&cli.GenericFlag{Name: "g", Value: &g},
+			}
+			opts, _, err := arrange(strings.Fields(tc.args), flags, -1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got string
+			if err := setFlags(flags, opts); err != nil {
+				got = err.Error()
+			} else {
+				got = fmt.Sprintf("s=%s b=%v i=%d d=%s g=%s", s, b, i, d, &g)
+			}
+			if got != tc.want {
+				t.Errorf("%s, want %s", got, tc.want)
+			}
+		})
 	}
 }
 
@@ -103,10 +174,10 @@ func FuzzArrange(f *testing.F) {
 			return
 		}
 		// Arranged once, arguments stay as they are.
-		again := append(append(slices.Clone(opts.argv), "--"), rest...)
+		again := append(append(spellOut(opts), "--"), rest...)
 		opts2, rest2, err := arrange(again, flags, -1)
-		if err != nil || !slices.Equal(opts.argv, opts2.argv) || !slices.Equal(rest, rest2) {
-			t.Errorf("%q: %q %q, the second time %q %q %v", args, opts.argv, rest, opts2.argv, rest2, err)
+		if err != nil || !slices.Equal(opts, opts2) || !slices.Equal(rest, rest2) {
+			t.Errorf("%q: %q %q, the second time %q %q %v", args, spellOut(opts), rest, spellOut(opts2), rest2, err)
 		}
 	})
 }

@@ -8,33 +8,33 @@ import (
 	"github.com/rung-oci/rung/libcontainer"
 )
 
-func (g *globals) deleteCommand() *cli.Command {
+func (g *globals) deleteCommand() *command {
 	var force, regex bool
-	return &cli.Command{
-		Name:      "delete",
-		Usage:     "delete a container that has stopped",
-		ArgsUsage: "<container-id>",
-		Description: `Removes what is left of a container whose process has ended, and its name.
+	return &command{
+		Command: cli.Command{
+			Name:      "delete",
+			Usage:     "delete a container that has stopped",
+			ArgsUsage: "<container-id>",
+			Description: `Removes what is left of a container whose process has ended, and its name.
 
 EXAMPLE:
     # rung delete web
     # rung delete --force web`,
-		HideHelpCommand: true,
-		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "force", Aliases: []string{"f"}, Destination: &force, DisableDefaultText: true, Usage: "kill the container first (SIGKILL); one that does not exist is no error"},
-			&cli.BoolFlag{Name: "regex", Aliases: []string{"r"}, Destination: &regex, DisableDefaultText: true, Usage: "the id is a regular expression: delete every container it matches"},
+			Flags: []cli.Flag{
+				&cli.BoolFlag{Name: "force", Aliases: []string{"f"}, Destination: &force, DisableDefaultText: true, Usage: "kill the container first (SIGKILL); one that does not exist is no error"},
+				&cli.BoolFlag{Name: "regex", Aliases: []string{"r"}, Destination: &regex, DisableDefaultText: true, Usage: "the id is a regular expression: delete every container it matches"},
+			},
 		},
-		Action: func(c *cli.Context) error {
-			id, err := containerID(c)
-			if err != nil {
-				return err
-			}
+		minArgs: 1,
+		maxArgs: 1,
+		action: func(args []string) error {
 			if err := g.begin(); err != nil {
 				return err
 			}
-			ids := []string{id}
+			ids := args
 			if regex {
-				if ids, err = g.match(id); err != nil {
+				var err error
+				if ids, err = g.match(args[0]); err != nil {
 					return err
 				}
 			}

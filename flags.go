@@ -102,26 +102,5 @@ func checkFDs(n int) error {
 	return nil
 }
 
-// arguments takes the positional arguments: at least min of them, at most max.
-func arguments(c *cli.Context, min, max int) ([]string, error) {
-	args := c.Args().Slice()
-	switch {
-	case len(args) < min && min == 1:
-		return nil, usageError{c.Command.Name, errors.New("a container id is needed")}
-	case len(args) > max:
-		return nil, usageError{c.Command.Name, errors.New("unexpected argument " + strconv.Quote(args[max]))}
-	}
-	return args, nil
-}
-
-// containerID takes the one positional argument that most commands have.
-func containerID(c *cli.Context) (string, error) {
-	args, err := arguments(c, 1, 1)
-	if err != nil {
-		return "", err
-	}
-	return args[0], nil
-}
-
 // bundleName is the last part of the bundle's path.
 func bundleName(o libcontainer.CreateOptions) string { return filepath.Base(o.Bundle) }

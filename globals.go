@@ -17,6 +17,8 @@ import (
 type globals struct {
 	root          string // absolute after settle
 	rootGiven     bool
+	version       bool
+	criu          string // accepted, not used
 	debug         bool
 	logFormat     string
 	logLevel      string
@@ -39,8 +41,8 @@ func (g *globals) flags() []cli.Flag {
 		&cli.BoolFlag{Name: "systemd-cgroup", Destination: &g.systemdCgroup, DisableDefaultText: true, Usage: "let systemd make the cgroups; cgroupsPath then has the form \"slice:prefix:name\""},
 		&cli.StringFlag{Name: "cgroup-manager", Destination: &g.cgroupManager, Usage: "who makes the cgroups: cgroupfs or systemd", DefaultText: "cgroupfs"},
 		&cli.StringFlag{Name: "rootless", Destination: &g.rootless, Value: "auto", Usage: "tolerate missing permissions on cgroups: true, false or auto"},
-		&cli.StringFlag{Name: "criu", Hidden: true, Usage: "accepted for compatibility; criu is looked up in PATH"},
-		&cli.BoolFlag{Name: "version", Aliases: []string{"v"}, DisableDefaultText: true, Usage: "print the version"},
+		&cli.StringFlag{Name: "criu", Destination: &g.criu, Hidden: true, Usage: "accepted for compatibility; criu is looked up in PATH"},
+		&cli.BoolFlag{Name: "version", Aliases: []string{"v"}, Destination: &g.version, DisableDefaultText: true, Usage: "print the version"},
 	}
 }
 

@@ -8,35 +8,34 @@ import (
 	"github.com/rung-oci/rung/libcontainer"
 )
 
-func (g *globals) killCommand() *cli.Command {
+func (g *globals) killCommand() *command {
 	var all, regex bool
-	return &cli.Command{
-		Name:      "kill",
-		Usage:     "send a signal to a container",
-		ArgsUsage: "<container-id> [signal]",
-		Description: `Sends a signal, SIGTERM if none is given, to the container's first process. The signal is a number or a
+	return &command{
+		Command: cli.Command{
+			Name:      "kill",
+			Usage:     "send a signal to a container",
+			ArgsUsage: "<container-id> [signal]",
+			Description: `Sends a signal, SIGTERM if none is given, to the container's first process. The signal is a number or a
 name, with or without SIG.
 
 EXAMPLE:
     # rung kill web KILL
     # rung kill web RTMIN+3`,
-		HideHelpCommand: true,
-		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Destination: &all, DisableDefaultText: true, Usage: "send the signal to all processes of the container"},
-			&cli.BoolFlag{Name: "regex", Aliases: []string{"r"}, Destination: &regex, DisableDefaultText: true, Usage: "the id is a regular expression: signal every container it matches"},
+			Flags: []cli.Flag{
+				&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Destination: &all, DisableDefaultText: true, Usage: "send the signal to all processes of the container"},
+				&cli.BoolFlag{Name: "regex", Aliases: []string{"r"}, Destination: &regex, DisableDefaultText: true, Usage: "the id is a regular expression: signal every container it matches"},
+			},
 		},
-		Action: func(c *cli.Context) error {
-			args, err := arguments(c, 1, 2)
-			if err != nil {
-				return err
-			}
+		minArgs: 1,
+		maxArgs: 2,
+		action: func(args []string) error {
 			name := "TERM"
 			if len(args) == 2 {
 				name = args[1]
 			}
 			sig, err := parseSignal(name)
 			if err != nil {
-				return usageError{c.Command.Name, err}
+				return usageError{"kill", err}
 			}
 			if err := g.begin(); err != nil {
 				return err

@@ -12,33 +12,31 @@ import (
 	"github.com/rung-oci/rung/libcontainer"
 )
 
-func (g *globals) listCommand() *cli.Command {
+func (g *globals) listCommand() *command {
 	var (
 		format string
 		quiet  bool
 	)
-	return &cli.Command{
-		Name:  "list",
-		Usage: "list the containers",
-		Description: `Lists the containers whose state is in the directory that the global option --root names.
+	return &command{
+		Command: cli.Command{
+			Name:  "list",
+			Usage: "list the containers",
+			Description: `Lists the containers whose state is in the directory that the global option --root names.
 
 EXAMPLE:
     # rung list
     # rung --root /run/containerd/runc/k8s.io list --format json | jq -r '.[].id'`,
-		HideHelpCommand: true,
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Destination: &format, Value: "table", Usage: "table or json"},
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Destination: &quiet, DisableDefaultText: true, Usage: "print ids only"},
+			Flags: []cli.Flag{
+				&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Destination: &format, Value: "table", Usage: "table or json"},
+				&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Destination: &quiet, DisableDefaultText: true, Usage: "print ids only"},
+			},
 		},
-		Action: func(c *cli.Context) error {
-			if _, err := arguments(c, 0, 0); err != nil {
-				return err
-			}
+		action: func(_ []string) error {
 			if err := g.begin(); err != nil {
 				return err
 			}
 			if format != "table" && format != "json" {
-				return usageError{c.Command.Name, errors.New("option --format: " + strconv.Quote(format) + " is not table or json")}
+				return usageError{"list", errors.New("option --format: " + strconv.Quote(format) + " is not table or json")}
 			}
 			states, err := g.list()
 			if err != nil {

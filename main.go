@@ -11,8 +11,6 @@ package main
 import (
 	"os"
 
-	"github.com/urfave/cli/v2"
-
 	_ "github.com/rung-oci/rung/nsenter" // takes over the process, before Go starts, when it is a container's init
 )
 
@@ -25,7 +23,7 @@ var commandNames = [...]string{"create", "delete", "kill", "list", "plan", "run"
 
 // command builds the command of that name, nil if there is none. A switch and not a table: only one command's flags
 // are ever allocated.
-func (g *globals) command(name string) *cli.Command {
+func (g *globals) command(name string) *command {
 	switch name {
 	case "create":
 		return g.createCommand()

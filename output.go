@@ -44,14 +44,8 @@ func (g *globals) warn(msg string) {
 	}
 }
 
-// trace writes a debug record; kv are keys and values by turns.
-func (g *globals) trace(msg string, kv ...string) {
-	fields := make([]field, 0, len(kv)/2)
-	for i := 0; i+1 < len(kv); i += 2 {
-		fields = append(fields, field{kv[i], kv[i+1]})
-	}
-	g.log.write(levelDebug, msg, fields...)
-}
+// trace writes a debug record.
+func (g *globals) trace(msg string) { g.log.write(levelDebug, msg) }
 
 func hintOf(err error) string {
 	var le *libcontainer.Error

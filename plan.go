@@ -10,32 +10,30 @@ import (
 	"github.com/rung-oci/rung/libcontainer"
 )
 
-func (g *globals) planCommand() *cli.Command {
+func (g *globals) planCommand() *command {
 	var (
 		opts   creation
 		format string
 	)
-	return &cli.Command{
-		Name:      "plan",
-		Usage:     "print what create and start would do",
-		ArgsUsage: "[container-id]",
-		Description: `Prints, step by step, what "rung create" and "rung start" would carry out for the bundle on this host, and
+	return &command{
+		Command: cli.Command{
+			Name:      "plan",
+			Usage:     "print what create and start would do",
+			ArgsUsage: "[container-id]",
+			Description: `Prints, step by step, what "rung create" and "rung start" would carry out for the bundle on this host, and
 does nothing of it. The container id, which some paths depend on, is by default the name of the
 bundle's directory.
 
 EXAMPLE:
     # rung plan --bundle /srv/web`,
-		HideHelpCommand: true,
-		Flags: append(opts.flags(),
-			&cli.StringFlag{Name: "format", Destination: &format, Value: "text", Usage: "text or json"},
-		),
-		Action: func(c *cli.Context) error {
-			args, err := arguments(c, 0, 1)
-			if err != nil {
-				return err
-			}
+			Flags: append(opts.flags(),
+				&cli.StringFlag{Name: "format", Destination: &format, Value: "text", Usage: "text or json"},
+			),
+		},
+		maxArgs: 1,
+		action: func(args []string) error {
 			if format != "text" && format != "json" {
-				return usageError{c.Command.Name, errors.New("option --format: " + strconv.Quote(format) + " is not text or json")}
+				return usageError{"plan", errors.New("option --format: " + strconv.Quote(format) + " is not text or json")}
 			}
 			var id string
 			if len(args) == 1 {

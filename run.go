@@ -6,34 +6,33 @@ import (
 	"github.com/rung-oci/rung/libcontainer"
 )
 
-func (g *globals) runCommand() *cli.Command {
+func (g *globals) runCommand() *command {
 	var (
 		opts                      creation
 		detach, keep, noSubreaper bool
 	)
-	return &cli.Command{
-		Name:      "run",
-		Usage:     "create and start a container",
-		ArgsUsage: "<container-id>",
-		Description: `Makes a container from a bundle and starts its process, whose exit status is this command's. The
+	return &command{
+		Command: cli.Command{
+			Name:      "run",
+			Usage:     "create and start a container",
+			ArgsUsage: "<container-id>",
+			Description: `Makes a container from a bundle and starts its process, whose exit status is this command's. The
 container id must be unique on this host.
 
 EXAMPLE:
     # mkdir -p web/rootfs && cd web
     # rung spec
     # rung run web`,
-		HideHelpCommand: true,
-		Flags: append(opts.flags(),
-			&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Destination: &detach, DisableDefaultText: true, Usage: "leave the container running in the background"},
-			&cli.BoolFlag{Name: "keep", Destination: &keep, DisableDefaultText: true, Usage: "keep the container when its process has ended"},
-			&cli.BoolFlag{Name: "no-subreaper", Destination: &noSubreaper, DisableDefaultText: true, Usage: "do not become the parent of the container's orphans"},
-		),
-		Action: func(c *cli.Context) error {
-			id, err := containerID(c)
-			if err != nil {
-				return err
-			}
-			o, err := opts.options(g, id)
+			Flags: append(opts.flags(),
+				&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Destination: &detach, DisableDefaultText: true, Usage: "leave the container running in the background"},
+				&cli.BoolFlag{Name: "keep", Destination: &keep, DisableDefaultText: true, Usage: "keep the container when its process has ended"},
+				&cli.BoolFlag{Name: "no-subreaper", Destination: &noSubreaper, DisableDefaultText: true, Usage: "do not become the parent of the container's orphans"},
+			),
+		},
+		minArgs: 1,
+		maxArgs: 1,
+		action: func(args []string) error {
+			o, err := opts.options(g, args[0])
 			if err != nil {
 				return err
 			}

@@ -13,15 +13,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func (g *globals) specCommand() *cli.Command {
+func (g *globals) specCommand() *command {
 	var (
 		bundle   string
 		rootless bool
 	)
-	return &cli.Command{
-		Name:  "spec",
-		Usage: "write a specification file to start from",
-		Description: `Writes a config.json that runs "sh" in a container with namespaces of its own, few capabilities, and the
+	return &command{
+		Command: cli.Command{
+			Name:  "spec",
+			Usage: "write a specification file to start from",
+			Description: `Writes a config.json that runs "sh" in a container with namespaces of its own, few capabilities, and the
 directory "rootfs" of the bundle as a read-only root filesystem. It is meant to be edited. An existing
 file is never overwritten.
 
@@ -33,15 +34,12 @@ EXAMPLE:
     # rung run hello
 
 Without root privilege, write one for a user namespace with --rootless.`,
-		HideHelpCommand: true,
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "bundle", Aliases: []string{"b"}, Destination: &bundle, DefaultText: "the current directory", Usage: "the bundle's `directory`"},
-			&cli.BoolFlag{Name: "rootless", Destination: &rootless, DisableDefaultText: true, Usage: "for a container run without root privilege"},
+			Flags: []cli.Flag{
+				&cli.StringFlag{Name: "bundle", Aliases: []string{"b"}, Destination: &bundle, DefaultText: "the current directory", Usage: "the bundle's `directory`"},
+				&cli.BoolFlag{Name: "rootless", Destination: &rootless, DisableDefaultText: true, Usage: "for a container run without root privilege"},
+			},
 		},
-		Action: func(c *cli.Context) error {
-			if _, err := arguments(c, 0, 0); err != nil {
-				return err
-			}
+		action: func(_ []string) error {
 			if err := g.begin(); err != nil {
 				return err
 			}

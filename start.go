@@ -6,25 +6,24 @@ import (
 	"github.com/rung-oci/rung/libcontainer"
 )
 
-func (g *globals) startCommand() *cli.Command {
-	return &cli.Command{
-		Name:      "start",
-		Usage:     "start the process of a created container",
-		ArgsUsage: "<container-id>",
-		Description: `Lets the process of a container made by "rung create" begin.
+func (g *globals) startCommand() *command {
+	return &command{
+		Command: cli.Command{
+			Name:      "start",
+			Usage:     "start the process of a created container",
+			ArgsUsage: "<container-id>",
+			Description: `Lets the process of a container made by "rung create" begin.
 
 EXAMPLE:
     # rung start web`,
-		HideHelpCommand: true,
-		Action: func(c *cli.Context) error {
-			id, err := containerID(c)
-			if err != nil {
-				return err
-			}
+		},
+		minArgs: 1,
+		maxArgs: 1,
+		action: func(args []string) error {
 			if err := g.begin(); err != nil {
 				return err
 			}
-			ctr, err := libcontainer.Load(g.root, id)
+			ctr, err := libcontainer.Load(g.root, args[0])
 			if err != nil {
 				return err
 			}

@@ -6,26 +6,25 @@ import (
 	"github.com/rung-oci/rung/libcontainer"
 )
 
-func (g *globals) stateCommand() *cli.Command {
-	return &cli.Command{
-		Name:      "state",
-		Usage:     "print the state of a container",
-		ArgsUsage: "<container-id>",
-		Description: `Prints the container's state as JSON, in the form of the runtime-spec with a few fields more.
+func (g *globals) stateCommand() *command {
+	return &command{
+		Command: cli.Command{
+			Name:      "state",
+			Usage:     "print the state of a container",
+			ArgsUsage: "<container-id>",
+			Description: `Prints the container's state as JSON, in the form of the runtime-spec with a few fields more.
 
 EXAMPLE:
     # rung state web | jq -r .status
     running`,
-		HideHelpCommand: true,
-		Action: func(c *cli.Context) error {
-			id, err := containerID(c)
-			if err != nil {
-				return err
-			}
+		},
+		minArgs: 1,
+		maxArgs: 1,
+		action: func(args []string) error {
 			if err := g.begin(); err != nil {
 				return err
 			}
-			ctr, err := libcontainer.Load(g.root, id)
+			ctr, err := libcontainer.Load(g.root, args[0])
 			if err != nil {
 				return err
 			}
