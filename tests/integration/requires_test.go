@@ -1,0 +1,250 @@
+package integration
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// requires skips the test when the host, or the runtime under test, lacks something. The words:
+//
+//	root              user id 0
+//	cgroupv1          v1 hierarchies at /sys/fs/cgroup, alone or beside cgroup2
+//	cgroupv2          cgroup2 alone at /sys/fs/cgroup
+//	hybrid            both
+//	v1:NAME, v2:NAME  that controller in a hierarchy of that kind
+//	ctrl:NAME         that controller in either
+//	cap:NAME          that capability, CAP_SYS_RESOURCE say
+//	userns, timens    these namespaces can be made
+//	overlay           overlayfs can be mounted
+//	idmap             id-mapped mounts of the file system that bundles are on
+//	newuidmap         newuidmap(1) and newgidmap(1)
+//	cpus:N            at least N processors
+//	rt:NAME           something that rung can and some older runtime cannot
+func requires(t *testing.T, needs ...string) {
+	t.Helper()
+	for _, word := range needs {
+		missing := lacking(word)
+		if missing == nil {
+			continue
+		}
+		if slices.Contains(words(os.Getenv("RUNG_TESTS_MUST")), word) {
+			t.Fatalf("%s is required by RUNG_TESTS_MUST, and is missing: %v", word, missing)
+		}
+		recordSkip(t.Name(), word, missing)
+		t.Skipf("%s: %v", word, missing)
+	}
+}
+
+// oracleLacks is what released runtimes that serve as oracle for these tests do not do, or do in another way than rung.
+// Each is a word of requires after "rt:".
+var oracleLacks = map[string][]string{
+	"runc": { // 1.1.5, of Debian 12
+		"timens", "idmap", "scheduler", "ioprio", "domainname", "mempolicy", "personality", "nosymfollow",
+		"pidfd-socket", "affinity", "log-errors", "all-problems", "list-options", "tiny-memory", "mount-flags", "codes",
+		"strict", "config-flag", "plan", "kill-regex", "hybrid", "nodiratime",
+	},
+	"crun": { // 1.8.1, of Debian 12
+		"timens", "idmap", "scheduler", "ioprio", "domainname", "mempolicy", "personality", "nosymfollow",
+		"pidfd-socket", "affinity", "log-errors", "all-problems", "list-options", "tiny-memory", "mount-flags", "codes",
+		"strict", "config-flag", "plan", "hybrid", "runc-texts", "nodiratime",
+	},
+}
+
+var facts sync.Map // word → error or nil
+
+// lacking says why the host has not what word names; nil if it has.
+func lacking(word string) error {
+	if v, ok := facts.Load(word); ok {
+		err, _ := v.(error)
+		return err
+	}
+	err := look(word)
+	facts.Store(word, err)
+	return err
+}
+
+func look(word string) error {
+	kind, name, _ := strings.Cut(word, ":")
+	switch kind {
+	case "root":
+		if os.Geteuid() != 0 {
+			return errors.New("the tests run as an ordinary user")
+		}
+	case "cgroupv1":
+		if cgroupKind() == "v2" {
+			return errors.New("only cgroup2 is mounted")
+		}
+	case "cgroupv2", "hybrid":
+		want := strings.TrimPrefix(kind, "cgroup")
+		if k := cgroupKind(); k != want {
+			return errors.New("the host is " + k)
+		}
+	case "v1":
+		if cgroupKind() == "v2" {
+			return errors.New("only cgroup2 is mounted")
+		}
+		if _, err := os.Stat("/sys/fs/cgroup/" + name + "/cgroup.procs"); err != nil {
+			return err
+		}
+	case "v2":
+		top := unifiedTop()
+		if top == "" {
+			return errors.New("no cgroup2 is mounted")
+		}
+		if name == "hugetlb" && cgroupKind() == "hybrid" {
+			return errors.New("runtimes leave the cgroup2 controllers of a hybrid host alone")
+		}
+		b, err := os.ReadFile(top + "/cgroup.controllers")
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(strings.Fields(string(b)), name) {
+			return fmt.Errorf("cgroup2 has only the controllers %s", strings.TrimSpace(string(b)))
+		}
+	case "ctrl":
+		if look("v1:"+name) != nil && (cgroupKind() != "v2" || look("v2:"+name) != nil) {
+			return errors.New("no hierarchy has the controller " + name)
+		}
+	case "cap":
+		n, ok := capNumber(name)
+		if !ok {
+			return errors.New("unknown capability")
+		}
+		if r, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(n), 0, 0, 0); err != nil || r != 1 || ownCaps()>>n&1 == 0 {
+			return errors.New("the tests do not have " + name)
+		}
+	case "userns":
+		return inStage("unshare-user")
+	case "timens":
+		return inStage("unshare-time")
+	case "overlay":
+		return inStage("mount-overlay")
+	case "idmap":
+		return lookIDMap()
+	case "newuidmap":
+		for _, p := range []string{"newuidmap", "newgidmap"} {
+			if _, err := exec.LookPath(p); err != nil {
+				return err
+			}
+		}
+	case "cpus":
+		n, _ := strconv.Atoi(name)
+		var set unix.CPUSet
+		if err := unix.SchedGetaffinity(0, &set); err != nil || set.Count() < n {
+			return fmt.Errorf("%d processors", set.Count())
+		}
+	case "command":
+		_, err := exec.LookPath(name)
+		return err
+	case "rt":
+		if slices.Contains(oracleLacks[runtimeName], name) {
+			return fmt.Errorf("%s does not do it as rung does", runtimeName)
+		}
+	default:
+		panic("requires: unknown word " + word)
+	}
+	return nil
+}
+
+// unifiedTop is where cgroup2 is mounted; "" if nowhere.
+func unifiedTop() string {
+	switch cgroupKind() {
+	case "v2":
+		return "/sys/fs/cgroup"
+	case "hybrid":
+		return "/sys/fs/cgroup/unified"
+	}
+	return ""
+}
+
+// ownCaps is the test program's permitted set.
+func ownCaps() uint64 {
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&hdr, &data[0]); err != nil {
+		return 0
+	}
+	return uint64(data[1].Permitted)<<32 | uint64(data[0].Permitted)
+}
+
+var skips struct {
+	sync.Mutex
+	count map[string]int // by word of requires
+}
+
+func recordSkip(test, word string, why error) {
+	skips.Lock()
+	defer skips.Unlock()
+	if skips.count == nil {
+		skips.count = map[string]int{}
+	}
+	skips.count[word]++
+	name := os.Getenv("RUNG_SKIP_LOG")
+	if name == "" {
+		return
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Fprintf(f, "%s: %s: %v\n", test, word, why)
+	if err := f.Close(); err != nil {
+		panic(err)
+	}
+}
+
+// checkSkips holds what was skipped against the budget. A line of that file is "KIND WORD COUNT": KIND is v1, v2,
+// hybrid or any.
+func checkSkips() error {
+	name := os.Getenv("RUNG_SKIP_BUDGET")
+	if name == "" {
+		return nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	budget := map[string]int{}
+	for in := bufio.NewScanner(f); in.Scan(); {
+		line, _, _ := strings.Cut(in.Text(), "#")
+		w := strings.Fields(line)
+		if len(w) == 0 {
+			continue
+		}
+		if len(w) != 3 {
+			return fmt.Errorf("%s: %q is not KIND WORD COUNT", name, line)
+		}
+		n, err := strconv.Atoi(w[2])
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if w[0] == cgroupKind() || w[0] == "any" {
+			budget[w[1]] += n
+		}
+	}
+	var over []string
+	total := 0
+	for word, n := range skips.count {
+		total += n
+		if n > budget[word] {
+			over = append(over, fmt.Sprintf("%s: %d skipped, %d allowed", word, n, budget[word]))
+		}
+	}
+	fmt.Printf("%d tests skipped\n", total)
+	if over != nil {
+		slices.Sort(over)
+		return fmt.Errorf("more was skipped than %s allows on a %s host:\n\t%s", name, cgroupKind(), strings.Join(over, "\n\t"))
+	}
+	return nil
+}
