@@ -38,6 +38,8 @@
 // To write, see the Append functions.
 package jsonscan
 
+import "strings"
+
 // maxDepth is the nesting limit of encoding/json.
 const maxDepth = 10000
 
@@ -213,6 +215,20 @@ func (s *Scanner) Name() string { return s.name }
 // Element goes to the next element of the array; the caller must then consume
 // it. At the closing bracket it leaves the array and returns false.
 func (s *Scanner) Element() bool { return s.next(']') }
+
+// Guess returns how many elements the array that [Scanner.Element] has just
+// entered is likely to have, at least 1 and at most 1024: what to make room for.
+// It counts commas up to the next closing bracket, so nested arrays and commas
+// in strings make it wrong, which must not matter.
+func (s *Scanner) Guess() int {
+	const limit = 1024 // a comma must not buy more than a few bytes of memory
+	rest := s.src[s.pos:]
+	end := strings.IndexByte(rest, ']')
+	if end < 0 {
+		return 1
+	}
+	return min(strings.Count(rest[:end], ",")+1, limit)
+}
 
 // next consumes the comma before the next item, or the closing bracket.
 func (s *Scanner) next(closing byte) bool {

@@ -4000,6 +4000,9 @@ func decodeSliceOfUint32(s *jsonscan.Scanner, v *[]uint32) {
 	n := 0
 	for ; s.Element(); n++ {
 		if n >= len(a) {
+			if cap(a) == 0 {
+				a = make([]uint32, 0, s.Guess())
+			}
 			if n < cap(a) {
 				a = a[:n+1]
 			} else {
@@ -4028,6 +4031,9 @@ func decodeSliceOfString(s *jsonscan.Scanner, v *[]string) {
 	n := 0
 	for ; s.Element(); n++ {
 		if n >= len(a) {
+			if cap(a) == 0 {
+				a = make([]string, 0, s.Guess())
+			}
 			if n < cap(a) {
 				a = a[:n+1]
 			} else {
@@ -4056,6 +4062,9 @@ func decodeSliceOfPOSIXRlimit(s *jsonscan.Scanner, v *[]specs.POSIXRlimit) {
 	n := 0
 	for ; s.Element(); n++ {
 		if n >= len(a) {
+			if cap(a) == 0 {
+				a = make([]specs.POSIXRlimit, 0, 4)
+			}
 			if n < cap(a) {
 				a = a[:n+1]
 			} else {
@@ -4082,6 +4091,9 @@ func decodeSliceOfLinuxSchedulerFlag(s *jsonscan.Scanner, v *[]specs.LinuxSchedu
 	n := 0
 	for ; s.Element(); n++ {
 		if n >= len(a) {
+			if cap(a) == 0 {
+				a = make([]specs.LinuxSchedulerFlag, 0, s.Guess())
+			}
 			if n < cap(a) {
 				a = a[:n+1]
 			} else {
@@ -4110,6 +4122,9 @@ func decodeSliceOfMount(s *jsonscan.Scanner, v *[]specs.Mount) {
 	n := 0
 	for ; s.Element(); n++ {
 		if n >= len(a) {
+			if cap(a) == 0 {
+				a = make([]specs.Mount, 0, 1)
+			}
 			if n < cap(a) {
 				a = a[:n+1]
 			} else {
@@ -4136,6 +4151,9 @@ func decodeSliceOfLinuxIDMapping(s *jsonscan.Scanner, v *[]specs.LinuxIDMapping)
 	n := 0
 	for ; s.Element(); n++ {
 		if n >= len(a) {
+			if cap(a) == 0 {
+				a = make([]specs.LinuxIDMapping, 0, 8)
+			}
 			if n < cap(a) {
 				a = a[:n+1]
 			} else {
@@ -4162,6 +4180,9 @@ func decodeSliceOfHook(s *jsonscan.Scanner, v *[]specs.Hook) {
 	n := 0
 	for ; s.Element(); n++ {
 		if n >= len(a) {
+			if cap(a) == 0 {
+				a = make([]specs.Hook, 0, 1)
+			}
 			if n < cap(a) {
 				a = a[:n+1]
 			} else {
@@ -4210,6 +4231,9 @@ func decodeSliceOfLinuxDeviceCgroup(s *jsonscan.Scanner, v *[]specs.LinuxDeviceC
 	n := 0
 	for ; s.Element(); n++ {
 		if n >= len(a) {
+			if cap(a) == 0 {
+				a = make([]specs.LinuxDeviceCgroup, 0, 2)
+			}
 			if n < cap(a) {
 				a = a[:n+1]
 			} else {
@@ -4236,6 +4260,9 @@ func decodeSliceOfLinuxWeightDevice(s *jsonscan.Scanner, v *[]specs.LinuxWeightD
 	n := 0
 	for ; s.Element(); n++ {
 		if n >= len(a) {
+			if cap(a) == 0 {
+				a = make([]specs.LinuxWeightDevice, 0, 4)
+			}
 			if n < cap(a) {
 				a = a[:n+1]
 			} else {
@@ -4262,6 +4289,9 @@ func decodeSliceOfLinuxThrottleDevice(s *jsonscan.Scanner, v *[]specs.LinuxThrot
 	n := 0
 	for ; s.Element(); n++ {
 		if n >= len(a) {
+			if cap(a) == 0 {
+				a = make([]specs.LinuxThrottleDevice, 0, 5)
+			}
 			if n < cap(a) {
 				a = a[:n+1]
 			} else {
@@ -4288,6 +4318,9 @@ func decodeSliceOfLinuxHugepageLimit(s *jsonscan.Scanner, v *[]specs.LinuxHugepa
 	n := 0
 	for ; s.Element(); n++ {
 		if n >= len(a) {
+			if cap(a) == 0 {
+				a = make([]specs.LinuxHugepageLimit, 0, 5)
+			}
 			if n < cap(a) {
 				a = a[:n+1]
 			} else {
@@ -4314,6 +4347,9 @@ func decodeSliceOfLinuxInterfacePriority(s *jsonscan.Scanner, v *[]specs.LinuxIn
 	n := 0
 	for ; s.Element(); n++ {
 		if n >= len(a) {
+			if cap(a) == 0 {
+				a = make([]specs.LinuxInterfacePriority, 0, 5)
+			}
 			if n < cap(a) {
 				a = a[:n+1]
 			} else {
@@ -4360,6 +4396,9 @@ func decodeSliceOfLinuxNamespace(s *jsonscan.Scanner, v *[]specs.LinuxNamespace)
 	n := 0
 	for ; s.Element(); n++ {
 		if n >= len(a) {
+			if cap(a) == 0 {
+				a = make([]specs.LinuxNamespace, 0, 4)
+			}
 			if n < cap(a) {
 				a = a[:n+1]
 			} else {
@@ -4386,6 +4425,9 @@ func decodeSliceOfLinuxDevice(s *jsonscan.Scanner, v *[]specs.LinuxDevice) {
 	n := 0
 	for ; s.Element(); n++ {
 		if n >= len(a) {
+			if cap(a) == 0 {
+				a = make([]specs.LinuxDevice, 0, 1)
+			}
 			if n < cap(a) {
 				a = a[:n+1]
 			} else {
@@ -4432,6 +4474,9 @@ func decodeSliceOfArch(s *jsonscan.Scanner, v *[]specs.Arch) {
 	n := 0
 	for ; s.Element(); n++ {
 		if n >= len(a) {
+			if cap(a) == 0 {
+				a = make([]specs.Arch, 0, s.Guess())
+			}
 			if n < cap(a) {
 				a = a[:n+1]
 			} else {
@@ -4460,6 +4505,9 @@ func decodeSliceOfLinuxSeccompFlag(s *jsonscan.Scanner, v *[]specs.LinuxSeccompF
 	n := 0
 	for ; s.Element(); n++ {
 		if n >= len(a) {
+			if cap(a) == 0 {
+				a = make([]specs.LinuxSeccompFlag, 0, s.Guess())
+			}
 			if n < cap(a) {
 				a = a[:n+1]
 			} else {
@@ -4488,6 +4536,9 @@ func decodeSliceOfLinuxSyscall(s *jsonscan.Scanner, v *[]specs.LinuxSyscall) {
 	n := 0
 	for ; s.Element(); n++ {
 		if n >= len(a) {
+			if cap(a) == 0 {
+				a = make([]specs.LinuxSyscall, 0, 1)
+			}
 			if n < cap(a) {
 				a = a[:n+1]
 			} else {
@@ -4514,6 +4565,9 @@ func decodeSliceOfLinuxSeccompArg(s *jsonscan.Scanner, v *[]specs.LinuxSeccompAr
 	n := 0
 	for ; s.Element(); n++ {
 		if n >= len(a) {
+			if cap(a) == 0 {
+				a = make([]specs.LinuxSeccompArg, 0, 3)
+			}
 			if n < cap(a) {
 				a = a[:n+1]
 			} else {
@@ -4540,6 +4594,9 @@ func decodeSliceOfMemoryPolicyFlagType(s *jsonscan.Scanner, v *[]specs.MemoryPol
 	n := 0
 	for ; s.Element(); n++ {
 		if n >= len(a) {
+			if cap(a) == 0 {
+				a = make([]specs.MemoryPolicyFlagType, 0, s.Guess())
+			}
 			if n < cap(a) {
 				a = a[:n+1]
 			} else {
@@ -4568,6 +4625,9 @@ func decodeSliceOfLinuxPersonalityFlag(s *jsonscan.Scanner, v *[]specs.LinuxPers
 	n := 0
 	for ; s.Element(); n++ {
 		if n >= len(a) {
+			if cap(a) == 0 {
+				a = make([]specs.LinuxPersonalityFlag, 0, s.Guess())
+			}
 			if n < cap(a) {
 				a = a[:n+1]
 			} else {
@@ -4616,6 +4676,9 @@ func decodeSliceOfSolarisAnet(s *jsonscan.Scanner, v *[]specs.SolarisAnet) {
 	n := 0
 	for ; s.Element(); n++ {
 		if n >= len(a) {
+			if cap(a) == 0 {
+				a = make([]specs.SolarisAnet, 0, 1)
+			}
 			if n < cap(a) {
 				a = a[:n+1]
 			} else {
@@ -4642,6 +4705,9 @@ func decodeSliceOfWindowsDevice(s *jsonscan.Scanner, v *[]specs.WindowsDevice) {
 	n := 0
 	for ; s.Element(); n++ {
 		if n >= len(a) {
+			if cap(a) == 0 {
+				a = make([]specs.WindowsDevice, 0, 4)
+			}
 			if n < cap(a) {
 				a = a[:n+1]
 			} else {
@@ -4668,6 +4734,9 @@ func decodeSliceOfWindowsCPUGroupAffinity(s *jsonscan.Scanner, v *[]specs.Window
 	n := 0
 	for ; s.Element(); n++ {
 		if n >= len(a) {
+			if cap(a) == 0 {
+				a = make([]specs.WindowsCPUGroupAffinity, 0, 8)
+			}
 			if n < cap(a) {
 				a = a[:n+1]
 			} else {
@@ -4694,6 +4763,9 @@ func decodeSliceOfIOMems(s *jsonscan.Scanner, v *[]specs.IOMems) {
 	n := 0
 	for ; s.Element(); n++ {
 		if n >= len(a) {
+			if cap(a) == 0 {
+				a = make([]specs.IOMems, 0, 5)
+			}
 			if n < cap(a) {
 				a = a[:n+1]
 			} else {
@@ -4720,6 +4792,9 @@ func decodeSliceOfZOSNamespace(s *jsonscan.Scanner, v *[]specs.ZOSNamespace) {
 	n := 0
 	for ; s.Element(); n++ {
 		if n >= len(a) {
+			if cap(a) == 0 {
+				a = make([]specs.ZOSNamespace, 0, 4)
+			}
 			if n < cap(a) {
 				a = a[:n+1]
 			} else {
@@ -4746,6 +4821,9 @@ func decodeSliceOfFreeBSDDevice(s *jsonscan.Scanner, v *[]specs.FreeBSDDevice) {
 	n := 0
 	for ; s.Element(); n++ {
 		if n >= len(a) {
+			if cap(a) == 0 {
+				a = make([]specs.FreeBSDDevice, 0, 5)
+			}
 			if n < cap(a) {
 				a = a[:n+1]
 			} else {

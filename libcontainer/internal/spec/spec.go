@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"unsafe"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -35,7 +36,8 @@ var ErrTooLarge = errors.New("larger than 64 MiB")
 type Loaded struct {
 	// Spec is the decoded configuration.
 	Spec *specs.Spec
-	// Raw is the file, byte for byte.
+	// Raw is the file, byte for byte. Spec's strings share its memory: it must
+	// not be changed.
 	Raw []byte
 	// Unknown has a WARN for each property that the runtime-spec does not have
 	// (config.md#extensibility: they are ignored), nil if there are none. At
@@ -148,16 +150,20 @@ func ReadAll(r io.Reader) ([]byte, error) {
 // repeated members, null, invalid UTF-8 and the depth limit, and it fails on the
 // same texts; a fuzz test holds it to that. It differs in three things: errors
 // are [*jsonscan.Error] and there is no result with them; slice capacities; the
-// strings of the result share one copy of raw. raw itself is kept in the result.
+// strings of the result share memory with raw, which is kept in the result and
+// must not be changed any more.
 func Parse(raw []byte) (*Loaded, error) {
-	s := jsonscan.New(string(raw))
+	s := jsonscan.New(text(raw))
 	v := new(specs.Spec)
 	decodeSpec(&s, v)
 	if err := s.End(); err != nil {
 		return nil, err
 	}
-	return &Loaded{Spec: v, Raw: raw, Unknown: unknownFields(string(raw), s.Unknowns())}, nil
+	return &Loaded{Spec: v, Raw: raw, Unknown: unknownFields(text(raw), s.Unknowns())}, nil
 }
+
+// text is raw as a string, without the copy: 20 µs of page faults for 30 KB.
+func text(raw []byte) string { return unsafe.String(unsafe.SliceData(raw), len(raw)) }
 
 // ParseProcess decodes the JSON of a process, as exec --process takes it; see
 // [Parse].
@@ -178,13 +184,13 @@ func ParseSeccomp(raw []byte) (*specs.LinuxSeccomp, Problems, error) {
 }
 
 func parse[T any](raw []byte, decode func(*jsonscan.Scanner, *T)) (*T, Problems, error) {
-	s := jsonscan.New(string(raw))
+	s := jsonscan.New(text(raw))
 	v := new(T)
 	decode(&s, v)
 	if err := s.End(); err != nil {
 		return nil, nil, err
 	}
-	return v, unknownFields(string(raw), s.Unknowns()), nil
+	return v, unknownFields(text(raw), s.Unknowns()), nil
 }
 
 // DecodeInto reads a specs.Spec at the scanner's position, for callers whose own

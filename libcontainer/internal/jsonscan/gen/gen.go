@@ -21,6 +21,7 @@ import (
 	"path"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -363,12 +364,23 @@ func (g *generator) sliceDecoder(t reflect.Type) {
 	g.p("for ; s.Element(); n++ {")
 	// Elements beyond the length keep what a longer array, earlier in the same
 	// text, left there: encoding/json shows it through null and missing members.
-	g.p("if n >= len(a) { if n < cap(a) { a = a[:n+1] } else { var e %s; a = append(a, e) } }", g.goType(elem))
+	g.p("if n >= len(a) {")
+	room := strconv.Itoa(firstCap(elem))
+	if !hasFunc(elem) && elem.Kind() != reflect.Pointer && elem.Kind() != reflect.Interface {
+		room = "s.Guess()"
+	}
+	g.p("if cap(a) == 0 { a = make(%s, 0, %s) }", g.goType(t), room)
+	g.p("if n < cap(a) { a = a[:n+1] } else { var e %s; a = append(a, e) }", g.goType(elem))
+	g.p("}")
 	g.read(elem, "a[n]")
 	g.p("}")
 	g.p("if n == 0 { a = %s{} }", g.goType(t))
 	g.p("*v = a[:n]\n}\n")
 }
+
+// firstCap is how many elements to make room for at first: some 128 bytes, where
+// append would start with one.
+func firstCap(elem reflect.Type) int { return int(max(1, min(8, 128/max(1, elem.Size())))) }
 
 func (g *generator) mapDecoder(t reflect.Type) {
 	g.p("func decode%s(s *jsonscan.Scanner, v *%s) {", funcName(t), g.goType(t))
