@@ -31,7 +31,7 @@ enum {
 	SYNC_NETWORK = 2,
 };
 
-/* Step is the system call, or the part of an op, that failed. */
+/* InitStep is the system call, or the part of an op, that failed. */
 enum {
 	STEP_OP = 0,
 	STEP_OPEN = 1,

@@ -1,5 +1,6 @@
 /* What makes the process of the container: terminal, identity, capabilities, filter, and the wait for its start. */
 #include "init.h"
+#include "passwd.h"
 
 #include <limits.h>
 #include <linux/capability.h>
@@ -298,36 +299,6 @@ void op_seccomp(const struct op *o)
 	    m.type != MSG_GO)
 		_exit(1);
 	close((int)fd);
-}
-
-/* Copies the sixth field of the passwd line whose third is uid. The file is the image's: every byte may be hostile. */
-static bool passwd_home(const char *p, const char *end, unsigned long uid, char *home, size_t size)
-{
-	while (p < end) {
-		const char *nl = memchr(p, '\n', (size_t)(end - p)), *field[7];
-		const char *q = p, *stop = nl ? nl : end;
-		int n = 0;
-		unsigned long have = 0;
-
-		field[n++] = q;
-		for (; q < stop && n < 7; q++)
-			if (*q == ':')
-				field[n++] = q + 1;
-		p = stop + 1;
-		if (n < 7 || field[3] - field[2] < 2 || field[3] - field[2] > 11)
-			continue;
-		for (q = field[2]; q < field[3] - 1 && *q >= '0' && *q <= '9'; q++)
-			have = have * 10 + (unsigned long)(*q - '0');
-		if (q != field[3] - 1 || have != uid)
-			continue;
-		n = (int)(field[6] - 1 - field[5]);
-		if (n <= 0 || (size_t)n >= size || memchr(field[5], '\0', (size_t)n) != NULL)
-			return false;
-		memcpy(home, field[5], (size_t)n);
-		home[n] = '\0';
-		return true;
-	}
-	return false;
 }
 
 void op_home(const struct op *o)

@@ -82,13 +82,13 @@ var namesSyncPoint = [...]string{
 // String names the value as plans and errors print it.
 func (v SyncPoint) String() string { return enumName(namesSyncPoint[:], uint32(v)) }
 
-// Step is the system call, or the part of an op, that failed.
-type Step uint32
+// InitStep is the system call, or the part of an op, that failed.
+type InitStep uint32
 
-// The values of Step.
+// The values of InitStep.
 const (
 	// StepOp is the op as a whole.
-	StepOp Step = iota
+	StepOp InitStep = iota
 	// StepOpen is open.
 	StepOpen
 	// StepWrite is write.
@@ -179,7 +179,7 @@ const (
 	StepMount
 )
 
-var namesStep = [...]string{
+var namesInitStep = [...]string{
 	"op",
 	"open",
 	"write",
@@ -228,7 +228,7 @@ var namesStep = [...]string{
 }
 
 // String names the value as plans and errors print it.
-func (v Step) String() string { return enumName(namesStep[:], uint32(v)) }
+func (v InitStep) String() string { return enumName(namesInitStep[:], uint32(v)) }
 
 // JoinFlag modifies Setns.
 type JoinFlag uint64

@@ -124,7 +124,7 @@ var enumSets = []enumSet{
 		{"SyncHooks", "the mounts are in place, the root is not yet changed: prestart, createRuntime and createContainer hooks."},
 		{"SyncNetwork", "the network namespace is there: devices may be moved into it."},
 	}},
-	{"Step", "Step is the system call, or the part of an op, that failed.", []flag{
+	{"InitStep", "InitStep is the system call, or the part of an op, that failed.", []flag{
 		{"StepOp", "the op as a whole."},
 		{"StepOpen", "open."},
 		{"StepWrite", "write."},

@@ -1,0 +1,145 @@
+package libcontainer
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/rung-oci/rung/libcontainer/internal/runtime"
+	"github.com/rung-oci/rung/libcontainer/internal/spec"
+	"golang.org/x/sys/unix"
+)
+
+// What a caller may want to tell apart. Each is found with errors.Is in the
+// error of the operation.
+var (
+	// ErrNotExist: no container of that id.
+	ErrNotExist = errors.New("container does not exist")
+	// ErrExist: the id is taken.
+	ErrExist = errors.New("container with given ID already exists")
+	// ErrNotRunning: the container's process has ended.
+	ErrNotRunning = errors.New("container not running")
+	// ErrRunning: the operation needs a container whose process has ended, or not begun.
+	ErrRunning = errors.New("container is running")
+	// ErrInvalidConfig: the config breaks a MUST of the runtime-spec.
+	ErrInvalidConfig = errors.New("invalid configuration")
+)
+
+// Codes of Error. They are stable: scripts may rely on them.
+const (
+	CodeConfig     = "config"     // the config breaks a MUST of the specification
+	CodeNotExist   = "not-exist"  // no such container
+	CodeExist      = "exist"      // the id is taken
+	CodeState      = "state"      // not possible in the container's present status
+	CodeBundle     = "bundle"     // the bundle or its config cannot be read
+	CodeHook       = "hook"       // a hook failed
+	CodeExec       = "exec"       // the process cannot be executed
+	CodeCgroup     = "cgroup"     // a control group or limit
+	CodeStep       = "step"       // a step of the plan
+	CodeDied       = "died"       // the init ended by itself
+	CodeSystem     = "system"     // anything else that the system refused
+	CodePermission = "permission" // the caller lacks a privilege
+)
+
+// Error is a failed operation on a container. Its text is one line:
+// "create web: mounts[3] (/proc): mount proc: permission denied (EPERM)".
+type Error struct {
+	Op   string // create, start, …
+	ID   string
+	Code string // one of the Code constants
+	Step string // the plan's step, may be empty
+	Path string // JSON path of the config field, may be empty
+	Hint string // what to do about it, may be empty
+	Err  error
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Op)
+	if e.ID != "" {
+		b.WriteByte(' ')
+		b.WriteString(e.ID)
+	}
+	b.WriteString(": ")
+	b.WriteString(strings.ReplaceAll(e.Err.Error(), "\n", "; "))
+	return b.String()
+}
+
+// Unwrap gives the cause, down to the errno where there is one.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Errno is the errno at the bottom of the error, or 0.
+func (e *Error) Errno() unix.Errno {
+	var n unix.Errno
+	if errors.As(e.Err, &n) {
+		return n
+	}
+	return 0
+}
+
+// opError puts an operation's failure into its final form.
+func opError(op, id string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var done *Error
+	if errors.As(err, &done) {
+		return err
+	}
+	e := &Error{Op: op, ID: id, Code: CodeSystem, Err: err}
+	var step *runtime.StepError
+	var died *runtime.DiedError
+	var problems spec.Problems
+	switch {
+	case errors.As(err, &problems):
+		e.Code = CodeConfig
+		if len(problems) > 0 {
+			e.Path = problems[0].Path
+		}
+	case errors.Is(err, ErrNotExist):
+		e.Code = CodeNotExist
+	case errors.Is(err, ErrExist):
+		e.Code = CodeExist
+	case errors.Is(err, ErrNotRunning), errors.Is(err, ErrRunning):
+		e.Code = CodeState
+	case errors.As(err, &step):
+		e.Code, e.Step, e.Path = CodeStep, step.Step, step.Origin
+		switch step.Step {
+		case "find-exec", "exec":
+			e.Code = CodeExec
+		case "cgroup-create", "cgroup-limits", "cgroup-late-limits":
+			e.Code = CodeCgroup
+		case "run-hooks":
+			e.Code = CodeHook
+		}
+		e.Hint = hint(step)
+	case errors.As(err, &died):
+		e.Code = CodeDied
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+		e.Code = CodePermission
+	}
+	return e
+}
+
+// hint says what can be done about the mistakes that people make most.
+func hint(s *runtime.StepError) string {
+	switch {
+	case s.Step == "mount-fs" && errors.Is(s, unix.EPERM) && (s.Subject == "/sys" || s.Subject == "/proc"):
+		return "in a user namespace " + s.Subject + " can be mounted only with a new " + spaceOf(s.Subject) + " namespace; bind the host's instead"
+	case s.Step == "mount-bind" && errors.Is(s, unix.ENOENT):
+		return "the source of the bind mount does not exist on the host"
+	case s.Step == "find-exec" && errors.Is(s, unix.ENOENT):
+		return "process.args[0] is looked up in the container's PATH, inside its root file system"
+	case s.Step == "bounding" && errors.Is(s, unix.EPERM), s.Step == "capset" && errors.Is(s, unix.EPERM):
+		return "the runtime itself lacks a capability that process.capabilities asks for"
+	case s.Step == "fork" && errors.Is(s, unix.ENOSPC):
+		return "a limit in /proc/sys/user/max_*_namespaces is reached"
+	}
+	return ""
+}
+
+func spaceOf(target string) string {
+	if target == "/sys" {
+		return "network"
+	}
+	return "pid"
+}

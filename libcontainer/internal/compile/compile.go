@@ -1,0 +1,184 @@
+// Package compile turns a config, the command's options and facts about the
+// host into a plan. It is pure: no system call, no file, no privilege; all
+// knowledge of order lives in its entry points. What only the kernel can tell
+// is data in the plan: flags such as NodeMissingOK or MountLockRetry.
+package compile
+
+import (
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"golang.org/x/sys/unix"
+)
+
+// Options is what a command adds to the config.
+type Options struct {
+	ID              string
+	Bundle          string // absolute
+	NoPivot         bool
+	NoNewKeyring    bool
+	PreserveFDs     int  // descriptors from 3 on that are the process's, LISTEN_FDS included
+	ListenFDs       int  // how many of them are for sd_listen_fds(3)
+	StartNow        bool // run: the start order comes over the control channel
+	PidFile         string
+	NotifyDir       string // host directory of the sd_notify proxy socket, or empty
+	NotifyTarget    string // where it is in the container
+	CgroupPath      string // as shown in plans
+	Cgroups         []CgroupDir
+	CgroupsPresent  bool    // the runtime makes control groups (not so for a runtime without privileges and delegation)
+	Filter          *Filter // compiled seccomp profile, or nil
+	TerminalForeign bool
+}
+
+// CgroupDir is the container's directory in one hierarchy.
+type CgroupDir struct {
+	Name        string   // directory of the hierarchy below /sys/fs/cgroup: "memory", "cpu,cpuacct", "systemd", "unified"
+	Controllers []string // as in /proc/self/cgroup; a named hierarchy has "name=systemd"
+	Mount       string   // where the hierarchy is mounted on the host
+	Dir         string   // the container's directory on the host
+	V2          bool
+	Join        bool // the init joins it by writing to its tasks file
+}
+
+// Filter is a seccomp filter.
+type Filter struct {
+	Instructions []byte // struct sock_filter array
+	Flags        uint64 // SECCOMP_FILTER_FLAG_* bits
+	Notify       bool
+}
+
+// Facts is what compile must know of the host. Package host finds it out.
+type Facts struct {
+	Rootless bool // the runtime has no privileges in the initial user namespace
+	AppArmor bool
+	SELinux  bool
+	UnifiedV2 bool // /sys/fs/cgroup is cgroup2 alone
+}
+
+type compiler struct {
+	spec     *specs.Spec
+	opt      Options
+	facts    Facts
+	rootfs   string
+	steps    []plan.Step
+	init     plan.Program
+	warnings []string
+	nextFD   plan.FD
+	ns       namespaces
+	uids     plan.IDMap
+	gids     plan.IDMap
+	attrs    plan.Attributes
+}
+
+// namespaces is what the config says of each kind.
+type namespaces struct {
+	created uint64 // CLONE_NEW* bits of new ones
+	joined  []join
+	userFD  plan.FD // the joined user namespace, or NoFD
+}
+
+type join struct {
+	fd   plan.FD
+	bit  uint64
+	path string
+	from string // origin
+}
+
+func (n *namespaces) has(bit uint64) bool {
+	if n.created&bit != 0 {
+		return true
+	}
+	for _, j := range n.joined {
+		if j.bit == bit {
+			return true
+		}
+	}
+	return false
+}
+
+// user says whether the container has a user namespace that is not the host's.
+func (n *namespaces) user() bool { return n.has(unix.CLONE_NEWUSER) }
+
+// all is every kind that is not the host's.
+func (n *namespaces) all() uint64 {
+	bits := n.created
+	for _, j := range n.joined {
+		bits |= j.bit
+	}
+	return bits
+}
+
+func namespaceBit(t specs.LinuxNamespaceType) uint64 {
+	switch t {
+	case specs.PIDNamespace:
+		return unix.CLONE_NEWPID
+	case specs.NetworkNamespace:
+		return unix.CLONE_NEWNET
+	case specs.MountNamespace:
+		return unix.CLONE_NEWNS
+	case specs.IPCNamespace:
+		return unix.CLONE_NEWIPC
+	case specs.UTSNamespace:
+		return unix.CLONE_NEWUTS
+	case specs.UserNamespace:
+		return unix.CLONE_NEWUSER
+	case specs.CgroupNamespace:
+		return unix.CLONE_NEWCGROUP
+	case specs.TimeNamespace:
+		return unix.CLONE_NEWTIME
+	}
+	return 0
+}
+
+func (c *compiler) emit(origin string, op plan.Op) {
+	c.init = append(c.init, plan.InitOp{Origin: origin, Op: op})
+}
+
+func (c *compiler) emitAll(ops []plan.InitOp) { c.init = append(c.init, ops...) }
+
+func (c *compiler) step(origin string, a plan.Action) {
+	c.steps = append(c.steps, plan.Step{Origin: origin, Do: a})
+}
+
+func (c *compiler) warn(text string) { c.warnings = append(c.warnings, text) }
+
+// fd takes the next number for a descriptor that the init inherits.
+func (c *compiler) fd() plan.FD {
+	n := c.nextFD
+	c.nextFD++
+	return n
+}
+
+// abs makes a host path absolute: what is relative in a config is relative to
+// the bundle (config.md, root.path and mounts.source).
+func (c *compiler) abs(p string) string {
+	if path.IsAbs(p) {
+		return path.Clean(p)
+	}
+	return path.Join(c.opt.Bundle, p)
+}
+
+func at(origin string, i int) string { return origin + "[" + strconv.Itoa(i) + "]" }
+
+func key(origin, k string) string { return origin + "[" + k + "]" }
+
+// inContainer gives the clean, absolute path in the container of a destination.
+// A destination that begins with the root's own host path is meant below it
+// (engines write such configs).
+func (c *compiler) inContainer(dest string) string {
+	dest = path.Clean("/" + dest)
+	if rest, ok := strings.CutPrefix(dest, c.rootfs+"/"); ok && c.rootfs != "/" {
+		return "/" + rest
+	}
+	return dest
+}
+
+func hasLinux(s *specs.Spec) *specs.Linux {
+	if s.Linux != nil {
+		return s.Linux
+	}
+	return &specs.Linux{}
+}

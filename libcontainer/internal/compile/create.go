@@ -1,0 +1,336 @@
+package compile
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"golang.org/x/sys/unix"
+)
+
+// Create plans the creation of a container. The config is one that package
+// spec found no MUST-level problem in. Warnings are about what is left out.
+func Create(s *specs.Spec, o Options, f Facts) (*plan.Plan, []string, error) {
+	c := &compiler{spec: s, opt: o, facts: f, nextFD: plan.FDFirst}
+	c.ns.userFD = plan.NoFD
+	c.rootfs = c.abs(s.Root.Path)
+	c.init = make(plan.Program, 0, 96)
+
+	c.step("", plan.Intent{})
+	c.namespaces()
+	if err := c.idMaps(); err != nil {
+		return nil, nil, err
+	}
+	if err := c.enter(); err != nil {
+		return nil, nil, err
+	}
+	if err := c.identityOfHost(); err != nil {
+		return nil, nil, err
+	}
+	if err := c.filesystem(); err != nil {
+		return nil, nil, err
+	}
+	if err := c.process(s.Process, true); err != nil {
+		return nil, nil, err
+	}
+	if err := c.runtimeHalf(); err != nil {
+		return nil, nil, err
+	}
+	return &plan.Plan{ID: o.ID, Bundle: o.Bundle, Rootfs: c.rootfs, Runtime: c.steps, Init: c.init}, c.warnings, nil
+}
+
+// namespaces sorts the config's namespaces into new and joined ones.
+func (c *compiler) namespaces() {
+	for i, n := range hasLinux(c.spec).Namespaces {
+		bit := namespaceBit(n.Type)
+		origin := at("linux.namespaces", i)
+		if n.Path == "" {
+			c.ns.created |= bit
+			continue
+		}
+		fd := c.fd()
+		c.step(origin, plan.OpenNamespace{FD: fd, Path: n.Path, Type: bit})
+		if bit == unix.CLONE_NEWUSER {
+			c.ns.userFD = fd
+		}
+		c.ns.joined = append(c.ns.joined, join{fd: fd, bit: bit, path: n.Path, from: origin})
+	}
+}
+
+func (c *compiler) idMaps() (err error) {
+	if c.ns.created&unix.CLONE_NEWUSER == 0 {
+		return nil
+	}
+	l := hasLinux(c.spec)
+	if c.uids, err = idMap(l.UIDMappings); err != nil {
+		return err
+	}
+	c.gids, err = idMap(l.GIDMappings)
+	return err
+}
+
+// needsFork says whether the init has to be a child of the process that is
+// spawned: a joined pid namespace and time offsets hold for children only, and
+// a user namespace is entered step by step.
+func (c *compiler) needsFork() bool {
+	if c.ns.created&(unix.CLONE_NEWUSER|unix.CLONE_NEWTIME) != 0 {
+		return true
+	}
+	for _, j := range c.ns.joined {
+		if j.bit&(unix.CLONE_NEWUSER|unix.CLONE_NEWPID) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// spawnFlags is what clone3 of the runtime makes; forkFlags what the init's own
+// fork makes. The cgroup namespace is unshared once the control group is
+// joined: its root is the group of that moment (cgroup_namespaces(7)).
+func (c *compiler) spawnFlags() uint64 {
+	if c.needsFork() {
+		return 0
+	}
+	return c.ns.created &^ unix.CLONE_NEWCGROUP
+}
+
+func (c *compiler) forkFlags() uint64 {
+	return c.ns.created &^ (unix.CLONE_NEWCGROUP | unix.CLONE_NEWUSER | unix.CLONE_NEWTIME)
+}
+
+// enter is the part of the program that runs with the runtime's privileges and
+// ends inside every namespace.
+func (c *compiler) enter() error {
+	// A runtime without privileges writes the id maps as the owner of /proc/<pid>, which a non-dumpable process takes from it.
+	late := c.facts.Rootless && c.ns.created&unix.CLONE_NEWUSER != 0
+	if !late {
+		c.emit("", &plan.Dumpable{Value: 0})
+	}
+	if p := c.spec.Process; p != nil && p.OOMScoreAdj != nil {
+		c.emit("process.oomScoreAdj", &plan.ProcWrite{Path: "self/oom_score_adj", Data: strconv.Itoa(*p.OOMScoreAdj), Flags: c.mayBeDenied()})
+	}
+	for _, g := range c.opt.Cgroups {
+		if g.Join {
+			c.emit("linux.cgroupsPath", &plan.WriteFile{Path: g.Dir + "/tasks", Data: "0"})
+		}
+	}
+	// Namespaces of the host are joined with the host's privileges; those owned by the user namespace that is joined
+	// after them refuse that, and are tried again from inside it.
+	for _, j := range c.ns.joined {
+		if j.bit != unix.CLONE_NEWUSER && j.bit != unix.CLONE_NEWNS {
+			c.emit(j.from, &plan.Setns{FD: j.fd, Type: j.bit, Flags: c.joinFirst()})
+		}
+	}
+	c.joinMount(c.joinFirst())
+	switch {
+	case c.ns.created&unix.CLONE_NEWUSER != 0:
+		c.emit("linux.namespaces", &plan.Unshare{Flags: unix.CLONE_NEWUSER})
+		c.emit("linux.uidMappings", &plan.SyncMaps{})
+		if late {
+			c.emit("", &plan.Dumpable{Value: 0})
+		}
+	case c.ns.userFD != plan.NoFD:
+		for _, j := range c.ns.joined {
+			if j.bit == unix.CLONE_NEWUSER {
+				c.emit(j.from, &plan.Setns{FD: j.fd, Type: j.bit})
+			}
+		}
+		c.emit("", &plan.RootIDs{})
+		for _, j := range c.ns.joined {
+			if j.bit != unix.CLONE_NEWUSER && j.bit != unix.CLONE_NEWNS {
+				c.emit(j.from, &plan.Setns{FD: j.fd, Type: j.bit, Flags: plan.JoinRetry})
+			}
+		}
+		c.joinMount(plan.JoinRetry)
+	}
+	if c.ns.created&unix.CLONE_NEWTIME != 0 {
+		c.emit("linux.namespaces", &plan.Unshare{Flags: unix.CLONE_NEWTIME})
+		if text := timeOffsets(hasLinux(c.spec).TimeOffsets); text != "" {
+			c.emit("linux.timeOffsets", &plan.ProcWrite{Path: "self/timens_offsets", Data: text})
+		}
+	}
+	if c.needsFork() {
+		c.emit("linux.namespaces", &plan.Fork{Flags: c.forkFlags()})
+	}
+	if c.ns.created&unix.CLONE_NEWCGROUP != 0 {
+		c.emit("linux.namespaces", &plan.Unshare{Flags: unix.CLONE_NEWCGROUP})
+	}
+	return nil
+}
+
+func (c *compiler) joinFirst() plan.JoinFlag {
+	if c.ns.userFD != plan.NoFD {
+		return plan.JoinTry
+	}
+	return 0
+}
+
+func (c *compiler) joinMount(f plan.JoinFlag) {
+	for _, j := range c.ns.joined {
+		if j.bit == unix.CLONE_NEWNS {
+			c.emit(j.from, &plan.Setns{FD: j.fd, Type: j.bit, Flags: f})
+		}
+	}
+}
+
+func (c *compiler) mayBeDenied() plan.ProcFlag {
+	if c.facts.Rootless {
+		return plan.ProcIgnoreDenied
+	}
+	return 0
+}
+
+// timeOffsets is the content of /proc/<pid>/timens_offsets (time_namespaces(7)).
+func timeOffsets(offsets map[string]specs.LinuxTimeOffset) string {
+	var b strings.Builder
+	for _, clock := range [...]string{"monotonic", "boottime"} {
+		if o, ok := offsets[clock]; ok {
+			b.WriteString(clock + " " + strconv.FormatInt(o.Secs, 10) + " " + strconv.FormatUint(uint64(o.Nanosecs), 10) + "\n")
+		}
+	}
+	return b.String()
+}
+
+// identityOfHost sets what belongs to namespaces rather than to the process,
+// while the host's /proc can still be trusted.
+func (c *compiler) identityOfHost() error {
+	l := hasLinux(c.spec)
+	c.emit("", &plan.Setsid{})
+	if !c.opt.NoNewKeyring {
+		if p := c.spec.Process; p != nil && p.SelinuxLabel != "" && c.facts.SELinux {
+			c.emit("process.selinuxLabel", &plan.ProcWrite{Path: "self/attr/keycreate", Data: p.SelinuxLabel})
+		}
+		c.emit("", &plan.Keyring{Name: "_ses." + c.opt.ID})
+	}
+	if c.ns.created&unix.CLONE_NEWNET != 0 {
+		c.emit("linux.namespaces", &plan.LoopbackUp{})
+	}
+	if c.spec.Hostname != "" {
+		c.emit("hostname", &plan.Hostname{Name: c.spec.Hostname})
+	}
+	if c.spec.Domainname != "" {
+		c.emit("domainname", &plan.Domainname{Name: c.spec.Domainname})
+	}
+	c.emitAll(sysctlOps(l.Sysctl))
+	c.labels(c.spec.Process)
+	return nil
+}
+
+// labels asks the security modules for a label at the next execve. AppArmor has
+// its own directory since Linux 5.8.
+func (c *compiler) labels(p *specs.Process) {
+	if p == nil {
+		return
+	}
+	if p.ApparmorProfile != "" {
+		if c.facts.AppArmor {
+			c.emit("process.apparmorProfile", &plan.ProcWrite{Path: "self/attr/apparmor/exec", Data: "exec " + p.ApparmorProfile})
+		} else if p.ApparmorProfile != "unconfined" {
+			c.warn("process.apparmorProfile: AppArmor is not enabled on this host; the profile " + p.ApparmorProfile + " is not applied")
+		}
+	}
+	if p.SelinuxLabel != "" {
+		if c.facts.SELinux {
+			c.emit("process.selinuxLabel", &plan.ProcWrite{Path: "self/attr/exec", Data: p.SelinuxLabel})
+		} else {
+			c.warn("process.selinuxLabel: SELinux is not enabled on this host; the label is not applied")
+		}
+	}
+}
+
+// runtimeHalf is the order of the runtime's steps. The namespaces' descriptors
+// are already listed: they are opened first.
+func (c *compiler) runtimeHalf() error {
+	l := hasLinux(c.spec)
+	res, err := resources(l.Resources)
+	if err != nil {
+		return err
+	}
+	if c.opt.CgroupsPresent {
+		c.step("linux.cgroupsPath", plan.CgroupCreate{Path: c.opt.CgroupPath})
+		c.step("linux.resources", plan.CgroupLimits{Resources: res})
+	}
+	if !c.opt.StartNow {
+		c.step("", plan.GateListen{FD: plan.FDGate})
+	}
+	c.step("linux.namespaces", plan.Spawn{Clone: c.spawnFlags(), IntoCgroup: c.opt.CgroupsPresent && c.hasV2(), PreserveFDs: c.opt.PreserveFDs})
+	serve := plan.Serve{
+		UIDs: c.uids, GIDs: c.gids,
+		UseTools:      c.facts.Rootless && !(singleID(c.uids) && singleID(c.gids)),
+		DenySetgroups: c.facts.Rootless && len(c.gids) > 0 && singleID(c.gids),
+		Terminal:      c.spec.Process.Terminal,
+	}
+	if len(l.NetDevices) > 0 {
+		serve.Until = plan.UntilNetwork
+		c.step("linux.netDevices", serve)
+		serve = plan.Serve{}
+	}
+	if hasEarlyHooks(c.spec.Hooks) {
+		h := c.spec.Hooks
+		serve.Until = plan.UntilHooks
+		c.step("", serve)
+		serve = plan.Serve{}
+		c.hooks("prestart", h.Prestart, 0, c.opt.Bundle) //nolint:staticcheck // deprecated, and still what some engines write
+		c.hooks("createRuntime", h.CreateRuntime, 0, c.opt.Bundle)
+		c.hooks("createContainer", h.CreateContainer, c.ns.all(), c.rootfs)
+	}
+	c.step("", serve)
+	if c.opt.CgroupsPresent {
+		c.step("linux.resources.pids", plan.CgroupLateLimits{Resources: res})
+	}
+	if len(c.attrs.Rlimits) > 0 || c.attrs.Scheduler != nil {
+		c.step("process", c.attrs)
+	}
+	c.step("", plan.SaveState{})
+	if c.opt.PidFile != "" {
+		c.step("", plan.WritePidFile{Path: c.opt.PidFile})
+	}
+	c.step("", plan.Release{})
+	if c.opt.Filter != nil && c.opt.Filter.Notify && l.Seccomp != nil {
+		c.step("linux.seccomp.listenerPath", plan.Notify{Path: l.Seccomp.ListenerPath, Metadata: l.Seccomp.ListenerMetadata})
+	}
+	if c.opt.StartNow {
+		c.step("", plan.Start{})
+		if h := c.spec.Hooks; h != nil {
+			c.hooks("poststart", h.Poststart, 0, c.opt.Bundle)
+		}
+	}
+	return nil
+}
+
+func (c *compiler) hasV2() bool {
+	for _, g := range c.opt.Cgroups {
+		if g.V2 {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *compiler) hooks(kind string, hooks []specs.Hook, enter uint64, dir string) {
+	if list := Hooks(hooks); len(list) > 0 {
+		c.step("hooks."+kind, plan.RunHooks{Kind: kind, Hooks: list, Enter: enter, Dir: dir})
+	}
+}
+
+// hasEarlyHooks says that there are hooks between the mounts and the new root.
+func hasEarlyHooks(h *specs.Hooks) bool {
+	return h != nil && len(h.Prestart)+len(h.CreateRuntime)+len(h.CreateContainer) > 0 //nolint:staticcheck // see runtimeHalf
+}
+
+// Hooks gives hooks of one kind in the plan's form.
+func Hooks(hooks []specs.Hook) []plan.Hook {
+	var list []plan.Hook
+	for _, h := range hooks {
+		p := plan.Hook{Path: h.Path, Args: h.Args, Env: h.Env}
+		if h.Timeout != nil {
+			p.Timeout = time.Duration(*h.Timeout) * time.Second
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+func singleID(m plan.IDMap) bool { return len(m) == 1 && m[0].Size == 1 }

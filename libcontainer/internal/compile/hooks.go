@@ -1,0 +1,81 @@
+package compile
+
+import (
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"golang.org/x/sys/unix"
+)
+
+// HostHook is the program of a createContainer hook: a program of the host that
+// runs in the container's namespaces before the root changes. The init's pidfd
+// is descriptor plan.FDFirst.
+func HostHook(h plan.Hook, enter uint64, dir string) plan.Program {
+	c := &compiler{}
+	c.emit("", &plan.Dumpable{Value: 0})
+	c.enterAll(enter)
+	c.emit("", &plan.Chdir{Path: dir, Flags: plan.ChdirMayDefer})
+	c.emit("", &plan.CloseFrom{First: 3})
+	c.emit("", &plan.ExecHost{FD: plan.NoFD, Path: h.Path, Argv: hookArgv(h), Env: h.Env})
+	return c.init
+}
+
+// enterAll joins namespaces of the process behind plan.FDFirst with one call:
+// the kernel takes them in the order that privileges need (setns(2)).
+func (c *compiler) enterAll(bits uint64) {
+	if bits == 0 {
+		return
+	}
+	c.emit("linux.namespaces", &plan.Setns{FD: plan.FDFirst, Type: bits})
+	if bits&unix.CLONE_NEWUSER != 0 {
+		c.emit("", &plan.RootIDs{})
+	}
+	if bits&unix.CLONE_NEWPID != 0 {
+		c.emit("", &plan.Fork{})
+	}
+}
+
+func hookArgv(h plan.Hook) []string {
+	if len(h.Args) > 0 {
+		return h.Args
+	}
+	return []string{h.Path}
+}
+
+// ContainerHook is the program of a startContainer hook: a program of the
+// container, run with all that confines the container's process. The init's
+// pidfd is descriptor plan.FDFirst.
+func ContainerHook(s *specs.Spec, o Options, f Facts, h plan.Hook) (plan.Program, error) {
+	c := &compiler{spec: s, opt: o, facts: f}
+	c.ns.userFD = plan.NoFD
+	c.opt.PreserveFDs, c.opt.ListenFDs = 0, 0
+	var enter uint64
+	for _, n := range hasLinux(s).Namespaces {
+		enter |= namespaceBit(n.Type)
+	}
+	c.ns.created = enter
+	c.emit("", &plan.Dumpable{Value: 0})
+	for _, g := range o.Cgroups {
+		if g.Join {
+			c.emit("linux.cgroupsPath", &plan.WriteFile{Path: g.Dir + "/tasks", Data: "0"})
+		}
+	}
+	p := *s.Process
+	p.Terminal, p.Cwd, p.Scheduler = false, "/", nil
+	c.labels(&p)
+	c.enterAll(enter)
+	c.emit("", &plan.RootHere{})
+	p.Args = hookArgv(h)
+	if h.Env != nil {
+		p.Env = h.Env
+	}
+	p.Rlimits = nil
+	if err := c.process(&p, false); err != nil {
+		return nil, err
+	}
+	for _, op := range c.init {
+		if find, ok := op.Op.(*plan.FindExec); ok {
+			find.Candidates = []string{h.Path}
+		}
+	}
+	return c.init, nil
+}

@@ -1,0 +1,307 @@
+package compile
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"golang.org/x/sys/unix"
+)
+
+// filesystem is the part of the program from the first mount to the new root.
+func (c *compiler) filesystem() error {
+	l := hasLinux(c.spec)
+	if c.ns.has(unix.CLONE_NEWNS) {
+		c.emit("linux.rootfsPropagation", &plan.Propagation{Flags: initialPropagation(l.RootfsPropagation)})
+	}
+	c.emit("root.path", &plan.RootOpen{Path: c.rootfs, Flags: plan.MountRecursive | c.delegate(), IDMapFD: plan.NoFD})
+	var late []plan.InitOp // read-only tmpfs that devices are still made in
+	for i := range c.spec.Mounts {
+		more, err := c.mount(at("mounts", i), &c.spec.Mounts[i])
+		if err != nil {
+			return fmt.Errorf("%s (%s): %w", at("mounts", i), c.spec.Mounts[i].Destination, err)
+		}
+		late = append(late, more...)
+	}
+	if c.opt.NotifyDir != "" {
+		c.emit("", &plan.MountBind{Source: c.opt.NotifyDir, Target: c.opt.NotifyTarget, SourceFD: plan.NoFD, IDMapFD: plan.NoFD, Flags: c.delegate()})
+	}
+	devBound := c.devIsBound()
+	if !devBound {
+		c.emitAll(deviceOps(l.Devices, c.ns.user() || c.facts.Rootless, true))
+		c.emitAll(devLinks())
+	}
+	if p := c.spec.Process; p != nil && p.Terminal {
+		c.console(p, !devBound)
+	}
+	if p := c.spec.Process; p != nil && path.Clean("/"+p.Cwd) != "/" {
+		c.emit("process.cwd", &plan.Mkdir{Path: path.Clean("/" + p.Cwd), Mode: 0o755, Flags: plan.NodeExistOK})
+	}
+	if len(l.NetDevices) > 0 {
+		c.emit("linux.netDevices", &plan.Sync{Point: plan.SyncNetwork})
+	}
+	if hasEarlyHooks(c.spec.Hooks) {
+		c.emit("hooks", &plan.Sync{Point: plan.SyncHooks})
+	}
+	c.emitAll(late)
+	for i, p := range l.ReadonlyPaths {
+		c.emit(at("linux.readonlyPaths", i), &plan.ReadonlyPath{Path: c.inContainer(p), Flags: plan.NodeMissingOK})
+	}
+	for i, p := range l.MaskedPaths {
+		c.emit(at("linux.maskedPaths", i), &plan.Mask{Path: c.inContainer(p), Flags: plan.NodeMissingOK})
+	}
+	if c.spec.Root.Readonly {
+		c.emit("root.readonly", &plan.RootReadonly{})
+	}
+	c.emit("root", &plan.Pivot{Mode: c.pivotMode()})
+	if p := l.RootfsPropagation; p != "" && c.ns.has(unix.CLONE_NEWNS) {
+		c.emit("linux.rootfsPropagation", &plan.RootPropagation{Flags: propagationFlag(p)})
+	}
+	return nil
+}
+
+func (c *compiler) pivotMode() plan.PivotMode {
+	switch {
+	case !c.ns.has(unix.CLONE_NEWNS):
+		return plan.PivotChroot
+	case c.opt.NoPivot:
+		return plan.PivotMove
+	}
+	return plan.PivotRoot
+}
+
+// initialPropagation is what the container's copy of the host's mounts gets
+// before anything is mounted. Slave is the rule: mounts of the host go on to
+// arrive, none goes back. A shared root asks for more.
+func initialPropagation(p string) uint64 {
+	switch p {
+	case "private", "rprivate", "unbindable", "runbindable":
+		return unix.MS_PRIVATE | unix.MS_REC
+	case "shared", "rshared":
+		return unix.MS_SHARED | unix.MS_REC
+	}
+	return unix.MS_SLAVE | unix.MS_REC
+}
+
+func propagationFlag(p string) uint64 {
+	rec := uint64(0)
+	if strings.HasPrefix(p, "r") {
+		rec, p = unix.MS_REC, p[1:]
+	}
+	switch p {
+	case "shared":
+		return unix.MS_SHARED | rec
+	case "slave":
+		return unix.MS_SLAVE | rec
+	case "unbindable":
+		return unix.MS_UNBINDABLE | rec
+	}
+	return unix.MS_PRIVATE | rec
+}
+
+// delegate says when the runtime opens in place of the init: the ids of a user
+// namespace may not walk the host's directories.
+func (c *compiler) delegate() plan.MountFlag {
+	if c.ns.user() && !c.facts.Rootless {
+		return plan.MountDelegateOnDenied
+	}
+	return 0
+}
+
+// devIsBound says that /dev is the host's or the user's own: nothing is made
+// in it.
+func (c *compiler) devIsBound() bool {
+	for i := range c.spec.Mounts {
+		m := &c.spec.Mounts[i]
+		if c.inContainer(m.Destination) != "/dev" {
+			continue
+		}
+		if o, err := parseMountOptions(m.Options); err == nil && (o.bind || o.rbind || m.Type == "bind") {
+			return true
+		}
+	}
+	return false
+}
+
+// mount compiles one entry of mounts. The ops it returns come after the
+// devices: a read-only /dev gets its flag when everything is in it.
+func (c *compiler) mount(origin string, m *specs.Mount) (late []plan.InitOp, err error) {
+	o, err := parseMountOptions(m.Options)
+	if err != nil {
+		return nil, err
+	}
+	target := c.inContainer(m.Destination)
+	var flags plan.MountFlag
+	if target == "/" {
+		flags |= plan.MountReplaceRoot
+	}
+	if o.destNoFollow {
+		flags |= plan.MountTargetNoFollow
+	}
+	if o.propagationRec {
+		flags |= plan.MountPropagationRecursive
+	}
+	idmap, err := c.idmapFD(origin, m, &o)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case o.bind || o.rbind || m.Type == "bind":
+		return nil, c.bind(origin, m, &o, target, flags, idmap)
+	case m.Type == "cgroup" || m.Type == "cgroup2":
+		return nil, c.cgroupMount(origin, m, &o, target, flags)
+	}
+	attrs, recAttrs := o.fsAttrs()
+	data := append(append([]string(nil), o.sbFlags...), o.data...)
+	switch m.Type {
+	case "proc", "sysfs":
+		// a symlink at /proc or /sys would put the masks somewhere else (CVE-2019-19921, CVE-2023-27561)
+		flags |= plan.MountStrictDir
+	case "tmpfs":
+		if !o.hasMode {
+			flags |= plan.MountModeOfTarget
+		}
+		if o.tmpcopyup {
+			flags |= plan.MountCopyUp
+		}
+	case "mqueue", "devpts", "ramfs", "debugfs", "tracefs", "securityfs", "bpf", "configfs", "fusectl", "efivarfs", "binfmt_misc", "hugetlbfs", "pstore":
+	default:
+		// a block file system is opened read-only as a whole, or its journal would be replayed
+		if o.readOnly {
+			data = append([]string{"ro"}, data...)
+		}
+	}
+	if label := hasLinux(c.spec).MountLabel; label != "" && c.facts.SELinux && m.Type != "proc" && m.Type != "sysfs" {
+		data = append(data, "context="+label)
+	}
+	if target == "/dev" && attrs&unix.MOUNT_ATTR_RDONLY != 0 {
+		attrs &^= unix.MOUNT_ATTR_RDONLY
+		late = append(late, plan.InitOp{Origin: origin, Op: &plan.MountAttr{Target: target, Set: unix.MOUNT_ATTR_RDONLY}})
+	}
+	if tooLongForFsconfig(data) {
+		c.emit(origin, &plan.MountData{Type: m.Type, Source: m.Source, Target: target, Data: strings.Join(o.data, ","), MSFlags: o.msFlags, Propagation: o.propagation, Flags: flags})
+		return late, nil
+	}
+	c.emit(origin, &plan.MountFS{Type: m.Type, Source: m.Source, Target: target, Data: data, Attrs: attrs, RecAttrs: recAttrs, Propagation: o.propagation, Flags: flags, IDMapFD: idmap})
+	return late, nil
+}
+
+// tooLongForFsconfig: a value of fsconfig(2) holds 255 bytes, and overlay's
+// lowerdir is often longer.
+func tooLongForFsconfig(data []string) bool {
+	for _, d := range data {
+		if _, v, ok := strings.Cut(d, "="); ok && len(v) > 255 {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *compiler) bind(origin string, m *specs.Mount, o *mountOptions, target string, flags plan.MountFlag, idmap plan.FD) error {
+	if m.Source == "" {
+		return errors.New("a bind mount needs a source")
+	}
+	set, clr, recSet, recClear, explicit := o.bindAttrs()
+	if o.rbind || (m.Type == "bind" && !o.bind && !o.rbind) {
+		flags |= plan.MountRecursive
+	}
+	if o.srcNoFollow {
+		flags |= plan.MountSourceNoFollow
+	}
+	if c.ns.user() || c.facts.Rootless {
+		flags |= plan.MountLockRetry
+	}
+	flags |= c.delegate()
+	if idmap != plan.NoFD && c.ns.user() {
+		flags |= plan.MountDelegate
+	}
+	c.emit(origin, &plan.MountBind{
+		Source: c.abs(m.Source), Target: target, Set: set, Clear: clr, RecSet: recSet, RecClear: recClear, Explicit: explicit,
+		Propagation: o.propagation, Flags: flags, IDMapFD: idmap, SourceFD: plan.NoFD,
+	})
+	return nil
+}
+
+// idmapFD plans the user namespace that an idmapped mount takes its mapping
+// from: the mount's own, or the container's.
+func (c *compiler) idmapFD(origin string, m *specs.Mount, o *mountOptions) (plan.FD, error) {
+	own := len(m.UIDMappings) > 0 || len(m.GIDMappings) > 0
+	if !own && !o.idmap && !o.ridmap {
+		return plan.NoFD, nil
+	}
+	if !own && c.ns.userFD != plan.NoFD {
+		return c.ns.userFD, nil
+	}
+	uids, gids := c.uids, c.gids
+	if own {
+		var err error
+		if uids, err = idMap(m.UIDMappings); err != nil {
+			return plan.NoFD, err
+		}
+		if gids, err = idMap(m.GIDMappings); err != nil {
+			return plan.NoFD, err
+		}
+	}
+	if len(uids) == 0 || len(gids) == 0 {
+		return plan.NoFD, errors.New("idmap without mappings needs a user namespace")
+	}
+	fd := c.fd()
+	c.step(origin, plan.MakeUserNamespace{FD: fd, UIDs: uids, GIDs: gids})
+	return fd, nil
+}
+
+// cgroupMount shows the container its control groups. They are bound from the
+// host's mounts: a fresh mount of a hierarchy waits for the cgroup lock, and a
+// cgroup namespace makes the bound directory look like the root in any case.
+func (c *compiler) cgroupMount(origin string, m *specs.Mount, o *mountOptions, target string, flags plan.MountFlag) error {
+	attrs, _ := o.fsAttrs()
+	ro := attrs & unix.MOUNT_ATTR_RDONLY
+	private := c.ns.has(unix.CLONE_NEWCGROUP)
+	bind := func(g *CgroupDir, dest string, extra plan.MountFlag) {
+		source := g.Dir
+		if g.V2 && !private {
+			source = g.Mount
+		}
+		c.emit(origin, &plan.MountBind{
+			Source: source, Target: dest, Set: attrs, Clear: unix.MOUNT_ATTR__ATIME & clearAtime(attrs), Propagation: o.propagation, Flags: extra | c.delegate(),
+			IDMapFD: plan.NoFD, SourceFD: plan.NoFD,
+		})
+	}
+	if c.facts.UnifiedV2 || m.Type == "cgroup2" {
+		for i := range c.opt.Cgroups {
+			if g := &c.opt.Cgroups[i]; g.V2 {
+				bind(g, target, flags)
+				return nil
+			}
+		}
+		return errors.New("no cgroup2 hierarchy is mounted on this host")
+	}
+	c.emit(origin, &plan.MountFS{
+		Type: "tmpfs", Source: "tmpfs", Target: target, Data: []string{"mode=755"}, Attrs: attrs &^ unix.MOUNT_ATTR_RDONLY, Propagation: o.propagation, Flags: flags, IDMapFD: plan.NoFD,
+	})
+	for i := range c.opt.Cgroups {
+		g := &c.opt.Cgroups[i]
+		bind(g, path.Join(target, g.Name), 0)
+		// co-mounted controllers are found by their own names too
+		if len(g.Controllers) > 1 {
+			for _, name := range g.Controllers {
+				c.emit(origin, &plan.Symlink{To: g.Name, Path: path.Join(target, name), Flags: plan.NodeExistOK})
+			}
+		}
+	}
+	if ro != 0 {
+		c.emit(origin, &plan.MountAttr{Target: target, Set: ro})
+	}
+	return nil
+}
+
+// clearAtime: an access-time mode replaces the one that is there; none leaves it.
+func clearAtime(attrs uint64) uint64 {
+	if attrs&unix.MOUNT_ATTR__ATIME != 0 {
+		return unix.MOUNT_ATTR__ATIME
+	}
+	return 0
+}

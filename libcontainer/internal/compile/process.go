@@ -1,0 +1,183 @@
+package compile
+
+import (
+	"encoding/binary"
+	"fmt"
+	"path"
+	"strconv"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"golang.org/x/sys/unix"
+)
+
+func (c *compiler) console(p *specs.Process, bind bool) {
+	op := &plan.Console{UID: uint64(p.User.UID)}
+	if bind {
+		op.Flags |= plan.ConsoleBindDev
+	}
+	if p.ConsoleSize != nil {
+		op.Flags |= plan.ConsoleSize
+		op.Rows, op.Cols = uint64(p.ConsoleSize.Height), uint64(p.ConsoleSize.Width)
+	}
+	c.emit("process.terminal", op)
+}
+
+// allCPUs undoes what a taskset of the caller, or of the engine, left: the
+// kernel takes the intersection with the cpuset of the control group.
+func allCPUs() []byte {
+	mask := make([]byte, 1024)
+	for i := range mask {
+		mask[i] = 0xff
+	}
+	return mask
+}
+
+// process is the tail that create and exec share: from the attributes to
+// execve. gate says whether a start is waited for.
+func (c *compiler) process(p *specs.Process, gate bool) error {
+	if p == nil {
+		return fmt.Errorf("process: required to create a container")
+	}
+	u := &p.User
+	env, needHome := environment(p.Env)
+	if needHome {
+		c.emit("process.env", &plan.Home{UID: uint64(u.UID)})
+	}
+	if u.Umask != nil {
+		c.emit("process.user.umask", &plan.Umask{Value: uint64(*u.Umask)})
+	} else {
+		c.emit("", &plan.Umask{Value: 0o022})
+	}
+	if err := c.attributes(p); err != nil {
+		return err
+	}
+	if !p.Terminal {
+		c.emit("process.user.uid", &plan.StdioOwner{UID: uint64(u.UID)})
+	}
+	cwd := path.Clean("/" + p.Cwd)
+	c.emit("process.cwd", &plan.Chdir{Path: cwd, Flags: plan.ChdirMayDefer})
+	c.emit("", &plan.CloseFrom{First: uint64(3 + c.opt.PreserveFDs)})
+
+	caps, bounding, warnings := capabilities(p.Capabilities)
+	c.warnings = append(c.warnings, warnings...)
+	// Without no_new_privs a filter needs CAP_SYS_ADMIN (seccomp(2)), which is kept over the wait and given up right behind it.
+	early := c.opt.Filter != nil && !p.NoNewPrivileges
+	c.emit("process.capabilities.bounding", &plan.Bounding{Keep: bounding})
+	c.emit("process.user", &plan.Identity{UID: uint64(u.UID), GID: uint64(u.GID), Groups: groupBytes(u.AdditionalGids), SkipGroups: c.skipGroups(u)})
+	if early {
+		c.emit("process.capabilities", &plan.Capset{Effective: caps.Effective, Permitted: caps.Permitted | sysAdmin, Inheritable: caps.Inheritable})
+	} else {
+		c.emit("process.capabilities", caps)
+	}
+	c.emit("process.cwd", &plan.Chdir{Path: cwd, Flags: plan.ChdirRetry})
+	find := &plan.FindExec{Candidates: execCandidates(p.Args[0], env, cwd), Argv: p.Args, Env: env}
+	if c.opt.ListenFDs > 0 {
+		find.Env = append(find.Env[:len(find.Env):len(find.Env)], "LISTEN_FDS="+strconv.Itoa(c.opt.ListenFDs))
+		find.Flags |= plan.ExecListenPID
+	}
+	c.emit("process.args[0]", find)
+	if gate {
+		g := &plan.Gate{FD: plan.FDGate}
+		if c.opt.StartNow {
+			g.FD, g.Flags = plan.NoFD, plan.GateControl
+		}
+		c.emit("", g)
+	}
+	if p.NoNewPrivileges {
+		c.emit("process.noNewPrivileges", &plan.NoNewPrivileges{})
+	}
+	c.seccomp(caps, early)
+	c.emit("process.args", &plan.Exec{})
+	return nil
+}
+
+const sysAdmin = uint64(1) << unix.CAP_SYS_ADMIN
+
+func (c *compiler) seccomp(caps *plan.Capset, early bool) {
+	f := c.opt.Filter
+	if f == nil {
+		return
+	}
+	op := &plan.Seccomp{Filter: f.Instructions, FilterFlags: f.Flags}
+	if f.Notify {
+		op.Flags |= plan.SeccompNotify
+	}
+	if early {
+		c.emit("linux.seccomp", &plan.Capset{Effective: caps.Effective | sysAdmin, Permitted: caps.Permitted | sysAdmin, Inheritable: caps.Inheritable})
+	}
+	c.emit("linux.seccomp", op)
+	if early {
+		c.emit("process.capabilities", caps)
+	}
+}
+
+// attributes is everything of the process that execve keeps.
+func (c *compiler) attributes(p *specs.Process) error {
+	l := hasLinux(c.spec)
+	limits, err := rlimits(p.Rlimits)
+	if err != nil {
+		return err
+	}
+	// CAP_SYS_RESOURCE and CAP_SYS_NICE of the host are gone in a user namespace: the runtime sets them from outside.
+	outside := c.ns.user() && !c.facts.Rootless
+	for i, r := range limits {
+		if outside {
+			c.attrs.Rlimits = append(c.attrs.Rlimits, *r)
+		} else {
+			c.emit(at("process.rlimits", i), r)
+		}
+	}
+	if p.Scheduler != nil {
+		s, err := scheduler(p.Scheduler)
+		if err != nil {
+			return err
+		}
+		if outside {
+			c.attrs.Scheduler = s
+		} else {
+			c.emit("process.scheduler", s)
+		}
+	} else {
+		c.emit("", &plan.Affinity{Mask: allCPUs()})
+	}
+	if p.IOPriority != nil {
+		io, err := ioPriority(p.IOPriority)
+		if err != nil {
+			return err
+		}
+		c.emit("process.ioPriority", io)
+	}
+	if l.Personality != nil {
+		v, err := personality(l.Personality)
+		if err != nil {
+			return err
+		}
+		c.emit("linux.personality", v)
+	}
+	if l.MemoryPolicy != nil {
+		m, err := memoryPolicy(l.MemoryPolicy)
+		if err != nil {
+			return err
+		}
+		c.emit("linux.memoryPolicy", m)
+	}
+	return nil
+}
+
+// skipGroups: setgroups(2) is denied in a user namespace with the single id of
+// its unprivileged maker (user_namespaces(7)).
+func (c *compiler) skipGroups(u *specs.User) uint64 {
+	if c.facts.Rootless && len(u.AdditionalGids) == 0 && (singleID(c.gids) || !c.ns.user()) {
+		return 1
+	}
+	return 0
+}
+
+func groupBytes(gids []uint32) []byte {
+	var b []byte
+	for _, g := range gids {
+		b = binary.NativeEndian.AppendUint32(b, g)
+	}
+	return b
+}

@@ -1,0 +1,32 @@
+// Package host finds out what a plan must know of the machine it will run on.
+// Every question costs a system call or two, and is asked only when the config
+// makes it matter.
+package host
+
+import (
+	"bytes"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Rootless says whether this process lacks the privileges of the initial user
+// namespace: it is not root, or root of a user namespace only
+// (user_namespaces(7): the initial one maps every id to itself).
+func Rootless() bool {
+	if unix.Geteuid() != 0 {
+		return true
+	}
+	b, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		return false // no user namespaces in this kernel
+	}
+	f := bytes.Fields(b)
+	return len(f) != 3 || string(f[0]) != "0" || string(f[1]) != "0" || string(f[2]) != "4294967295"
+}
+
+// AppArmor says whether the kernel enforces AppArmor profiles.
+func AppArmor() bool {
+	b, err := os.ReadFile("/sys/module/apparmor/parameters/enabled")
+	return err == nil && len(b) > 0 && b[0] == 'Y'
+}

@@ -1,0 +1,354 @@
+package plan
+
+import (
+	"io"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Plan is all that creating one container takes: what the runtime does, in
+// order, and what the init does, in order. It is data; printing it is the dry
+// run.
+type Plan struct {
+	ID      string
+	Bundle  string // absolute
+	Rootfs  string // absolute
+	Runtime []Step
+	Init    Program
+}
+
+// Step is one step of the runtime half.
+type Step struct {
+	Origin string // JSON path of the config field that it comes from
+	Do     Action
+}
+
+// Action is what a step does. The set is closed: see the types of this file.
+type Action interface {
+	describe(*describer)
+	name() string
+}
+
+// Intent records that the container is being made and what will be made for
+// it, before any kernel object exists, so that delete finds it all at whatever
+// instant the runtime is killed.
+type Intent struct{}
+
+// OpenNamespace opens a namespace file to be joined.
+type OpenNamespace struct {
+	FD   FD
+	Path string
+	Type uint64 // CLONE_NEW* bit
+}
+
+// MakeUserNamespace makes a user namespace that exists only for its mapping:
+// idmapped mounts take it from there (mount_setattr(2)).
+type MakeUserNamespace struct {
+	FD         FD
+	UIDs, GIDs IDMap
+}
+
+// CgroupCreate makes the container's control groups in every hierarchy.
+type CgroupCreate struct{ Path string }
+
+// CgroupLimits writes the limits that do not hinder the init; all but pids.
+type CgroupLimits struct{ Resources *Resources }
+
+// CgroupLateLimits writes pids.max: the init may be two processes for a
+// moment, the container's process is one.
+type CgroupLateLimits struct{ Resources *Resources }
+
+// GateListen makes the socket that start connects to.
+type GateListen struct{ FD FD }
+
+// Spawn starts the init from a read-only, detached mount of the runtime's own
+// executable (CVE-2019-5736), in new namespaces and, on cgroup v2, in its
+// control group (clone3(2)).
+type Spawn struct {
+	Clone       uint64 // CLONE_NEW* bits
+	IntoCgroup  bool
+	PreserveFDs int // descriptors from 3 on that the caller hands to the process
+}
+
+// Serve lets the init go on and answers it until it reaches a point: id maps,
+// delegated opens, the terminal.
+type Serve struct {
+	Until         Point
+	UIDs, GIDs    IDMap // empty: no new user namespace
+	UseTools      bool  // newuidmap(1) and newgidmap(1): the runtime has no privileges
+	DenySetgroups bool  // user_namespaces(7): required before gid_map without CAP_SETGID
+	Terminal      bool
+}
+
+// Point is where a Serve ends.
+type Point uint8
+
+// The points.
+const (
+	UntilReady   Point = iota // the init waits for its start
+	UntilHooks                // SyncHooks
+	UntilNetwork              // SyncNetwork
+)
+
+var pointNames = [...]string{"ready", "hooks", "network"}
+
+// String names the point as plans print it.
+func (p Point) String() string { return enumName(pointNames[:], uint32(p)) }
+
+// Hook is one hook of the config.
+type Hook struct {
+	Path    string
+	Args    []string
+	Env     []string
+	Timeout time.Duration // 0: none
+}
+
+// RunHooks runs hooks of one kind, in order.
+type RunHooks struct {
+	Kind  string
+	Hooks []Hook
+	Enter uint64 // CLONE_NEW* bits of the container's namespaces that the hooks run in; 0: the runtime's
+	Dir   string // their working directory
+}
+
+// Attributes sets from outside what the init itself may not: in a user
+// namespace it lacks the privileges of the host.
+type Attributes struct {
+	Rlimits   []Rlimit
+	Scheduler *Scheduler
+}
+
+// Notify says where the seccomp listener goes.
+type Notify struct{ Path, Metadata string }
+
+// SaveState writes the state that other commands read.
+type SaveState struct{}
+
+// WritePidFile writes the pid of the init as the runtime sees it.
+type WritePidFile struct{ Path string }
+
+// Release lets the init go on to its gate.
+type Release struct{}
+
+// Start gives the order to run the process.
+type Start struct{}
+
+func (Intent) name() string            { return "intent" }
+func (OpenNamespace) name() string     { return "open-namespace" }
+func (MakeUserNamespace) name() string { return "make-user-namespace" }
+func (CgroupCreate) name() string      { return "cgroup-create" }
+func (CgroupLimits) name() string      { return "cgroup-limits" }
+func (CgroupLateLimits) name() string  { return "cgroup-late-limits" }
+func (GateListen) name() string        { return "gate-listen" }
+func (Spawn) name() string             { return "spawn" }
+func (Serve) name() string             { return "serve" }
+func (RunHooks) name() string          { return "run-hooks" }
+func (Attributes) name() string        { return "attributes" }
+func (Notify) name() string            { return "notify" }
+func (SaveState) name() string         { return "save-state" }
+func (WritePidFile) name() string      { return "pid-file" }
+func (Release) name() string           { return "release" }
+func (Start) name() string             { return "start" }
+
+func (Intent) describe(*describer) {}
+func (a OpenNamespace) describe(d *describer) {
+	d.fd("fd", a.FD)
+	d.str("path", a.Path)
+	d.word("type", CloneNames(a.Type))
+}
+
+func (a MakeUserNamespace) describe(d *describer) {
+	d.fd("fd", a.FD)
+	d.word("uids", a.UIDs.String())
+	d.word("gids", a.GIDs.String())
+}
+func (a CgroupCreate) describe(d *describer) { d.str("path", a.Path) }
+func (a CgroupLimits) describe(d *describer) { describeResources(d, a.Resources) }
+func (a CgroupLateLimits) describe(d *describer) {
+	if a.Resources != nil && a.Resources.Pids != nil && a.Resources.Pids.Limit != nil {
+		d.num("pids.max", *a.Resources.Pids.Limit)
+	}
+}
+func (a GateListen) describe(d *describer) { d.fd("fd", a.FD) }
+func (a Spawn) describe(d *describer) {
+	d.word("clone", CloneNames(a.Clone))
+	if a.IntoCgroup {
+		d.word("into-cgroup", "yes")
+	}
+	if a.PreserveFDs > 0 {
+		d.num("preserve-fds", int64(a.PreserveFDs))
+	}
+}
+
+func (a Serve) describe(d *describer) {
+	d.word("until", a.Until.String())
+	d.word("uids", a.UIDs.String())
+	d.word("gids", a.GIDs.String())
+	if a.UseTools {
+		d.word("with", "newuidmap|newgidmap")
+	}
+	if a.DenySetgroups {
+		d.word("setgroups", "deny")
+	}
+	if a.Terminal {
+		d.word("terminal", "yes")
+	}
+}
+
+func (a RunHooks) describe(d *describer) {
+	d.word("kind", a.Kind)
+	d.word("enter", CloneNames(a.Enter))
+	for i, h := range a.Hooks {
+		d.list(strconv.Itoa(i), append([]string{h.Path}, h.Args...))
+	}
+}
+
+func (a Attributes) describe(d *describer) {
+	for _, r := range a.Rlimits {
+		d.word("rlimit-"+strconv.FormatUint(r.Resource, 10), strconv.FormatUint(r.Soft, 10)+":"+strconv.FormatUint(r.Hard, 10))
+	}
+	if a.Scheduler != nil {
+		a.Scheduler.describe(d)
+	}
+}
+
+func (a Notify) describe(d *describer) {
+	d.str("path", a.Path)
+	d.str("metadata", a.Metadata)
+}
+func (SaveState) describe(*describer)        {}
+func (a WritePidFile) describe(d *describer) { d.str("path", a.Path) }
+func (Release) describe(*describer)          {}
+func (Start) describe(*describer)            {}
+
+// Find returns the first action of type T, and whether there is one.
+func Find[T Action](p *Plan) (T, bool) {
+	for _, s := range p.Runtime {
+		if a, ok := s.Do.(T); ok {
+			return a, true
+		}
+	}
+	var none T
+	return none, false
+}
+
+func describeAction(a Action) (string, []Field) {
+	var d describer
+	a.describe(&d)
+	fields := make([]Field, len(d.keys))
+	for i := range d.keys {
+		fields[i] = Field{d.keys[i], d.values[i]}
+	}
+	return a.name(), fields
+}
+
+// ActionLine is the printed form of an action.
+func ActionLine(a Action) string {
+	name, fields := describeAction(a)
+	return line(name, fields)
+}
+
+// WriteText prints the plan, one step a line, with the config path that each
+// comes from at its end. Golden tests hold this form.
+func (p *Plan) WriteText(w io.Writer) error {
+	var b strings.Builder
+	b.WriteString("container " + quoteIfNeeded(p.ID) + "\nbundle " + quoteIfNeeded(p.Bundle) + "\nrootfs " + quoteIfNeeded(p.Rootfs) + "\n\nruntime:\n")
+	for i, s := range p.Runtime {
+		writeStep(&b, i, ActionLine(s.Do), s.Origin)
+	}
+	b.WriteString("\ninit:\n")
+	for i, o := range p.Init {
+		writeStep(&b, i, Line(o.Op), o.Origin)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func writeStep(b *strings.Builder, i int, text, origin string) {
+	n := strconv.Itoa(i)
+	b.WriteString("  ")
+	for range 3 - len(n) {
+		b.WriteByte(' ')
+	}
+	b.WriteString(n)
+	b.WriteString("  ")
+	b.WriteString(text)
+	if origin != "" {
+		b.WriteString("    # ")
+		b.WriteString(origin)
+	}
+	b.WriteByte('\n')
+}
+
+// WriteJSON prints the plan as one JSON object: id, bundle, rootfs, and the
+// lists runtime and init of {"op", "fields", "origin"}.
+func (p *Plan) WriteJSON(w io.Writer) error {
+	b := []byte("{\n")
+	b = appendPair(b, "  ", "id", p.ID, ",\n")
+	b = appendPair(b, "  ", "bundle", p.Bundle, ",\n")
+	b = appendPair(b, "  ", "rootfs", p.Rootfs, ",\n")
+	b = append(b, "  \"runtime\": ["...)
+	for i, s := range p.Runtime {
+		name, fields := describeAction(s.Do)
+		b = appendJSONStep(b, i, name, fields, s.Origin)
+	}
+	b = append(b, "\n  ],\n  \"init\": ["...)
+	for i, o := range p.Init {
+		name, fields := Describe(o.Op)
+		b = appendJSONStep(b, i, name, fields, o.Origin)
+	}
+	b = append(b, "\n  ]\n}\n"...)
+	_, err := w.Write(b)
+	return err
+}
+
+func appendPair(b []byte, indent, key, value, end string) []byte {
+	b = append(b, indent...)
+	b = appendJSONString(b, key)
+	b = append(b, ": "...)
+	b = appendJSONString(b, value)
+	return append(b, end...)
+}
+
+func appendJSONStep(b []byte, i int, name string, fields []Field, origin string) []byte {
+	if i > 0 {
+		b = append(b, ',')
+	}
+	b = append(b, "\n    {"...)
+	b = appendPair(b, "", "op", name, "")
+	if len(fields) > 0 {
+		b = append(b, `, "fields": {`...)
+		for j, f := range fields {
+			if j > 0 {
+				b = append(b, ", "...)
+			}
+			b = appendPair(b, "", f.Key, f.Value, "")
+		}
+		b = append(b, '}')
+	}
+	if origin != "" {
+		b = append(b, ", "...)
+		b = appendPair(b, "", "origin", origin, "")
+	}
+	return append(b, '}')
+}
+
+func appendJSONString(b []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	b = append(b, '"')
+	for _, r := range s { // invalid UTF-8 comes out as U+FFFD
+		switch {
+		case r == '"' || r == '\\':
+			b = append(b, '\\', byte(r))
+		case r < ' ':
+			b = append(b, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
+		default:
+			b = append(b, string(r)...)
+		}
+	}
+	return append(b, '"')
+}
+
+// ActionName is the name of an action as plans and errors print it.
+func ActionName(a Action) string { return a.name() }

@@ -1,0 +1,335 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
+	"github.com/rung-oci/rung/libcontainer/internal/undo"
+	"github.com/rung-oci/rung/libcontainer/internal/wire"
+	"golang.org/x/sys/unix"
+)
+
+// Side is what the caller brings to the steps that touch its own state: the
+// state directory, the control groups, the terminal, hooks. A nil function is
+// a step that the plan does not have.
+type Side struct {
+	Stdio        [3]int
+	Intent       func() error
+	CgroupCreate func() error
+	CgroupLimits func(*plan.Resources) error
+	CgroupLate   func(*plan.Resources) error
+	CgroupFD     func() int // for clone3(2) on cgroup v2; -1 for none
+	CgroupClean  func() error
+	ListenGate   func() (int, error)
+	Terminal     func(master int) error
+	NetDevices   func(pid int) error
+	RunHooks     func(h plan.RunHooks, i *Init) error
+	Save         func(pid int) error
+	PidFile      func(path string, pid int) error
+	Notify       func(listener int, n plan.Notify, pid int) error
+	Warn         func(text string)
+}
+
+// Init is a container's init that this process has started.
+type Init struct {
+	Pid   int
+	exe   *Executable
+	child *child
+}
+
+// Pidfd is the init's pidfd; it stays the Init's.
+func (i *Init) Pidfd() int { return i.child.pidfd }
+
+// Close lets go of the channel and the pidfd.
+func (i *Init) Close() { i.child.close() }
+
+type executor struct {
+	plan    *plan.Plan
+	exe     *Executable
+	side    *Side
+	files   map[plan.FD]int
+	init    *Init
+	serve   plan.Serve // the maps, for whenever the init asks
+	waiting bool       // the init stands at a sync point
+	notify  *plan.Notify
+	undo    undo.Stack
+}
+
+// Create carries the plan out, step after step. After an error nothing of the
+// container is left but what Side made and undoes itself.
+func Create(p *plan.Plan, exe *Executable, side *Side) (i *Init, err error) {
+	x := &executor{plan: p, exe: exe, side: side, files: map[plan.FD]int{}}
+	defer func() {
+		for _, fd := range x.files {
+			sys.Close(fd)
+		}
+		if err != nil {
+			err = errors.Join(err, x.undo.Run())
+		}
+	}()
+	if n, ok := plan.Find[plan.Notify](p); ok {
+		x.notify = &n
+	}
+	for _, s := range p.Runtime {
+		if err := x.do(s.Do); err != nil {
+			var step *StepError
+			if s.Origin == "" || errors.As(err, &step) {
+				return nil, err
+			}
+			return nil, &StepError{Origin: s.Origin, Step: plan.ActionName(s.Do), What: plan.ActionName(s.Do), Err: err}
+		}
+	}
+	return x.init, nil
+}
+
+func (x *executor) do(a plan.Action) error {
+	switch a := a.(type) {
+	case plan.Intent:
+		return x.side.Intent()
+	case plan.OpenNamespace:
+		return x.openNamespace(a)
+	case plan.MakeUserNamespace:
+		fd, err := makeUserNamespace(x.exe, a.UIDs, a.GIDs)
+		x.files[a.FD] = fd
+		return err
+	case plan.CgroupCreate:
+		x.undo.Push("control groups", x.side.CgroupClean)
+		return x.side.CgroupCreate()
+	case plan.CgroupLimits:
+		return x.side.CgroupLimits(a.Resources)
+	case plan.CgroupLateLimits:
+		return x.side.CgroupLate(a.Resources)
+	case plan.GateListen:
+		fd, err := x.side.ListenGate()
+		x.files[a.FD] = fd
+		return err
+	case plan.Spawn:
+		return x.spawn(a)
+	case plan.Serve:
+		if len(a.UIDs) > 0 {
+			x.serve = a
+		}
+		return x.serveUntil(a.Until)
+	case plan.RunHooks:
+		return x.side.RunHooks(a, x.init)
+	case plan.Attributes:
+		return setAttributes(x.init.Pid, a)
+	case plan.SaveState:
+		return x.side.Save(x.init.Pid)
+	case plan.WritePidFile:
+		return x.side.PidFile(a.Path, x.init.Pid)
+	case plan.Release:
+		x.exe.Close() // nothing is started from it any more; see Executable.Close
+		return x.init.child.conn.Go()
+	case plan.Start:
+		return x.start()
+	case plan.Notify:
+		return nil // answered when the init asks
+	}
+	return fmt.Errorf("plan: unknown step %T", a)
+}
+
+func (x *executor) openNamespace(a plan.OpenNamespace) error {
+	fd, err := sys.Open(a.Path, unix.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	kind, err := unix.IoctlRetInt(fd, unix.NS_GET_NSTYPE)
+	if err == nil && uint64(kind) != a.Type {
+		err = unix.EINVAL
+	}
+	if err != nil {
+		sys.Close(fd)
+		return &os.PathError{Op: "join the " + plan.CloneNames(a.Type) + " namespace: is no such namespace", Path: a.Path, Err: err}
+	}
+	x.files[a.FD] = fd
+	return nil
+}
+
+func (x *executor) spawn(a plan.Spawn) error {
+	o := spawnOptions{program: x.plan.Init, clone: a.Clone, cgroupFD: -1, files: x.files, stdio: x.side.Stdio, preserve: a.PreserveFDs}
+	if a.IntoCgroup {
+		o.cgroupFD = x.side.CgroupFD()
+	}
+	c, err := x.exe.spawn(o)
+	if err != nil {
+		return err
+	}
+	x.init = &Init{Pid: c.pid, exe: x.exe, child: c}
+	x.undo.Push("init", func() error {
+		c.kill()
+		c.close()
+		return nil
+	})
+	return nil
+}
+
+// serveUntil answers the init until it stands at the point.
+func (x *executor) serveUntil(until plan.Point) error {
+	c := x.init.child
+	if x.waiting {
+		x.waiting = false
+		if err := c.conn.Go(); err != nil {
+			return c.died()
+		}
+	}
+	for {
+		m, err := c.conn.Receive()
+		if err != nil {
+			if errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) {
+				return c.died()
+			}
+			return err
+		}
+		done, err := x.answer(m, until)
+		if err != nil || done {
+			return err
+		}
+	}
+}
+
+func (x *executor) answer(m wire.Message, until plan.Point) (done bool, err error) {
+	c := x.init.child
+	switch m.Type {
+	case plan.MsgForked:
+		c.adopt(m)
+		x.init.Pid = c.pid
+		return false, nil
+	case plan.MsgMaps:
+		if err := writeMaps(c.pid, &x.serve); err != nil {
+			return false, err
+		}
+		return false, c.conn.Go()
+	case plan.MsgDelegate:
+		return false, x.delegate(m)
+	case plan.MsgConsole:
+		return false, x.side.Terminal(m.FD)
+	case plan.MsgNotify:
+		return false, x.handListener(m)
+	case plan.MsgSync:
+		x.waiting = true
+		switch plan.SyncPoint(m.Arg) {
+		case plan.SyncHooks:
+			return until == plan.UntilHooks, nil
+		case plan.SyncNetwork:
+			return until == plan.UntilNetwork, x.side.NetDevices(c.pid)
+		}
+		return false, unexpected(m)
+	case plan.MsgReady:
+		if until != plan.UntilReady {
+			return false, unexpected(m)
+		}
+		return true, nil
+	case plan.MsgWarn:
+		x.side.Warn(stepError(x.plan.Init, m).Error())
+		return false, nil
+	case plan.MsgFail:
+		return false, stepError(x.plan.Init, m)
+	}
+	return false, unexpected(m)
+}
+
+// delegate does with the runtime's privileges, inside the container's mount
+// namespace, what the container's ids were refused: the mount that comes of it
+// belongs to that namespace, with its flags locked as the kernel locks them.
+func (x *executor) delegate(m wire.Message) error {
+	c := x.init.child
+	clone := &plan.CloneSource{IDMapFD: plan.NoFD}
+	files := map[plan.FD]int{plan.FDFirst: c.pidfd}
+	var idmap plan.FD = plan.NoFD
+	origin := ""
+	if m.Op >= 0 && m.Op < len(x.plan.Init) {
+		origin = x.plan.Init[m.Op].Origin
+		switch o := x.plan.Init[m.Op].Op.(type) {
+		case *plan.MountBind:
+			clone.Path, clone.Flags, idmap = o.Source, o.Flags, o.IDMapFD
+		case *plan.RootOpen:
+			clone.Path, clone.Flags, idmap = o.Path, o.Flags, o.IDMapFD
+		default:
+			return unexpected(m)
+		}
+	}
+	clone.Flags &^= plan.MountDelegate | plan.MountDelegateOnDenied
+	if idmap != plan.NoFD {
+		clone.IDMapFD = plan.FDFirst + 1
+		files[clone.IDMapFD] = x.files[idmap]
+	}
+	fd, err := x.exe.oneShot(spawnOptions{
+		program: plan.Program{
+			{Op: &plan.Dumpable{Value: 0}},
+			{Origin: origin, Op: &plan.Setns{FD: plan.FDFirst, Type: unix.CLONE_NEWNS}},
+			{Origin: origin, Op: clone},
+			{Op: &plan.SendFD{}},
+		},
+		cgroupFD: -1, files: files, stdio: [3]int{-1, -1, -1},
+	})
+	if err != nil {
+		// the init would only say that it was refused; this is the reason
+		return err
+	}
+	defer sys.Close(fd)
+	return c.conn.Send(wire.Message{Type: plan.MsgGo, FD: fd})
+}
+
+// start gives the order, and waits until the process runs: execve closes the
+// channel.
+func (x *executor) start() error {
+	if err := x.init.child.conn.Send(wire.Message{Type: plan.MsgStart, FD: -1}); err != nil {
+		return x.init.child.died()
+	}
+	return x.awaitExec()
+}
+
+func (x *executor) awaitExec() error {
+	for {
+		m, err := x.init.child.conn.Receive()
+		if err != nil {
+			if errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) {
+				return nil
+			}
+			return err
+		}
+		if _, err := x.answer(m, plan.UntilReady); err != nil {
+			return err
+		}
+	}
+}
+
+// handListener takes the seccomp listener from the init and hands it on.
+func (x *executor) handListener(m wire.Message) error {
+	c := x.init.child
+	if x.notify == nil {
+		return unexpected(m)
+	}
+	listener, err := sys.PidfdGetfd(c.pidfd, int(m.Arg))
+	if err != nil {
+		return err
+	}
+	defer sys.Close(listener)
+	if err := x.side.Notify(listener, *x.notify, x.init.Pid); err != nil {
+		return &StepError{Origin: "linux.seccomp.listenerPath", Step: "notify", What: "failed to connect with seccomp agent " + x.notify.Path, Err: err}
+	}
+	return c.conn.Go()
+}
+
+func setAttributes(pid int, a plan.Attributes) error {
+	for _, r := range a.Rlimits {
+		if err := sys.Prlimit(pid, int(r.Resource), r.Soft, r.Hard); err != nil {
+			return &StepError{Origin: "process.rlimits", Step: "rlimit", What: "set the resource limit", Err: err}
+		}
+	}
+	if s := a.Scheduler; s != nil {
+		err := sys.SchedSetattr(pid, &unix.SchedAttr{
+			Size: unix.SizeofSchedAttr, Policy: uint32(s.Policy), Flags: s.Flags, Nice: int32(s.Nice), Priority: uint32(s.Priority),
+			Runtime: s.Runtime, Deadline: s.Deadline, Period: s.Period,
+		})
+		if err != nil {
+			return &StepError{Origin: "process.scheduler", Step: "scheduler", What: "set the scheduler", Err: err}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+package runtime
+
+import (
+	"errors"
+	"io"
+	"os"
+
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
+	"github.com/rung-oci/rung/libcontainer/internal/wire"
+	"golang.org/x/sys/unix"
+)
+
+// Process is a process that was started in the namespaces of a container, by
+// the init program of a hook.
+type Process struct {
+	Pid   int
+	pidfd int
+}
+
+// Wait reaps the process and gives its status.
+func (p *Process) Wait() (unix.WaitStatus, error) {
+	ws, err := sys.Reap(p.Pid)
+	sys.Close(p.pidfd)
+	return ws, err
+}
+
+// Kill ends the process.
+func (p *Process) Kill() {
+	if p.pidfd >= 0 {
+		_ = sys.PidfdSignal(p.pidfd, unix.SIGKILL)
+	}
+}
+
+// sendOrder is the byte that tells an order to start from a mere connection.
+func sendOrder(gate int) error {
+	err := unix.Sendto(gate, []byte{'S'}, unix.MSG_NOSIGNAL, nil)
+	if err != nil {
+		return &os.SyscallError{Syscall: "send the order to start", Err: err}
+	}
+	return nil
+}
+
+// Enter runs a program that joins the namespaces of the process behind pidfd,
+// which it finds as descriptor plan.FDFirst, and ends in execve. It returns
+// when that has happened. cgroupFD is -1, or the cgroup v2 directory to start in.
+func Enter(exe *Executable, program plan.Program, pidfd, cgroupFD int, stdio [3]*os.File) (*Process, error) {
+	o := spawnOptions{program: program, cgroupFD: cgroupFD, files: map[plan.FD]int{plan.FDFirst: pidfd}}
+	for i, f := range stdio {
+		o.stdio[i] = -1
+		if f != nil {
+			o.stdio[i] = int(f.Fd())
+		}
+	}
+	c, err := exe.spawn(o)
+	if err != nil {
+		return nil, err
+	}
+	defer c.conn.Close()
+	for {
+		m, err := c.conn.Receive()
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, unix.ECONNRESET):
+			return &Process{Pid: c.pid, pidfd: c.pidfd}, nil
+		case err != nil:
+			c.kill()
+			return nil, err
+		}
+		if err := enterAnswer(c, program, m); err != nil {
+			c.kill()
+			sys.Close(c.pidfd)
+			return nil, err
+		}
+	}
+}
+
+func enterAnswer(c *child, program plan.Program, m wire.Message) error {
+	switch m.Type {
+	case plan.MsgForked:
+		c.adopt(m)
+		return nil
+	case plan.MsgExec, plan.MsgWarn:
+		return nil
+	case plan.MsgFail:
+		return stepError(program, m)
+	}
+	return unexpected(m)
+}

@@ -1,0 +1,201 @@
+package runtime
+
+import (
+	"path"
+	"strings"
+
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"github.com/rung-oci/rung/libcontainer/internal/wire"
+	"golang.org/x/sys/unix"
+)
+
+// StepError is one step of a plan that failed: which, on what, with which
+// errno.
+type StepError struct {
+	Origin  string     // JSON path of the config field, may be empty
+	Subject string     // what the field is about: a destination, a device …
+	Step    string     // name of the op, for logs
+	What    string     // what was attempted
+	Detail  string     // the kernel's or the init's own words, may be empty
+	Errno   unix.Errno // 0 when Err says more
+	Err     error
+}
+
+// Error is "mounts[3] (/proc): mount proc: permission denied (EPERM)".
+func (e *StepError) Error() string {
+	var b strings.Builder
+	if e.Origin != "" {
+		b.WriteString(e.Origin)
+		if e.Subject != "" {
+			b.WriteString(" (" + e.Subject + ")")
+		}
+		b.WriteString(": ")
+	}
+	b.WriteString(e.What)
+	if e.Detail != "" {
+		b.WriteString(": " + e.Detail)
+	}
+	switch {
+	case e.Errno != 0:
+		b.WriteString(": " + errnoText(e.Errno))
+	case e.Err != nil:
+		b.WriteString(": " + e.Err.Error())
+	}
+	return b.String()
+}
+
+// Unwrap gives the errno, or the error that the runtime's side met.
+func (e *StepError) Unwrap() error {
+	if e.Errno != 0 {
+		return e.Errno
+	}
+	return e.Err
+}
+
+// errnoText has both the words, which engines look for, and the name, which
+// people do. The words of EPERM and EACCES differ in the C library; engines
+// know "permission denied" and "operation not permitted".
+func errnoText(e unix.Errno) string {
+	name := unix.ErrnoName(e)
+	if name == "" {
+		return e.Error()
+	}
+	return e.Error() + " (" + name + ")"
+}
+
+// stepError puts a MsgFail into the words of the config.
+func stepError(p plan.Program, m wire.Message) error {
+	if m.Op < 0 || m.Op >= len(p) {
+		return &StepError{Step: "init", What: "init", Detail: m.Step.String(), Errno: m.Err}
+	}
+	o := p[m.Op]
+	name, _ := plan.Describe(o.Op)
+	e := &StepError{Origin: o.Origin, Step: name, Detail: m.Detail, Errno: m.Err}
+	explain(e, o.Op, m)
+	return e
+}
+
+// verb is what a failing part of an op attempted, on what.
+func verb(s plan.InitStep, what, target string) string {
+	switch s {
+	case plan.StepTarget:
+		return "make the target " + target
+	case plan.StepSource, plan.StepOpenTree:
+		return "open the source of " + what
+	case plan.StepFsopen:
+		return "file system type of " + what
+	case plan.StepFsconfig:
+		return "option of " + what
+	case plan.StepIdmap:
+		return "map the ids of " + what
+	case plan.StepCopyUp:
+		return "copy what " + what + " covers"
+	case plan.StepSetattr:
+		return "set the flags of " + what
+	case plan.StepPropagation:
+		return "set the propagation of " + what
+	case plan.StepOp, plan.StepFscreate, plan.StepFsmount, plan.StepMoveMount, plan.StepMount:
+		return what
+	}
+	return what + ": " + s.String()
+}
+
+func explain(e *StepError, op plan.Op, m wire.Message) {
+	switch o := op.(type) {
+	case *plan.MountFS:
+		e.Subject = o.Target
+		e.What = verb(m.Step, "mount "+o.Type, o.Target)
+		if m.Step == plan.StepTarget && (m.Err == unix.ELOOP || m.Err == unix.ENOTDIR) && (o.Type == "proc" || o.Type == "sysfs") {
+			e.What = o.Target + " must be mounted on ordinary directory"
+		}
+	case *plan.MountBind:
+		e.Subject = o.Target
+		e.What = verb(m.Step, "bind "+o.Source, o.Target)
+		if m.Step == plan.StepSetattr && m.Err == unix.EPERM {
+			e.What = "set the flags of bind " + o.Source + ": some are locked"
+		}
+	case *plan.MountData:
+		e.Subject = o.Target
+		e.What = verb(m.Step, "mount "+o.Type, o.Target)
+	case *plan.MountAttr:
+		e.Subject = o.Target
+		e.What = verb(m.Step, "remount "+o.Target, o.Target)
+	case *plan.RootOpen:
+		e.Subject = o.Path
+		e.What = verb(m.Step, "mount the root", o.Path)
+	case *plan.Mknod:
+		e.Subject = o.Path
+		e.What = verb(m.Step, "make device "+o.Path, o.Path)
+	case *plan.Symlink:
+		e.What = verb(m.Step, "link "+o.Path, path.Dir(o.Path))
+	case *plan.Mkdir:
+		e.What = verb(m.Step, "make directory "+o.Path, path.Dir(o.Path))
+	case *plan.Mask:
+		e.What = verb(m.Step, "mask "+o.Path, o.Path)
+	case *plan.ReadonlyPath:
+		e.What = verb(m.Step, "make "+o.Path+" read-only", o.Path)
+	case *plan.ProcWrite:
+		e.What = "write " + strings.TrimSpace(o.Data) + " to /proc/" + o.Path
+	case *plan.WriteFile:
+		e.What = "write " + o.Data + " to " + o.Path
+	case *plan.Setns:
+		e.What = "join the " + plan.CloneNames(o.Type) + " namespace"
+	case *plan.Unshare:
+		e.What = "make a " + plan.CloneNames(o.Flags) + " namespace"
+	case *plan.Fork:
+		e.What = "start the init in its namespaces (" + plan.CloneNames(o.Flags) + ")"
+	case *plan.Hostname:
+		e.What = "set the host name " + o.Name
+	case *plan.Domainname:
+		e.What = "set the domain name " + o.Name
+	case *plan.Chdir:
+		e.What = "chdir to " + o.Path
+		if m.Step == plan.StepVerify {
+			e.Detail, e.What = "", "chdir to "+o.Path+": the working directory is outside the container's root"
+		}
+	case *plan.Rlimit:
+		e.What = "set the resource limit"
+	case *plan.Identity:
+		e.What = "change the user: " + m.Step.String()
+	case *plan.Bounding, *plan.Capset:
+		e.What = "set the capabilities: " + m.Step.String()
+	case *plan.FindExec:
+		explainExec(e, o, m)
+	case *plan.Exec:
+		e.Detail, e.What = "", "exec "+m.Detail
+	case *plan.ExecHost:
+		e.What = "exec " + o.Path
+	case *plan.Seccomp:
+		e.What = "load the seccomp filter"
+	case *plan.Console:
+		e.What = "open the terminal: " + m.Step.String()
+	case *plan.Pivot:
+		e.What = "change the root: " + m.Step.String()
+	default:
+		e.What = e.Step
+		if m.Step != plan.StepOp {
+			e.What += ": " + m.Step.String()
+		}
+	}
+}
+
+// explainExec uses the words from which engines take the exit codes 126 and
+// 127: "executable file not found", "no such file or directory", "permission
+// denied", "is a directory".
+func explainExec(e *StepError, o *plan.FindExec, m wire.Message) {
+	name := ""
+	if len(o.Argv) > 0 {
+		name = o.Argv[0]
+	}
+	e.What = "exec: \"" + name + "\""
+	if m.Err == unix.ENOENT && !strings.Contains(name, "/") {
+		e.Err, e.Errno, e.Detail = unix.ENOENT, 0, ""
+		e.What += ": executable file not found in $PATH"
+		e.Err = notFound{}
+	}
+}
+
+type notFound struct{}
+
+func (notFound) Error() string   { return "no such file or directory (ENOENT)" }
+func (notFound) Is(t error) bool { return unix.ENOENT.Is(t) || t == unix.ENOENT }

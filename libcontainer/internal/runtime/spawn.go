@@ -1,0 +1,204 @@
+// Package runtime carries out the runtime half of a plan: it starts the init,
+// answers it, and reports what failed in the words of the config. It decides
+// nothing that the plan does not say.
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"syscall"
+
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
+	"github.com/rung-oci/rung/libcontainer/internal/wire"
+	"golang.org/x/sys/unix"
+)
+
+// exeFloor keeps the executable's descriptor out of the way of those that the
+// child gets and of the numbers that Go's fork takes for its own shuffling.
+const exeFloor = 400
+
+// Executable is a sealed descriptor of the runtime itself, from which inits are
+// started. It is opened once for a command; Close it before the container runs.
+type Executable struct{ fd int }
+
+// OpenExecutable seals the running executable.
+func OpenExecutable() (*Executable, error) {
+	fd, err := sys.SealedExecutable()
+	if err != nil {
+		return nil, err
+	}
+	high, err := sys.DupAbove(fd, exeFloor)
+	sys.Close(fd)
+	if err != nil {
+		return nil, err
+	}
+	return &Executable{fd: high}, nil
+}
+
+// Close lets go of the executable. Its mount, if it has one, then belongs to no
+// namespace and cannot be made writable by anybody.
+func (x *Executable) Close() {
+	if x != nil {
+		sys.Close(x.fd)
+		x.fd = -1
+	}
+}
+
+// child is a process started from the executable, and the channel to it.
+type child struct {
+	pid   int
+	pidfd int
+	conn  *wire.Conn
+}
+
+type spawnOptions struct {
+	program  plan.Program
+	clone    uint64
+	cgroupFD int            // -1: stay in the runtime's own
+	files    map[plan.FD]int // inherited at these numbers
+	stdio    [3]int
+	preserve int // descriptors from 3 on that keep their numbers
+}
+
+// spawn starts an init with its program in a sealed memfd.
+func (x *Executable) spawn(o spawnOptions) (*child, error) {
+	program, err := sys.SealedMemfd("rung-program", o.program.Encode())
+	if err != nil {
+		return nil, err
+	}
+	defer sys.Close(program)
+	ours, theirs, err := sys.SocketPair()
+	if err != nil {
+		return nil, err
+	}
+	defer sys.Close(theirs)
+
+	last := plan.FDProgram
+	for fd := range o.files {
+		last = max(last, fd)
+	}
+	if 3+o.preserve > int(plan.FDControl) {
+		sys.Close(ours)
+		return nil, fmt.Errorf("preserve %d descriptors: at most %d can be handed on", o.preserve, int(plan.FDControl)-3)
+	}
+	files := make([]uintptr, last+1)
+	for i := range files {
+		files[i] = ^uintptr(0) // closed in the child
+	}
+	for i, fd := range o.stdio {
+		files[i] = uintptr(fd)
+	}
+	for i := 3; i < 3+o.preserve; i++ {
+		if _, err := unix.FcntlInt(uintptr(i), unix.F_GETFD, 0); err != nil {
+			sys.Close(ours)
+			return nil, fmt.Errorf("preserve descriptor %d: %w", i, err)
+		}
+		files[i] = uintptr(i)
+	}
+	files[plan.FDControl] = uintptr(theirs)
+	files[plan.FDProgram] = uintptr(program)
+	for fd, have := range o.files {
+		files[fd] = uintptr(have)
+	}
+	pidfd := -1
+	attr := &syscall.ProcAttr{
+		Env:   []string{},
+		Files: files,
+		Sys:   &syscall.SysProcAttr{Cloneflags: uintptr(o.clone), PidFD: &pidfd},
+	}
+	if o.cgroupFD >= 0 {
+		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, o.cgroupFD
+	}
+	pid, err := syscall.ForkExec("/proc/self/fd/"+strconv.Itoa(x.fd), []string{"rung:[init]"}, attr)
+	if err != nil {
+		sys.Close(ours)
+		return nil, &os.SyscallError{Syscall: "start the init (clone3, execve)", Err: err}
+	}
+	return &child{pid: pid, pidfd: pidfd, conn: wire.NewConn(ours)}, nil
+}
+
+// kill ends a child that is of no more use, and reaps it.
+func (c *child) kill() {
+	if c.pid <= 0 {
+		return
+	}
+	if c.pidfd < 0 || sys.PidfdSignal(c.pidfd, unix.SIGKILL) != nil {
+		_ = unix.Kill(c.pid, unix.SIGKILL)
+	}
+	_, _ = sys.Reap(c.pid)
+	c.pid = 0
+}
+
+func (c *child) close() {
+	c.conn.Close()
+	sys.Close(c.pidfd)
+	c.pidfd = -1
+}
+
+// adopt makes the process that the init forked the child that we talk of. The
+// first one has ended by itself.
+func (c *child) adopt(m wire.Message) {
+	_, _ = sys.Reap(c.pid)
+	sys.Close(c.pidfd)
+	c.pid, c.pidfd = int(m.Arg), m.FD
+}
+
+// died tells what became of an init that closed its channel.
+func (c *child) died() error {
+	if c.pid <= 0 {
+		return io.ErrUnexpectedEOF
+	}
+	ws, err := sys.Reap(c.pid)
+	c.pid = 0
+	if err != nil {
+		return errors.Join(io.ErrUnexpectedEOF, err)
+	}
+	return &DiedError{Status: ws}
+}
+
+// DiedError says that an init ended without a word.
+type DiedError struct{ Status unix.WaitStatus }
+
+func (e *DiedError) Error() string {
+	if e.Status.Signaled() {
+		return "the init was killed by signal " + unix.SignalName(e.Status.Signal())
+	}
+	return "the init ended with status " + strconv.Itoa(e.Status.ExitStatus())
+}
+
+// oneShot runs a program to its MsgFD and gives that descriptor.
+func (x *Executable) oneShot(o spawnOptions) (int, error) {
+	c, err := x.spawn(o)
+	if err != nil {
+		return -1, err
+	}
+	defer c.close()
+	defer c.kill()
+	for {
+		m, err := c.conn.Receive()
+		switch {
+		case errors.Is(err, io.EOF):
+			return -1, c.died()
+		case err != nil:
+			return -1, err
+		}
+		switch m.Type {
+		case plan.MsgForked:
+			c.adopt(m)
+		case plan.MsgFD:
+			return m.FD, nil
+		case plan.MsgFail:
+			return -1, stepError(o.program, m)
+		default:
+			return -1, unexpected(m)
+		}
+	}
+}
+
+func unexpected(m wire.Message) error {
+	return fmt.Errorf("control channel: message %s is out of turn", m.Type)
+}

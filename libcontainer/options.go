@@ -1,0 +1,64 @@
+// Package libcontainer creates and runs OCI containers on Linux: one call for
+// each operation of the runtime-spec, and those that engines add.
+//
+// The package decides with pure code (package compile turns a config into a
+// plan) and acts by carrying that plan out. The process that calls Create or
+// Run must be the rung binary, or one that imports the nsenter package: the
+// init is started from /proc/self/exe.
+package libcontainer
+
+import (
+	"os"
+)
+
+// CreateOptions is what a command adds to the bundle's config.
+type CreateOptions struct {
+	Root          string // state directory; see DefaultRoot
+	ID            string
+	Bundle        string // absolute path of the bundle
+	ConfigFile    string // instead of <bundle>/config.json
+	ConsoleSocket string // AF_UNIX socket that receives the terminal's master
+	PidFile       string
+	PidfdSocket   string // AF_UNIX socket that receives a pidfd of the init
+	NoPivot       bool   // MS_MOVE and chroot in place of pivot_root
+	NoNewKeyring  bool   // stay in the caller's session keyring
+	SystemdCgroup bool
+	PreserveFDs   int    // descriptors from 3 on that the process keeps, besides ListenFDs
+	ListenFDs     int    // descriptors from 3 on of sd_listen_fds(3)
+	Rootless      string // "auto", "true" or "false"
+	NotifySocket  string // the host's NOTIFY_SOCKET
+
+	Warn  func(text string)
+	Debug func(text string)
+}
+
+// RunOptions is CreateOptions with what only run knows.
+type RunOptions struct {
+	CreateOptions
+	Detach      bool
+	Keep        bool // leave the container, stopped, for delete
+	NoSubreaper bool
+}
+
+func (o *CreateOptions) warn(text string) {
+	if o.Warn != nil {
+		o.Warn(text)
+	}
+}
+
+func (o *CreateOptions) debug(text string) {
+	if o.Debug != nil {
+		o.Debug(text)
+	}
+}
+
+// DefaultRoot is where state is kept when no root is named: /run/rung, or
+// $XDG_RUNTIME_DIR/rung for a caller who is not root.
+func DefaultRoot() string {
+	if os.Geteuid() != 0 {
+		if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+			return dir + "/rung"
+		}
+	}
+	return "/run/rung"
+}

@@ -1,0 +1,14 @@
+/* The one text format that the init reads: a pure function, for the fuzzer's sake. */
+#ifndef RUNG_PASSWD_H
+#define RUNG_PASSWD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Copies the home directory of the first user with this id from passwd(5) text between p and end into home, which
+ * holds size bytes. False when there is none. The text is the image's: every byte may be hostile.
+ */
+bool passwd_home(const char *p, const char *end, unsigned long uid, char *home, size_t size);
+
+#endif
