@@ -60,8 +60,10 @@ func (g *globals) dispatch(args []string) error {
 	}
 	flags := g.flags()
 	opts, rest, err := arrange(args, flags, 0)
-	if err == nil {
-		err = setFlags(flags, opts)
+	for _, e := range [...]error{setFlags(flags, opts), g.settleLog()} { // a mistake is logged, too, if it can be
+		if err == nil {
+			err = e
+		}
 	}
 	if err != nil {
 		return usageError{err: err}
@@ -74,7 +76,6 @@ func (g *globals) dispatch(args []string) error {
 		return g.help(name, flags, rest)
 	}
 
-	// Global options first: the command's mistakes belong in the log that they name.
 	if err := g.settle(); err != nil {
 		return err
 	}

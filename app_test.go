@@ -126,7 +126,7 @@ func TestMistakes(t *testing.T) {
 		{"not a bool", []string{"list", "-q=x"}, `list: option --quiet: "x" is not true or false`},
 		{"negative count", []string{"run", "web", "--preserve-fds", "-1"}, "option --preserve-fds: -1 is negative"},
 		{"missing value", []string{"run", "web", "-b"}, "run: option -b needs a value"},
-		{"empty root", []string{"--root", "", "list"}, "option --root is empty"},
+		{"empty root", []string{"--root", "", "list"}, "option --root: is empty"},
 		{"log format", []string{"--log-format", "xml", "list"}, `option --log-format: "xml" is not text or json`},
 		{"log level", []string{"--log-level", "loud", "list"}, `option --log-level: unknown level "loud"`},
 		{"rootless", []string{"--rootless", "no", "list"}, `option --rootless: "no" is not true, false or auto`},
@@ -146,7 +146,7 @@ func TestMistakes(t *testing.T) {
 // A mistake in a command's options must be in the log, although the log's options come after it in no order but the
 // command line's: containerd looks nowhere else.
 func TestMistakesAreLogged(t *testing.T) {
-	for _, args := range [][]string{{"foo"}, {"create", "--frob"}, {"create"}, {"run", "web", "--preserve-fds=x"}} {
+	for _, args := range [][]string{{"foo"}, {"--frob"}, {"create", "--frob"}, {"create"}, {"run", "web", "--preserve-fds=x"}} {
 		log := filepath.Join(t.TempDir(), "log")
 		status, _, stderr := rung(t, append([]string{"--log", log, "--log-format=json"}, args...)...)
 		text, err := os.ReadFile(log)

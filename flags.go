@@ -20,22 +20,17 @@ type creation struct {
 	preserveFDs                         int
 }
 
-func (c *creation) bundleFlags() []cli.Flag {
+func (c *creation) flags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "bundle", Aliases: []string{"b"}, Destination: &c.bundle, DefaultText: "the current directory", Usage: "the bundle's `directory`"},
 		&cli.StringFlag{Name: "config", Aliases: []string{"f"}, Destination: &c.config, DefaultText: "config.json in the bundle", Usage: "the specification `file`"},
-	}
-}
-
-func (c *creation) flags() []cli.Flag {
-	return append(c.bundleFlags(),
 		&cli.StringFlag{Name: "console-socket", Destination: &c.consoleSocket, Usage: "AF_UNIX `socket` to which the master of the container's terminal is sent"},
 		&cli.StringFlag{Name: "pid-file", Destination: &c.pidFile, Usage: "`file` to write the process id of the container's init to"},
 		&cli.StringFlag{Name: "pidfd-socket", Destination: &c.pidfdSocket, Usage: "AF_UNIX `socket` to which a pidfd of the container's init is sent"},
 		&cli.BoolFlag{Name: "no-pivot", Destination: &c.noPivot, DisableDefaultText: true, Usage: "do not use pivot_root(2), for a root filesystem on an initramfs"},
 		&cli.BoolFlag{Name: "no-new-keyring", Destination: &c.noNewKeyring, DisableDefaultText: true, Usage: "leave the container in the caller's session keyring"},
 		&cli.IntFlag{Name: "preserve-fds", Destination: &c.preserveFDs, Usage: "hand over `N` further file descriptors, 3 and up, after those of $LISTEN_FDS"},
-	)
+	}
 }
 
 // options makes the library's options of the command line's and the environment's, and opens the log in between: after
@@ -43,7 +38,7 @@ func (c *creation) flags() []cli.Flag {
 func (c *creation) options(g *globals, id string) (o libcontainer.CreateOptions, err error) {
 	listen := listenFDs(os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS"))
 	if c.preserveFDs < 0 {
-		return o, errors.New("option --preserve-fds: " + strconv.Itoa(c.preserveFDs) + " is negative")
+		return o, badValue("preserve-fds", errors.New(strconv.Itoa(c.preserveFDs)+" is negative"))
 	}
 	if err := checkFDs(listen + c.preserveFDs); err != nil {
 		return o, err

@@ -46,28 +46,32 @@ func (g *globals) flags() []cli.Flag {
 	}
 }
 
-// settle checks the global options and completes them. The log's options come first: it is where the rest's mistakes
-// are reported.
-func (g *globals) settle() error {
+// settleLog checks the options of the log, and sets it up.
+func (g *globals) settleLog() error {
 	switch g.logFormat {
 	case "text":
 	case "json":
 		g.log.json = true
 	default:
-		return usageError{err: errors.New("option --log-format: " + strconv.Quote(g.logFormat) + " is not text or json")}
+		return badValue("log-format", errors.New(strconv.Quote(g.logFormat)+" is not text or json"))
 	}
 	level, ok := parseLevel(g.logLevel)
 	if !ok {
-		return usageError{err: errors.New("option --log-level: unknown level " + strconv.Quote(g.logLevel))}
+		return badValue("log-level", errors.New("unknown level "+strconv.Quote(g.logLevel)))
 	}
 	g.log.level = level
 	if g.debug {
 		g.log.level = levelDebug
 	}
+	return nil
+}
+
+// settle checks the other global options, and completes them.
+func (g *globals) settle() error {
 	switch g.rootless {
 	case "auto", "true", "false":
 	default:
-		return usageError{err: errors.New("option --rootless: " + strconv.Quote(g.rootless) + " is not true, false or auto")}
+		return usageError{err: badValue("rootless", errors.New(strconv.Quote(g.rootless)+" is not true, false or auto"))}
 	}
 	switch g.cgroupManager {
 	case "":
@@ -76,7 +80,7 @@ func (g *globals) settle() error {
 	case "systemd":
 		g.systemdCgroup = true
 	default:
-		return usageError{err: errors.New("option --cgroup-manager: " + strconv.Quote(g.cgroupManager) + " is not cgroupfs or systemd")}
+		return usageError{err: badValue("cgroup-manager", errors.New(strconv.Quote(g.cgroupManager)+" is not cgroupfs or systemd"))}
 	}
 	if !g.rootGiven {
 		g.root = libcontainer.DefaultRoot()
@@ -84,7 +88,7 @@ func (g *globals) settle() error {
 	}
 	if g.root == "" {
 		// The caller's variable is unset, most likely. The default could be somebody else's containers.
-		return usageError{err: errors.New("option --root is empty")}
+		return usageError{err: badValue("root", errors.New("is empty"))}
 	}
 	var err error
 	g.root, err = absolute(g.root)

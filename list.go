@@ -36,7 +36,7 @@ EXAMPLE:
 				return err
 			}
 			if format != "table" && format != "json" {
-				return usageError{"list", errors.New("option --format: " + strconv.Quote(format) + " is not table or json")}
+				return usageError{"list", badValue("format", errors.New(strconv.Quote(format)+" is not table or json"))}
 			}
 			states, err := g.list()
 			if err != nil {
