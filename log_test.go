@@ -7,10 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/rung-oci/rung/libcontainer"
 )
@@ -176,5 +179,37 @@ func TestLogIsAppended(t *testing.T) {
 	g.log.path = filepath.Dir(path) + "/no/log"
 	if err := g.begin(); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("opening a log in a missing directory: %v", err)
+	}
+}
+
+// A person at a terminal gets the hint as well; a pipe, behind which an engine takes the text for its users, does not.
+func TestHintOnTerminal(t *testing.T) {
+	ptmx, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Skip("no terminals to be had: ", err)
+	}
+	defer ptmx.Close()
+	n, err := unix.IoctlGetInt(int(ptmx.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.IoctlSetPointerInt(int(ptmx.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	tty, err := os.OpenFile("/dev/pts/"+strconv.Itoa(n), os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tty.Close()
+	g := &globals{stderr: tty, log: logger{out: tty, level: levelWarning}}
+	g.report(mountError())
+	buf := make([]byte, 500)
+	k, err := ptmx.Read(buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "rung: " + mountError().Error() + "\r\nhint: look here\r\n"
+	if got := string(buf[:k]); got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
