@@ -33,6 +33,9 @@ func (e *Error) Error() string {
 	return string(append(b, e.Message...))
 }
 
+// maxPath is where the path of an error is cut: 10,000 levels make no message.
+const maxPath = 256
+
 // fail records the first error. Line, column and path are worked out only here,
 // by reading the text once more: decoding itself keeps no track of them.
 func (s *Scanner) fail(offset int, message string) {
@@ -40,11 +43,15 @@ func (s *Scanner) fail(offset int, message string) {
 		return
 	}
 	line, column := Position(s.src, offset)
+	path := Paths(s.src, offset)[0]
+	if len(path) > maxPath {
+		path = path[:maxPath] + "…"
+	}
 	s.err = &Error{
 		Offset:  offset,
 		Line:    line,
 		Column:  column,
-		Path:    Paths(s.src, offset)[0],
+		Path:    path,
 		Message: message,
 	}
 }

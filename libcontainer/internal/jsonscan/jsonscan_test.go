@@ -73,6 +73,9 @@ func sameAny(t *testing.T, text string) {
 	if string(ours)+"\n" != std.String() {
 		t.Errorf("%.100q: want it written as %.100q, got %.100q", text, std.String(), ours)
 	}
+	if len(ours) > 4096 {
+		return // deep nesting makes indentation quadratic
+	}
 	std.Reset()
 	if err := json.Indent(&std, ours, "> ", "\t"); err != nil {
 		t.Fatal(err)
@@ -167,6 +170,46 @@ func TestScanner_byHand(t *testing.T) {
 	}
 	if id != "web" || pid != 42 || !on || !reflect.DeepEqual(names, []string{"a", "b"}) {
 		t.Errorf("got %q %d %v %v", id, pid, on, names)
+	}
+}
+
+func TestStrings(t *testing.T) {
+	s := New(`[["a","b"],[],null,["c",null],{"k":"v","n":null},{},null]`)
+	var lists [][]string
+	var maps []map[string]string
+	if s.Array() {
+		for i := 0; s.Element(); i++ {
+			if i < 4 {
+				v, ok := s.Strings()
+				if ok != (i != 2) {
+					t.Errorf("list %d: %v", i, ok)
+				}
+				lists = append(lists, v)
+			} else {
+				v, ok := s.StringMap()
+				if ok != (i != 6) {
+					t.Errorf("map %d: %v", i, ok)
+				}
+				maps = append(maps, v)
+			}
+		}
+	}
+	if err := s.End(); err != nil {
+		t.Fatal(err)
+	}
+	if want := [][]string{{"a", "b"}, {}, nil, {"c", ""}}; !reflect.DeepEqual(lists, want) {
+		t.Errorf("lists: %#v", lists)
+	}
+	if want := []map[string]string{{"k": "v", "n": ""}, {}, nil}; !reflect.DeepEqual(maps, want) {
+		t.Errorf("maps: %#v", maps)
+	}
+}
+
+func TestError_deepPath(t *testing.T) {
+	s := New(strings.Repeat("[", 9000) + "x")
+	s.Skip()
+	if err := s.End(); err == nil || len(err.Error()) > 400 {
+		t.Errorf("a message of %d bytes: %.200v", len(err.Error()), err)
 	}
 }
 

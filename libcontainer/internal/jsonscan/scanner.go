@@ -282,6 +282,35 @@ func (s *Scanner) String() (v string, ok bool) {
 	return "", false
 }
 
+// Strings reads an array of strings; a null among them becomes "". ok is false,
+// without an error, for null in place of the array. An empty array is not nil.
+func (s *Scanner) Strings() (v []string, ok bool) {
+	if !s.Array() {
+		return nil, false
+	}
+	v = make([]string, 0, s.Guess())
+	for s.Element() {
+		e, _ := s.String()
+		v = append(v, e)
+	}
+	return v, s.err == nil
+}
+
+// StringMap reads an object whose values are strings; a null among them becomes
+// "". ok is false, without an error, for null in place of the object. An empty
+// object is not nil.
+func (s *Scanner) StringMap() (v map[string]string, ok bool) {
+	if !s.Object() {
+		return nil, false
+	}
+	v = make(map[string]string)
+	for s.Member() {
+		name := s.name
+		v[name], _ = s.String()
+	}
+	return v, s.err == nil
+}
+
 // Skip reads any value and drops it, checking its syntax.
 func (s *Scanner) Skip() {
 	switch c := s.peek(); {

@@ -11,12 +11,37 @@ const (
 	chapterMounts       = "config.md#mounts"
 	chapterMountOptions = "config.md#linux-mount-options"
 	chapterPOSIXMounts  = "config.md#posix-platform-mounts"
+	chapterDefaultFS    = "config-linux.md#default-filesystems"
 )
 
 func (c *checker) mounts() {
 	for i := range c.spec.Mounts {
 		c.mount(i, &c.spec.Mounts[i])
 	}
+	c.defaultFilesystems()
+}
+
+// defaultFilesystems: "The following filesystems SHOULD be made available in each
+// container's filesystem". Few programs live without them.
+func (c *checker) defaultFilesystems() {
+	if c.ns[nsMount] != nsNew || c.spec.Process == nil {
+		return
+	}
+	for _, path := range [...]string{"/proc", "/sys", "/dev/pts", "/dev/shm"} {
+		if !c.mountedAt(path) {
+			c.warn(chapterDefaultFS, "nothing is mounted at "+path+", where programs on Linux expect a filesystem", "mounts")
+		}
+	}
+}
+
+func (c *checker) mountedAt(path string) bool {
+	for i := range c.spec.Mounts {
+		d := c.spec.Mounts[i].Destination
+		if d == path || len(d) >= len(path)-1 && strings.Trim(d, "/") == path[1:] {
+			return true
+		}
+	}
+	return false
 }
 
 // mount checks one entry. What runtimes have always put up with, relative

@@ -8,7 +8,25 @@
 //
 // [Validate] is a pure function of the configuration: it opens no file and asks
 // nothing of the host. There is one file for each chapter of config.md and
-// config-linux.md, and each check names the sentence it enforces by its chapter.
+// config-linux.md, and each problem names the chapter of the sentence it breaks.
+//
+// # Levels
+//
+// [Must] makes create fail, so it is kept for what the kernel is bound to refuse,
+// for what would reach out of the container (a name with a slash where a file
+// name belongs, a parameter of the host's kernel), and for the specification's
+// MUSTs that runtimes enforce. Some of its MUSTs have never been enforced by the
+// runtimes in use, and configurations rely on that; these are [Should]: a missing
+// ociVersion or one that is no SemVer, relative mount destinations, empty
+// annotation keys, weightDevice and rdma entries without a value, seccomp rules
+// without names, listenerMetadata without listenerPath, two devices for one path.
+// Beyond the specification, 0 counts as unset for limits of memory and cpu, the
+// recursive forms of rootfsPropagation are known, and a device's file type bits
+// in fileMode are not mentioned.
+//
+// What only the host can tell is not judged here: whether files exist, which
+// controllers, system calls, architectures, LSMs and kernel features there are,
+// whether a joined namespace is of its type or is the host's own.
 package spec
 
 //go:generate go run ./gen decode_gen.go

@@ -38,7 +38,10 @@ const base = `{
 	"mounts": [
 		{"destination": "/proc", "type": "proc", "source": "proc"},
 		{"destination": "/data", "type": "bind", "source": "/srv", "options": ["rbind", "ro"]},
-		{"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "size=1m"]}
+		{"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "size=1m"]},
+		{"destination": "/sys/", "type": "sysfs", "source": "sysfs"},
+		{"destination": "/dev/pts", "type": "devpts", "source": "devpts"},
+		{"destination": "/dev/shm", "type": "tmpfs", "source": "shm"}
 	],
 	"process": {
 		"user": {"uid": 0, "gid": 0}, "args": ["sh"], "env": ["A=b"], "cwd": "/",
@@ -192,6 +195,7 @@ var broken = []struct {
 	{"idmap uid only", []string{"mounts 1 options +", `"idmap"`, "mounts 1 uidMappings", `[{"containerID":0,"hostID":1,"size":1}]`}, []string{"MUST mounts[1].gidMappings"}},
 	{"mappings without idmap", []string{"mounts 1 uidMappings", `[{"containerID":0,"hostID":1,"size":1}]`, "mounts 1 gidMappings", `[{"containerID":0,"hostID":1,"size":1}]`}, []string{"SHOULD mounts[1].options"}},
 	{"mount mapping empty", []string{"mounts 1 options +", `"ridmap"`, "mounts 1 uidMappings", `[{"containerID":0,"hostID":1,"size":0}]`, "mounts 1 gidMappings", `[{"containerID":0,"hostID":1,"size":1}]`}, []string{"MUST mounts[1].uidMappings[0].size"}},
+	{"no sysfs", []string{"mounts 3 destination", `"/x"`}, []string{"WARN mounts nothing is mounted at /sys"}},
 	{"process missing", []string{"process", ""}, []string{"MUST process is required"}},
 	{"args missing", []string{"process args", ""}, []string{"MUST process.args at least one"}},
 	{"args empty", []string{"process args", "[]"}, []string{"MUST process.args at least one"}},
