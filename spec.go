@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -160,36 +161,25 @@ func exampleSpec(cgroup2 bool) *specs.Spec {
 // makeRootless changes the specification into one that a user without privileges can run: in a user namespace that maps
 // the caller alone, without resource limits, and without what the kernel refuses there.
 func makeRootless(spec *specs.Spec, uid, gid int) {
-	var mounts []specs.Mount
-	for _, m := range spec.Mounts {
-		// A new sysfs needs a network namespace of one's own: the host's is bound instead, with what is mounted in it.
-		if m.Destination == "/sys" || strings.HasPrefix(m.Destination, "/sys/") {
-			continue
+	for i := range spec.Mounts {
+		m := &spec.Mounts[i]
+		if m.Type == "sysfs" {
+			// A new sysfs needs a network namespace of one's own: the host's is bound instead.
+			m.Type, m.Source = "none", "/sys"
+			m.Options = append([]string{"rbind"}, m.Options...)
 		}
 		// Ids other than the one that is mapped cannot own anything.
-		var options []string
-		for _, o := range m.Options {
-			if !strings.HasPrefix(o, "uid=") && !strings.HasPrefix(o, "gid=") {
-				options = append(options, o)
-			}
-		}
-		m.Options = options
-		mounts = append(mounts, m)
+		m.Options = slices.DeleteFunc(m.Options, func(o string) bool {
+			return strings.HasPrefix(o, "uid=") || strings.HasPrefix(o, "gid=")
+		})
 	}
-	spec.Mounts = append(mounts, specs.Mount{
-		Destination: "/sys", Type: "none", Source: "/sys",
-		Options: []string{"rbind", "nosuid", "noexec", "nodev", "ro"},
-	})
 
 	l := spec.Linux
-	var namespaces []specs.LinuxNamespace
-	for _, ns := range l.Namespaces {
-		// Without privileges a network namespace could not be connected to anything.
-		if ns.Type != specs.NetworkNamespace {
-			namespaces = append(namespaces, ns)
-		}
-	}
-	l.Namespaces = append(namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
+	// Without privileges a network namespace could not be connected to anything.
+	l.Namespaces = slices.DeleteFunc(l.Namespaces, func(ns specs.LinuxNamespace) bool {
+		return ns.Type == specs.NetworkNamespace
+	})
+	l.Namespaces = append(l.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
 	l.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: uint32(uid), Size: 1}}
 	l.GIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: uint32(gid), Size: 1}}
 	l.Resources = nil

@@ -99,7 +99,7 @@ func TestSpecRootless(t *testing.T) {
 			sys = append(sys, m.Type+" "+strings.Join(m.Options, ","))
 		}
 	}
-	if len(sys) != 1 || sys[0] != "none rbind,nosuid,noexec,nodev,ro" {
+	if len(sys) != 2 || sys[0] != "none rbind,nosuid,noexec,nodev,ro" || sys[1] != "cgroup nosuid,noexec,nodev,relatime,ro" {
 		t.Errorf("/sys: %q", sys)
 	}
 }
