@@ -550,3 +550,14 @@ func capMask(names ...string) (m uint64) {
 	}
 	return m
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+func lookPath(t *testing.T, name string) string {
+	t.Helper()
+	p, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}

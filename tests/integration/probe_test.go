@@ -177,7 +177,7 @@ func (b *bundle) probe(edit func(*specs.Spec), actions ...string) report {
 	}
 	res := b.run()
 	if res.Exit != 0 {
-		b.t.Fatalf("run: exit status %d\n%s%s", res.Exit, res.Stdout, res.Stderr)
+		b.t.Fatalf("run: exit status %d\n%s%s", res.Exit, brief(res.Stdout), brief(res.Stderr))
 	}
 	if res.Stderr != "" {
 		b.t.Errorf("run wrote to standard error: %q", res.Stderr)
@@ -210,11 +210,11 @@ func mustFail(t *testing.T, edit func(*specs.Spec), fragments ...string) Result 
 func wantFailure(t *testing.T, res Result, fragments ...string) {
 	t.Helper()
 	if res.Exit == 0 {
-		t.Errorf("exit status 0, want a failure\n%s%s", res.Stdout, res.Stderr)
+		t.Errorf("exit status 0, want a failure\n%s%s", brief(res.Stdout), brief(res.Stderr))
 	}
 	for _, f := range fragments {
 		if !strings.Contains(res.Stdout+res.Stderr, f) {
-			t.Errorf("want %q in the output, got %q", f, res.Stdout+res.Stderr)
+			t.Errorf("want %q in the output, got %q", f, brief(res.Stdout+res.Stderr))
 		}
 	}
 }
@@ -325,4 +325,13 @@ func wantErrno(t *testing.T, a action, errnos ...unix.Errno) {
 	if !slices.Contains(errnos, a.Errno) {
 		t.Errorf("%s %s: errno %d (%s), want one of %v", a.Op, a.Path, a.Errno, a.Error, errnos)
 	}
+}
+
+// brief shortens the probe's reports in messages.
+func brief(out string) string {
+	const most = 600
+	if len(out) <= most {
+		return out
+	}
+	return out[:most] + "…"
 }

@@ -28,7 +28,10 @@ import (
 //	overlay           overlayfs can be mounted
 //	idmap             id-mapped mounts of the file system that bundles are on
 //	newuidmap         newuidmap(1) and newgidmap(1)
+//	numa              memory policies
+//	rtsched           real-time scheduling policies
 //	cpus:N            at least N processors
+//	command:NAME      that program in PATH
 //	rt:NAME           something that rung can and some older runtime cannot
 func requires(t *testing.T, needs ...string) {
 	t.Helper()
@@ -143,6 +146,15 @@ func look(word string) error {
 		if err := unix.SchedGetaffinity(0, &set); err != nil || set.Count() < n {
 			return fmt.Errorf("%d processors", set.Count())
 		}
+	case "numa":
+		if _, err := os.Stat("/sys/devices/system/node/node0"); err != nil {
+			return err
+		}
+		if _, _, e := unix.Syscall6(unix.SYS_GET_MEMPOLICY, 0, 0, 0, 0, 0, 0); e != 0 {
+			return fmt.Errorf("get_mempolicy: %w", e)
+		}
+	case "rtsched":
+		return inStage("sched-fifo")
 	case "command":
 		_, err := exec.LookPath(name)
 		return err
