@@ -121,8 +121,8 @@ func AppendStringMap(dst []byte, v map[string]string) []byte {
 
 // SortedKeys returns the keys of m in byte order, the order encoding/json
 // writes maps in.
-func SortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
+func SortedKeys[K ~string, V any](m map[K]V) []K {
+	keys := make([]K, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)
 	}

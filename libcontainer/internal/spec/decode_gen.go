@@ -5138,7 +5138,7 @@ func appendProcess(b []byte, v *specs.Process) []byte {
 		if v.OOMScoreAdj == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendInt(b, int64(*v.OOMScoreAdj))
+			b = jsonscan.AppendInt(b, int64((*v.OOMScoreAdj)))
 		}
 	}
 	if v.Scheduler != nil {
@@ -5192,7 +5192,7 @@ func appendUser(b []byte, v *specs.User) []byte {
 		if v.Umask == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, uint64(*v.Umask))
+			b = jsonscan.AppendUint(b, uint64((*v.Umask)))
 		}
 	}
 	if len(v.AdditionalGids) > 0 {
@@ -5471,7 +5471,7 @@ func appendHook(b []byte, v *specs.Hook) []byte {
 		if v.Timeout == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendInt(b, int64(*v.Timeout))
+			b = jsonscan.AppendInt(b, int64((*v.Timeout)))
 		}
 	}
 	return append(b, '}')
@@ -5728,7 +5728,7 @@ func appendLinuxDeviceCgroup(b []byte, v *specs.LinuxDeviceCgroup) []byte {
 		if v.Major == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendInt(b, *v.Major)
+			b = jsonscan.AppendInt(b, (*v.Major))
 		}
 	}
 	if v.Minor != nil {
@@ -5736,7 +5736,7 @@ func appendLinuxDeviceCgroup(b []byte, v *specs.LinuxDeviceCgroup) []byte {
 		if v.Minor == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendInt(b, *v.Minor)
+			b = jsonscan.AppendInt(b, (*v.Minor))
 		}
 	}
 	if v.Access != "" {
@@ -5753,7 +5753,7 @@ func appendLinuxMemory(b []byte, v *specs.LinuxMemory) []byte {
 		if v.Limit == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendInt(b, *v.Limit)
+			b = jsonscan.AppendInt(b, (*v.Limit))
 		}
 	}
 	if v.Reservation != nil {
@@ -5761,7 +5761,7 @@ func appendLinuxMemory(b []byte, v *specs.LinuxMemory) []byte {
 		if v.Reservation == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendInt(b, *v.Reservation)
+			b = jsonscan.AppendInt(b, (*v.Reservation))
 		}
 	}
 	if v.Swap != nil {
@@ -5769,7 +5769,7 @@ func appendLinuxMemory(b []byte, v *specs.LinuxMemory) []byte {
 		if v.Swap == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendInt(b, *v.Swap)
+			b = jsonscan.AppendInt(b, (*v.Swap))
 		}
 	}
 	if v.Kernel != nil {
@@ -5777,7 +5777,7 @@ func appendLinuxMemory(b []byte, v *specs.LinuxMemory) []byte {
 		if v.Kernel == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendInt(b, *v.Kernel)
+			b = jsonscan.AppendInt(b, (*v.Kernel))
 		}
 	}
 	if v.KernelTCP != nil {
@@ -5785,7 +5785,7 @@ func appendLinuxMemory(b []byte, v *specs.LinuxMemory) []byte {
 		if v.KernelTCP == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendInt(b, *v.KernelTCP)
+			b = jsonscan.AppendInt(b, (*v.KernelTCP))
 		}
 	}
 	if v.Swappiness != nil {
@@ -5793,7 +5793,7 @@ func appendLinuxMemory(b []byte, v *specs.LinuxMemory) []byte {
 		if v.Swappiness == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, *v.Swappiness)
+			b = jsonscan.AppendUint(b, (*v.Swappiness))
 		}
 	}
 	if v.DisableOOMKiller != nil {
@@ -5801,7 +5801,7 @@ func appendLinuxMemory(b []byte, v *specs.LinuxMemory) []byte {
 		if v.DisableOOMKiller == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendBool(b, *v.DisableOOMKiller)
+			b = jsonscan.AppendBool(b, (*v.DisableOOMKiller))
 		}
 	}
 	if v.UseHierarchy != nil {
@@ -5809,7 +5809,7 @@ func appendLinuxMemory(b []byte, v *specs.LinuxMemory) []byte {
 		if v.UseHierarchy == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendBool(b, *v.UseHierarchy)
+			b = jsonscan.AppendBool(b, (*v.UseHierarchy))
 		}
 	}
 	if v.CheckBeforeUpdate != nil {
@@ -5817,7 +5817,7 @@ func appendLinuxMemory(b []byte, v *specs.LinuxMemory) []byte {
 		if v.CheckBeforeUpdate == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendBool(b, *v.CheckBeforeUpdate)
+			b = jsonscan.AppendBool(b, (*v.CheckBeforeUpdate))
 		}
 	}
 	return append(b, '}')
@@ -5830,7 +5830,7 @@ func appendLinuxCPU(b []byte, v *specs.LinuxCPU) []byte {
 		if v.Shares == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, *v.Shares)
+			b = jsonscan.AppendUint(b, (*v.Shares))
 		}
 	}
 	if v.Quota != nil {
@@ -5838,7 +5838,7 @@ func appendLinuxCPU(b []byte, v *specs.LinuxCPU) []byte {
 		if v.Quota == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendInt(b, *v.Quota)
+			b = jsonscan.AppendInt(b, (*v.Quota))
 		}
 	}
 	if v.Burst != nil {
@@ -5846,7 +5846,7 @@ func appendLinuxCPU(b []byte, v *specs.LinuxCPU) []byte {
 		if v.Burst == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, *v.Burst)
+			b = jsonscan.AppendUint(b, (*v.Burst))
 		}
 	}
 	if v.Period != nil {
@@ -5854,7 +5854,7 @@ func appendLinuxCPU(b []byte, v *specs.LinuxCPU) []byte {
 		if v.Period == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, *v.Period)
+			b = jsonscan.AppendUint(b, (*v.Period))
 		}
 	}
 	if v.RealtimeRuntime != nil {
@@ -5862,7 +5862,7 @@ func appendLinuxCPU(b []byte, v *specs.LinuxCPU) []byte {
 		if v.RealtimeRuntime == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendInt(b, *v.RealtimeRuntime)
+			b = jsonscan.AppendInt(b, (*v.RealtimeRuntime))
 		}
 	}
 	if v.RealtimePeriod != nil {
@@ -5870,7 +5870,7 @@ func appendLinuxCPU(b []byte, v *specs.LinuxCPU) []byte {
 		if v.RealtimePeriod == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, *v.RealtimePeriod)
+			b = jsonscan.AppendUint(b, (*v.RealtimePeriod))
 		}
 	}
 	if v.Cpus != "" {
@@ -5886,7 +5886,7 @@ func appendLinuxCPU(b []byte, v *specs.LinuxCPU) []byte {
 		if v.Idle == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendInt(b, *v.Idle)
+			b = jsonscan.AppendInt(b, (*v.Idle))
 		}
 	}
 	return append(b, '}')
@@ -5899,7 +5899,7 @@ func appendLinuxPids(b []byte, v *specs.LinuxPids) []byte {
 		if v.Limit == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendInt(b, *v.Limit)
+			b = jsonscan.AppendInt(b, (*v.Limit))
 		}
 	}
 	return append(b, '}')
@@ -5912,7 +5912,7 @@ func appendLinuxBlockIO(b []byte, v *specs.LinuxBlockIO) []byte {
 		if v.Weight == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, uint64(*v.Weight))
+			b = jsonscan.AppendUint(b, uint64((*v.Weight)))
 		}
 	}
 	if v.LeafWeight != nil {
@@ -5920,7 +5920,7 @@ func appendLinuxBlockIO(b []byte, v *specs.LinuxBlockIO) []byte {
 		if v.LeafWeight == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, uint64(*v.LeafWeight))
+			b = jsonscan.AppendUint(b, uint64((*v.LeafWeight)))
 		}
 	}
 	if len(v.WeightDevice) > 0 {
@@ -6002,7 +6002,7 @@ func appendLinuxWeightDevice(b []byte, v *specs.LinuxWeightDevice) []byte {
 		if v.Weight == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, uint64(*v.Weight))
+			b = jsonscan.AppendUint(b, uint64((*v.Weight)))
 		}
 	}
 	if v.LeafWeight != nil {
@@ -6010,7 +6010,7 @@ func appendLinuxWeightDevice(b []byte, v *specs.LinuxWeightDevice) []byte {
 		if v.LeafWeight == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, uint64(*v.LeafWeight))
+			b = jsonscan.AppendUint(b, uint64((*v.LeafWeight)))
 		}
 	}
 	return append(b, '}')
@@ -6043,7 +6043,7 @@ func appendLinuxNetwork(b []byte, v *specs.LinuxNetwork) []byte {
 		if v.ClassID == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, uint64(*v.ClassID))
+			b = jsonscan.AppendUint(b, uint64((*v.ClassID)))
 		}
 	}
 	if len(v.Priorities) > 0 {
@@ -6078,7 +6078,7 @@ func appendLinuxRdma(b []byte, v *specs.LinuxRdma) []byte {
 		if v.HcaHandles == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, uint64(*v.HcaHandles))
+			b = jsonscan.AppendUint(b, uint64((*v.HcaHandles)))
 		}
 	}
 	if v.HcaObjects != nil {
@@ -6086,7 +6086,7 @@ func appendLinuxRdma(b []byte, v *specs.LinuxRdma) []byte {
 		if v.HcaObjects == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, uint64(*v.HcaObjects))
+			b = jsonscan.AppendUint(b, uint64((*v.HcaObjects)))
 		}
 	}
 	return append(b, '}')
@@ -6118,7 +6118,7 @@ func appendLinuxDevice(b []byte, v *specs.LinuxDevice) []byte {
 		if v.FileMode == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, uint64(*v.FileMode))
+			b = jsonscan.AppendUint(b, uint64((*v.FileMode)))
 		}
 	}
 	if v.UID != nil {
@@ -6126,7 +6126,7 @@ func appendLinuxDevice(b []byte, v *specs.LinuxDevice) []byte {
 		if v.UID == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, uint64(*v.UID))
+			b = jsonscan.AppendUint(b, uint64((*v.UID)))
 		}
 	}
 	if v.GID != nil {
@@ -6134,7 +6134,7 @@ func appendLinuxDevice(b []byte, v *specs.LinuxDevice) []byte {
 		if v.GID == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, uint64(*v.GID))
+			b = jsonscan.AppendUint(b, uint64((*v.GID)))
 		}
 	}
 	return append(b, '}')
@@ -6158,7 +6158,7 @@ func appendLinuxSeccomp(b []byte, v *specs.LinuxSeccomp) []byte {
 		if v.DefaultErrnoRet == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, uint64(*v.DefaultErrnoRet))
+			b = jsonscan.AppendUint(b, uint64((*v.DefaultErrnoRet)))
 		}
 	}
 	if len(v.Architectures) > 0 {
@@ -6204,7 +6204,7 @@ func appendLinuxSyscall(b []byte, v *specs.LinuxSyscall) []byte {
 		if v.ErrnoRet == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, uint64(*v.ErrnoRet))
+			b = jsonscan.AppendUint(b, uint64((*v.ErrnoRet)))
 		}
 	}
 	if len(v.Args) > 0 {
@@ -6502,7 +6502,7 @@ func appendWindowsMemoryResources(b []byte, v *specs.WindowsMemoryResources) []b
 		if v.Limit == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, *v.Limit)
+			b = jsonscan.AppendUint(b, (*v.Limit))
 		}
 	}
 	return append(b, '}')
@@ -6515,7 +6515,7 @@ func appendWindowsCPUResources(b []byte, v *specs.WindowsCPUResources) []byte {
 		if v.Count == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, *v.Count)
+			b = jsonscan.AppendUint(b, (*v.Count))
 		}
 	}
 	if v.Shares != nil {
@@ -6523,7 +6523,7 @@ func appendWindowsCPUResources(b []byte, v *specs.WindowsCPUResources) []byte {
 		if v.Shares == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, uint64(*v.Shares))
+			b = jsonscan.AppendUint(b, uint64((*v.Shares)))
 		}
 	}
 	if v.Maximum != nil {
@@ -6531,7 +6531,7 @@ func appendWindowsCPUResources(b []byte, v *specs.WindowsCPUResources) []byte {
 		if v.Maximum == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, uint64(*v.Maximum))
+			b = jsonscan.AppendUint(b, uint64((*v.Maximum)))
 		}
 	}
 	if len(v.Affinity) > 0 {
@@ -6570,7 +6570,7 @@ func appendWindowsStorageResources(b []byte, v *specs.WindowsStorageResources) [
 		if v.Iops == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, *v.Iops)
+			b = jsonscan.AppendUint(b, (*v.Iops))
 		}
 	}
 	if v.Bps != nil {
@@ -6578,7 +6578,7 @@ func appendWindowsStorageResources(b []byte, v *specs.WindowsStorageResources) [
 		if v.Bps == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, *v.Bps)
+			b = jsonscan.AppendUint(b, (*v.Bps))
 		}
 	}
 	if v.SandboxSize != nil {
@@ -6586,7 +6586,7 @@ func appendWindowsStorageResources(b []byte, v *specs.WindowsStorageResources) [
 		if v.SandboxSize == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, *v.SandboxSize)
+			b = jsonscan.AppendUint(b, (*v.SandboxSize))
 		}
 	}
 	return append(b, '}')
@@ -6691,7 +6691,7 @@ func appendHWConfig(b []byte, v *specs.HWConfig) []byte {
 		if v.VCPUs == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, uint64(*v.VCPUs))
+			b = jsonscan.AppendUint(b, uint64((*v.VCPUs)))
 		}
 	}
 	if v.Memory != nil {
@@ -6699,7 +6699,7 @@ func appendHWConfig(b []byte, v *specs.HWConfig) []byte {
 		if v.Memory == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, *v.Memory)
+			b = jsonscan.AppendUint(b, (*v.Memory))
 		}
 	}
 	if len(v.DtDevs) > 0 {
@@ -6742,20 +6742,20 @@ func appendIOMems(b []byte, v *specs.IOMems) []byte {
 		if v.FirstGFN == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, *v.FirstGFN)
+			b = jsonscan.AppendUint(b, (*v.FirstGFN))
 		}
 	}
 	b = jsonscan.AppendKey(b, "firstMFN")
 	if v.FirstMFN == nil {
 		b = append(b, "null"...)
 	} else {
-		b = jsonscan.AppendUint(b, *v.FirstMFN)
+		b = jsonscan.AppendUint(b, (*v.FirstMFN))
 	}
 	b = jsonscan.AppendKey(b, "nrMFNs")
 	if v.NrMFNs == nil {
 		b = append(b, "null"...)
 	} else {
-		b = jsonscan.AppendUint(b, *v.NrMFNs)
+		b = jsonscan.AppendUint(b, (*v.NrMFNs))
 	}
 	return append(b, '}')
 }
@@ -6824,7 +6824,7 @@ func appendFreeBSDDevice(b []byte, v *specs.FreeBSDDevice) []byte {
 		if v.Mode == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendUint(b, uint64(*v.Mode))
+			b = jsonscan.AppendUint(b, uint64((*v.Mode)))
 		}
 	}
 	return append(b, '}')
@@ -6885,7 +6885,7 @@ func appendFreeBSDJail(b []byte, v *specs.FreeBSDJail) []byte {
 		if v.EnforceStatfs == nil {
 			b = append(b, "null"...)
 		} else {
-			b = jsonscan.AppendInt(b, int64(*v.EnforceStatfs))
+			b = jsonscan.AppendInt(b, int64((*v.EnforceStatfs)))
 		}
 	}
 	if v.Allow != nil {

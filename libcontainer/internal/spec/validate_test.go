@@ -175,7 +175,7 @@ var broken = []struct {
 	{"root missing", []string{"root", ""}, []string{"MUST root is required"}},
 	{"root without path", []string{"root", `{"readonly":true}`}, []string{"MUST root.path is required"}},
 	{"root path with NUL", []string{"root path", `"a\u0000b"`}, []string{"MUST root.path must not contain a NUL"}},
-	{"mount without destination", []string{"mounts 0 destination", `""`}, []string{"MUST mounts[0].destination is required"}},
+	{"mount without destination", []string{"mounts 1 destination", `""`}, []string{"MUST mounts[1].destination is required"}},
 	{"mount relative", []string{"mounts 2 destination", `"tmp"`}, []string{`SHOULD mounts[2].destination "tmp" should be an absolute path`}},
 	{"mount below host's root", []string{"mounts 2 destination", `"/b/rootfs/x"`}, []string{"WARN mounts[2].destination"}},
 	{"mount without type", []string{"mounts 0 type", ""}, []string{"MUST mounts[0].type is required unless"}},

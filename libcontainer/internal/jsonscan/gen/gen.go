@@ -8,8 +8,12 @@
 // interface alone, a repeated member is decoded over the value it had, slices are
 // re-used element by element, fields of embedded structs are promoted. Not
 // supported, and refused: arrays, []byte, maps with other keys than strings,
-// floats, the tag option "string", types with their own MarshalJSON,
+// floats, the tag options "string" and "omitzero", types with their own MarshalJSON,
 // UnmarshalJSON or text forms, embedded pointers, and two fields of one name.
+//
+// A package that generates code for its own types calls [Generate] from a test
+// that compares with the file, and rewrites it under a flag (package gentest does
+// so): a program would have to import the package that does not compile yet.
 package gen
 
 import (
@@ -468,7 +472,7 @@ func (g *generator) write(t reflect.Type, src string, depth int) {
 		if t.Elem().Kind() == reflect.Struct {
 			g.p("b = append%s(b, %s)", funcName(t.Elem()), src)
 		} else {
-			g.write(t.Elem(), "*"+src, depth)
+			g.write(t.Elem(), "(*"+src+")", depth)
 		}
 		g.p("}")
 	case reflect.Slice:
@@ -493,7 +497,11 @@ func (g *generator) write(t reflect.Type, src string, depth int) {
 		g.p("b = append(b, '{')")
 		g.p("for _, %s := range jsonscan.SortedKeys(%s) {", k, src)
 		g.p("%s := %s[%s]", e, src, k)
-		g.p("b = jsonscan.AppendKey(b, %s)", k)
+		if t.Key() == reflect.TypeFor[string]() {
+			g.p("b = jsonscan.AppendKey(b, %s)", k)
+		} else {
+			g.p("b = jsonscan.AppendKey(b, string(%s))", k)
+		}
 		g.write(t.Elem(), e, depth+1)
 		g.p("}\nb = append(b, '}')\n}")
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
