@@ -89,8 +89,8 @@ func (p *profile) spans(g *graph, a abi, first, last uint32) []span {
 		}
 		i = j
 	}
-	if p.tail && newest != 0 {
-		spans = addTail(g, a, spans, newest+1, last, def)
+	if p.tail && newest >= 0 {
+		spans = addTail(g, a, spans, uint32(newest)+1, last, def)
 	}
 	return spans
 }
@@ -141,16 +141,17 @@ func addTail(g *graph, a abi, spans []span, first, last uint32, def ref) []span 
 
 // entries resolves the rules' names on a: which rules apply to which number,
 // sorted by number, in the profile's order for each; and the highest number
-// mentioned.
-func (p *profile) entries(a abi) (list []entry, newest uint32) {
+// mentioned, or -1.
+func (p *profile) entries(a abi) (list []entry, newest int64) {
+	newest = -1
 	total := 0
 	for i := range p.rules {
 		total += len(p.rules[i].names)
 	}
 	list = make([]entry, 0, total)
 	add := func(e entry) {
-		if nr := e.nr; nr > newest && (a != abiX32 || nr < x32OldFirst || nr > x32OldLast) {
-			newest = nr
+		if nr := e.nr; int64(nr) > newest && (a != abiX32 || nr < x32OldFirst || nr > x32OldLast) {
+			newest = int64(nr)
 		}
 		if p.rules[e.rule].ret != p.def {
 			list = append(list, e)

@@ -7,13 +7,13 @@ import (
 
 // Classic BPF as seccomp(2) takes it, linux/bpf_common.h.
 const (
-	bpfLoad   = 0x20 // BPF_LD|BPF_W|BPF_ABS
-	bpfAnd    = 0x54 // BPF_ALU|BPF_AND|BPF_K
-	bpfJump   = 0x05 // BPF_JMP|BPF_JA
-	bpfEqual  = 0x15 // BPF_JMP|BPF_JEQ|BPF_K
-	bpfAtLeas = 0x35 // BPF_JMP|BPF_JGE|BPF_K
-	bpfAnySet = 0x45 // BPF_JMP|BPF_JSET|BPF_K
-	bpfReturn = 0x06 // BPF_RET|BPF_K
+	bpfLoad    = 0x20 // BPF_LD|BPF_W|BPF_ABS
+	bpfAnd     = 0x54 // BPF_ALU|BPF_AND|BPF_K
+	bpfJump    = 0x05 // BPF_JMP|BPF_JA
+	bpfEqual   = 0x15 // BPF_JMP|BPF_JEQ|BPF_K
+	bpfAtLeast = 0x35 // BPF_JMP|BPF_JGE|BPF_K
+	bpfAnySet  = 0x45 // BPF_JMP|BPF_JSET|BPF_K
+	bpfReturn  = 0x06 // BPF_RET|BPF_K
 
 	// maxInstructions is BPF_MAXINSNS, the kernel's limit for one filter.
 	maxInstructions = 4096
@@ -121,7 +121,7 @@ func (e *emitter) node(r ref) {
 	in := insn{k: n.k}
 	switch n.op {
 	case opGe:
-		in.code = bpfAtLeas
+		in.code = bpfAtLeast
 	case opAny:
 		in.code = bpfAnySet
 	default:

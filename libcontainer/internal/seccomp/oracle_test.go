@@ -144,3 +144,9 @@ func oracle(t testing.TB, p *specs.LinuxSeccomp) ([]insn, error) {
 	}
 	return decode(b), nil
 }
+
+// known reports whether libseccomp has the name.
+func known(name string, a abi) bool {
+	_, err := libseccomp.GetSyscallFromNameByArch(name, abis[a].lib)
+	return err == nil
+}

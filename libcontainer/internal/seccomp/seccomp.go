@@ -6,8 +6,8 @@
 // milliseconds to do so for the profiles that engines ship. This package merges
 // neighbouring numbers with the same verdict into ranges, searches those with a
 // binary tree, and shares equal argument checks. The verdicts are libseccomp's
-// (the tests compare the two filter by filter); the exceptions are listed at
-// [Compile].
+// (the tests compare the two filter by filter); [Compile] says what is beyond
+// it.
 package seccomp
 
 import (
@@ -52,12 +52,13 @@ type Filter struct {
 //   - Two conditions on one argument make a rule per condition; conditions on
 //     different arguments must all hold.
 //   - Of several rules for one system call, one without conditions beats all
-//     that have some; of several without conditions the first wins. See
-//     [order] for those with conditions.
+//     that have some; of several without conditions the first wins. Among those
+//     with conditions, equalities come before upper bounds and these before lower
+//     bounds, tighter ones first (the details are at order, verdict.go).
 //   - 32-bit ABIs compare the low 32 bits of an argument with the low 32 bits of
 //     the value. On ABIs with socketcall(2) and ipc(2), rules for the calls behind
-//     those apply to both forms; in the multiplexed form the first condition
-//     gives way to the sub-call's number.
+//     those apply to both forms; in the multiplexed form a condition on
+//     argument 0 gives way to the sub-call's number.
 //
 // It goes beyond libseccomp in one thing. When the default action is
 // SCMP_ACT_ERRNO without a defaultErrnoRet, system calls newer than the newest
