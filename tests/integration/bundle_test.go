@@ -40,6 +40,8 @@ type bundle struct {
 	Cwd      string     // the runtime's; default: the tests'
 	Extra    []*os.File // descriptors from 3 on
 	NoConfig bool       // leave config.json as it is
+	NoRoot   bool       // leave --root out
+	Wrap     []string   // a program, with its arguments, that runs the runtime
 
 	ids []string // containers that may exist under Root
 }
@@ -149,8 +151,12 @@ func (r Result) output() string { return r.Stdout + r.Stderr }
 
 // command prepares a command of the runtime, `create` and the like with its arguments.
 func (b *bundle) command(args ...string) *exec.Cmd {
-	global := append([]string{"--root", b.Root}, b.Globals...)
-	cmd := exec.Command(runtimePath, append(global, args...)...)
+	line := append(slices.Clone(b.Wrap), runtimePath)
+	if !b.NoRoot {
+		line = append(line, "--root", b.Root)
+	}
+	line = append(append(line, b.Globals...), args...)
+	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Env = append(os.Environ(), "RUNG_TEST="+b.ID)
 	cmd.Env = append(cmd.Env, b.Env...)
 	cmd.Dir = b.Cwd

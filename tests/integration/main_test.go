@@ -25,11 +25,12 @@ import (
 )
 
 var (
-	runtimePath string // the runtime under test
-	runtimeName string // rung, runc or crun: what its --version begins with
-	probePath   string // the static program that containers run
-	base        string // where this run keeps its bundles
-	repository  string // the top of the source tree
+	runtimePath    string // the runtime under test
+	runtimeName    string // rung, runc or crun: what its --version begins with
+	runtimeVersion string // the first line of its --version
+	probePath      string // the static program that containers run
+	base           string // where this run keeps its bundles
+	repository     string // the top of the source tree
 )
 
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
@@ -75,8 +76,9 @@ func setUp() error {
 	if err != nil {
 		return fmt.Errorf("%s --version: %w (RUNG names the runtime to test)", runtimePath, err)
 	}
-	name, _, _ := bytes.Cut(out, []byte(" "))
-	runtimeName = string(name)
+	line, _, _ := bytes.Cut(out, []byte("\n"))
+	runtimeVersion = string(line)
+	runtimeName, _, _ = strings.Cut(runtimeVersion, " ")
 
 	if base, err = os.MkdirTemp("", "rung-it-"); err != nil {
 		return err

@@ -32,7 +32,8 @@ import (
 //	rtsched           real-time scheduling policies
 //	cpus:N            at least N processors
 //	command:NAME      that program in PATH
-//	rt:NAME           something that rung can and some older runtime cannot
+//	rt:NAME           something that rung can and an oracle cannot; rt:rung is rung alone, rt:runc is rung and any
+//	                  runc, rt:runc-1.4 is rung and runc 1.4
 func requires(t *testing.T, needs ...string) {
 	t.Helper()
 	for _, word := range needs {
@@ -48,19 +49,21 @@ func requires(t *testing.T, needs ...string) {
 	}
 }
 
-// oracleLacks is what released runtimes that serve as oracle for these tests do not do, or do in another way than rung.
-// Each is a word of requires after "rt:".
-var oracleLacks = map[string][]string{
-	"runc": { // 1.1.5, of Debian 12
-		"timens", "idmap", "scheduler", "ioprio", "domainname", "mempolicy", "personality", "nosymfollow",
-		"pidfd-socket", "affinity", "log-errors", "all-problems", "list-options", "tiny-memory", "mount-flags", "codes",
-		"strict", "config-flag", "plan", "kill-regex", "hybrid", "nodiratime",
-	},
-	"crun": { // 1.8.1, of Debian 12
-		"timens", "idmap", "scheduler", "ioprio", "domainname", "mempolicy", "personality", "nosymfollow",
-		"pidfd-socket", "affinity", "log-errors", "all-problems", "list-options", "tiny-memory", "mount-flags", "codes",
-		"strict", "config-flag", "plan", "hybrid", "runc-texts", "nodiratime",
-	},
+// oracles are released runtimes that these tests were checked with, each with what it does not do, or does in another
+// way than rung: words of requires after "rt:".
+var oracles = []struct {
+	version string // what the first line of its --version begins with
+	lacks   []string
+}{
+	{"runc version 1.1.", []string{
+		"timens", "idmap", "scheduler", "ioprio", "domainname", "mempolicy", "personality", "nosymfollow", "pidfd-socket",
+		"affinity", "mount-flags", "rootfs-propagation", "runc-1.4", "rung",
+	}},
+	{"runc version 1.", []string{"rung"}},
+	{"crun version 1.", []string{
+		"timens", "scheduler", "ioprio", "domainname", "mempolicy", "personality", "nosymfollow", "pidfd-socket",
+		"affinity", "mount-flags", "rootfs-propagation", "runc", "runc-1.4", "rung",
+	}},
 }
 
 var facts sync.Map // word → error or nil
@@ -159,8 +162,13 @@ func look(word string) error {
 		_, err := exec.LookPath(name)
 		return err
 	case "rt":
-		if slices.Contains(oracleLacks[runtimeName], name) {
-			return fmt.Errorf("%s does not do it as rung does", runtimeName)
+		for _, o := range oracles {
+			if strings.HasPrefix(runtimeVersion, o.version) {
+				if slices.Contains(o.lacks, name) {
+					return fmt.Errorf("%s does not do it as rung does", runtimeVersion)
+				}
+				break
+			}
 		}
 	default:
 		panic("requires: unknown word " + word)

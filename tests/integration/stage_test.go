@@ -44,6 +44,8 @@ func stage(name string) int {
 			return cmd.Run()
 		case "unshare-time":
 			return unix.Unshare(unix.CLONE_NEWTIME)
+		case "as-user":
+			return asUser()
 		case "sched-fifo":
 			return unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1}, 0)
 		case "mount-overlay":
