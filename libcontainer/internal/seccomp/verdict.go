@@ -89,7 +89,8 @@ func effective(set []cond, wide bool) []cond {
 // Where it matters that libseccomp is wrong, it is not followed. Its tree mixes up
 // rules on one argument when their values differ in the high word (with "LT 3"
 // and "GE 0x200000002" it lets 0xffffffff pass), and rules with several
-// conditions of which some are not equalities; some of those make it loop for ever.
+// conditions of which some are not equalities (some of those make it loop for
+// ever); after a masked comparison it may go on with the masked value.
 // Two rules with the same conditions and different actions, which it
 // refuses with EEXIST, are decided by the first.
 func order(list []candidate, wide bool, depth int) []candidate {
