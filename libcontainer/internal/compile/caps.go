@@ -1,0 +1,71 @@
+package compile
+
+import (
+	"strconv"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+)
+
+// capNames is every capability by its number (capabilities(7), linux/capability.h).
+var capNames = [...]string{
+	"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP",
+	"CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_IPC_LOCK", "CAP_IPC_OWNER",
+	"CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_CHROOT", "CAP_SYS_PTRACE", "CAP_SYS_PACCT", "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_NICE",
+	"CAP_SYS_RESOURCE", "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_MKNOD", "CAP_LEASE", "CAP_AUDIT_WRITE", "CAP_AUDIT_CONTROL", "CAP_SETFCAP",
+	"CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM", "CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF",
+	"CAP_CHECKPOINT_RESTORE",
+}
+
+// capMask gives the bits of capabilities by name, and the names that are none.
+func capMask(names []string) (mask uint64, unknown []string) {
+next:
+	for _, n := range names {
+		for i := range capNames {
+			if capNames[i] == n {
+				mask |= 1 << i
+				continue next
+			}
+		}
+		unknown = append(unknown, n)
+	}
+	return mask, unknown
+}
+
+// capabilities gives the final sets and the bounding set. A config without
+// capabilities has none. What capset(2) and prctl(2) would refuse for being at
+// odds with another set is left out with a warning ("Runtimes SHOULD NOT fail
+// if the container configuration requests capabilities that cannot be
+// granted"), and so are names that this version does not know. No set gets what
+// it does not name: above all not the inheritable one (CVE-2022-29162).
+func capabilities(c *specs.LinuxCapabilities) (set *plan.Capset, bounding uint64, warnings []string) {
+	set = &plan.Capset{}
+	if c == nil {
+		return set, 0, nil
+	}
+	take := func(field string, names []string) uint64 {
+		mask, unknown := capMask(names)
+		for _, n := range unknown {
+			warnings = append(warnings, "process.capabilities."+field+": unknown capability "+strconv.Quote(n)+" is left out")
+		}
+		return mask
+	}
+	within := func(mask, limit uint64, before, after string) uint64 {
+		for i := range capNames {
+			if (mask&^limit)>>i&1 != 0 {
+				warnings = append(warnings, before+capNames[i]+after)
+			}
+		}
+		return mask & limit
+	}
+	bounding = take("bounding", c.Bounding)
+	set.Permitted = take("permitted", c.Permitted)
+	set.Effective = within(take("effective", c.Effective), set.Permitted,
+		"process.capabilities.effective: ", " is left out: it is not in the permitted set")
+	set.Inheritable = within(take("inheritable", c.Inheritable), bounding,
+		"process.capabilities.inheritable: ", " is left out: it is not in the bounding set")
+	ambient := take("ambient", c.Ambient)
+	ambient = within(ambient, set.Permitted, "process.capabilities.ambient: can't raise ambient capability ", ": it is not in the permitted set")
+	set.Ambient = within(ambient, set.Inheritable, "process.capabilities.ambient: can't raise ambient capability ", ": it is not in the inheritable set")
+	return set, bounding, warnings
+}

@@ -1,0 +1,43 @@
+package compile
+
+import (
+	"fmt"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+)
+
+// maxExtents is the kernel's UID_GID_MAP_MAX_EXTENTS (user_namespaces(7)).
+const maxExtents = 340
+
+// idMap gives a mapping in the plan's form. What the kernel would answer with
+// one EINVAL for the whole map is an error that names the entry.
+func idMap(list []specs.LinuxIDMapping) (plan.IDMap, error) {
+	if len(list) > maxExtents {
+		return nil, fmt.Errorf("id mapping: %d entries, and the kernel takes %d", len(list), maxExtents)
+	}
+	m := make(plan.IDMap, 0, len(list))
+	for i, e := range list {
+		x := plan.IDExtent{Container: e.ContainerID, Host: e.HostID, Size: e.Size}
+		switch {
+		case e.Size == 0:
+			return nil, fmt.Errorf("id mapping %d (%d %d %d) maps no ids", i, e.ContainerID, e.HostID, e.Size)
+		case beyondIDs(e.ContainerID, e.Size) || beyondIDs(e.HostID, e.Size):
+			return nil, fmt.Errorf("id mapping %d (%d %d %d) ends beyond the last id, 4294967294", i, e.ContainerID, e.HostID, e.Size)
+		}
+		for j, other := range m {
+			if overlap(x.Container, x.Size, other.Container, other.Size) || overlap(x.Host, x.Size, other.Host, other.Size) {
+				return nil, fmt.Errorf("id mapping %d (%d %d %d) overlaps id mapping %d", i, e.ContainerID, e.HostID, e.Size, j)
+			}
+		}
+		m = append(m, x)
+	}
+	return m, nil
+}
+
+// beyondIDs: 4294967295 is (uid_t)-1, which is no id.
+func beyondIDs(first, size uint32) bool { return uint64(first)+uint64(size) > 1<<32-1 }
+
+func overlap(a, aSize, b, bSize uint32) bool {
+	return uint64(a) < uint64(b)+uint64(bSize) && uint64(b) < uint64(a)+uint64(aSize)
+}
