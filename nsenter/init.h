@@ -32,6 +32,7 @@ enum { MESSAGE_HEADER = offsetof(struct message, detail) };
 struct state {
 	int control;	    /* channel to the runtime; after the gate, to whoever starts */
 	uint32_t index;	    /* of the op being carried out */
+	uint16_t kind;	    /* of that op: whoever starts a waiting init has no program to look it up in */
 	int root;	    /* the container's root, an O_PATH or mount descriptor, or -1 */
 	int proc;	    /* the host's procfs, or -1 before its first use */
 	int mask_dir;	    /* the shared empty directory of masked paths, attached, or -1 */
@@ -39,7 +40,7 @@ struct state {
 	int made;	    /* what CloneSource made, or -1 */
 	bool host_shared;   /* mounts made now may propagate to the host */
 	bool chdir_denied;  /* the first Chdir was refused */
-	int refused_fd;	    /* descriptor of the last join that was refused, or -1 */
+	uint64_t refused;   /* joins that were refused: bit n for descriptor FD_CONTROL + n */
 	const char *exec;   /* what FindExec found */
 	char home[PATH_MAX]; /* "HOME=…" or empty */
 };

@@ -15,7 +15,7 @@
 #include <sys/resource.h>
 
 struct state st = {
-    .control = FD_CONTROL, .root = -1, .proc = -1, .mask_dir = -1, .dev_null = -1, .made = -1, .refused_fd = -1};
+    .control = FD_CONTROL, .root = -1, .proc = -1, .mask_dir = -1, .dev_null = -1, .made = -1};
 
 static void check(long result, uint32_t step)
 {
@@ -58,15 +58,15 @@ static void op_proc_write(const struct op *o)
 static void op_setns(const struct op *o)
 {
 	int fd = (int)o->n[SETNS_N_FD];
-	uint64_t flags = o->n[SETNS_N_FLAGS];
+	uint64_t flags = o->n[SETNS_N_FLAGS], bit = (uint64_t)1 << ((unsigned int)(fd - FD_CONTROL) % 64);
 
-	if ((flags & JOIN_RETRY) && st.refused_fd != fd)
+	if ((flags & JOIN_RETRY) && !(st.refused & bit))
 		return;
 	if (setns(fd, (int)o->n[SETNS_N_TYPE]) == 0)
 		return;
 	if (!(flags & JOIN_TRY) || errno != EPERM)
 		fail_errno(STEP_OP);
-	st.refused_fd = fd;
+	st.refused |= bit;
 }
 
 /* The root of a user namespace that has just been entered: without it execve would drop every capability. */
@@ -103,6 +103,7 @@ static void op_rlimit(const struct op *o)
 
 static void run_op(const struct op *o)
 {
+	st.kind = o->kind;
 	switch (o->kind) {
 	case OP_DUMPABLE:
 		check(prctl(PR_SET_DUMPABLE, o->n[DUMPABLE_N_VALUE], 0, 0, 0), STEP_PRCTL);

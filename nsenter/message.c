@@ -42,7 +42,7 @@ void say(uint32_t type, int64_t arg, int fd)
 
 static void say_error(uint32_t type, uint32_t step, int err, const char *detail)
 {
-	struct message m = {.type = type, .op = st.index, .err = err, .step = step};
+	struct message m = {.type = type, .op = st.index, .err = err, .step = step, .arg = st.kind};
 	size_t n = strnlen(detail, DETAIL_MAX);
 
 	memcpy(m.detail, detail, n);

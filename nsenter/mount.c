@@ -459,8 +459,8 @@ static void pivot_root_here(void)
  */
 static void move_root_here(void)
 {
-	static char info[1 << 16];
-	size_t have = 0;
+	static char info[1 << 16], root[PATH_MAX];
+	size_t have = 0, root_len;
 	ssize_t n;
 	int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	char *line, *save = NULL;
@@ -473,6 +473,9 @@ static void move_root_here(void)
 	info[have] = '\0';
 	if (fchdir(st.root) < 0)
 		fail_errno(STEP_CHDIR);
+	if (syscall(SYS_getcwd, root, sizeof root) < 0)
+		fail_errno(STEP_CHDIR);
+	root_len = strlen(root);
 	for (line = strtok_r(info, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
 		char path[PATH_MAX], *type = strstr(line, " - ");
 
@@ -480,7 +483,8 @@ static void move_root_here(void)
 			continue;
 		if (sscanf(line, "%*d %*d %*s / %4095s", path) != 1 || strchr(path, '\\') != NULL)
 			continue;
-		/* the container's own lie below st.root, which its path on the host does not reach any more */
+		if (strncmp(path, root, root_len) == 0 && path[root_len] == '/')
+			continue; /* the container's own */
 		if (mount(NULL, path, NULL, MS_SLAVE | MS_REC, NULL) < 0)
 			continue;
 		if (umount2(path, MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT &&

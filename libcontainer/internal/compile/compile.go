@@ -52,9 +52,9 @@ type Filter struct {
 
 // Facts is what compile must know of the host. Package host finds it out.
 type Facts struct {
-	Rootless bool // the runtime has no privileges in the initial user namespace
-	AppArmor bool
-	SELinux  bool
+	Rootless  bool // the runtime has no privileges in the initial user namespace
+	AppArmor  bool
+	SELinux   bool
 	UnifiedV2 bool // /sys/fs/cgroup is cgroup2 alone
 }
 

@@ -256,6 +256,7 @@ func (c *compiler) runtimeHalf() error {
 		c.step("", plan.GateListen{FD: plan.FDGate})
 	}
 	c.step("linux.namespaces", plan.Spawn{Clone: c.spawnFlags(), IntoCgroup: c.opt.CgroupsPresent && c.hasV2(), PreserveFDs: c.opt.PreserveFDs})
+	c.step("", plan.KeepConfig{})
 	serve := plan.Serve{
 		UIDs: c.uids, GIDs: c.gids,
 		UseTools:      c.facts.Rootless && !(singleID(c.uids) && singleID(c.gids)),

@@ -31,7 +31,7 @@ func (c *compiler) filesystem() error {
 	}
 	devBound := c.devIsBound()
 	if !devBound {
-		c.emitAll(deviceOps(l.Devices, c.ns.user() || c.facts.Rootless, true))
+		c.emitAll(deviceOps(l.Devices, c.ns.user() || c.facts.Rootless))
 		c.emitAll(devLinks())
 	}
 	if p := c.spec.Process; p != nil && p.Terminal {

@@ -40,7 +40,11 @@ func (c *compiler) process(p *specs.Process, gate bool) error {
 		return fmt.Errorf("process: required to create a container")
 	}
 	u := &p.User
-	env, needHome := environment(p.Env)
+	list := p.Env
+	if c.opt.NotifyTarget != "" {
+		list = append(list[:len(list):len(list)], "NOTIFY_SOCKET="+c.opt.NotifyTarget+"/notify.sock")
+	}
+	env, needHome := environment(list)
 	if needHome {
 		c.emit("process.env", &plan.Home{UID: uint64(u.UID)})
 	}

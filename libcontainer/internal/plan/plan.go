@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
 )
 
 // Plan is all that creating one container takes: what the runtime does, in
@@ -125,6 +127,9 @@ type Notify struct{ Path, Metadata string }
 // SaveState writes the state that other commands read.
 type SaveState struct{}
 
+// KeepConfig keeps the config as it is now, while the init is at work.
+type KeepConfig struct{}
+
 // WritePidFile writes the pid of the init as the runtime sees it.
 type WritePidFile struct{ Path string }
 
@@ -146,6 +151,7 @@ func (Serve) name() string             { return "serve" }
 func (RunHooks) name() string          { return "run-hooks" }
 func (Attributes) name() string        { return "attributes" }
 func (Notify) name() string            { return "notify" }
+func (KeepConfig) name() string        { return "keep-config" }
 func (SaveState) name() string         { return "save-state" }
 func (WritePidFile) name() string      { return "pid-file" }
 func (Release) name() string           { return "release" }
@@ -217,6 +223,7 @@ func (a Notify) describe(d *describer) {
 	d.str("path", a.Path)
 	d.str("metadata", a.Metadata)
 }
+func (KeepConfig) describe(*describer)       {}
 func (SaveState) describe(*describer)        {}
 func (a WritePidFile) describe(d *describer) { d.str("path", a.Path) }
 func (Release) describe(*describer)          {}
@@ -305,9 +312,9 @@ func (p *Plan) WriteJSON(w io.Writer) error {
 
 func appendPair(b []byte, indent, key, value, end string) []byte {
 	b = append(b, indent...)
-	b = appendJSONString(b, key)
+	b = jsonscan.AppendString(b, key)
 	b = append(b, ": "...)
-	b = appendJSONString(b, value)
+	b = jsonscan.AppendString(b, value)
 	return append(b, end...)
 }
 
@@ -332,22 +339,6 @@ func appendJSONStep(b []byte, i int, name string, fields []Field, origin string)
 		b = appendPair(b, "", "origin", origin, "")
 	}
 	return append(b, '}')
-}
-
-func appendJSONString(b []byte, s string) []byte {
-	const hex = "0123456789abcdef"
-	b = append(b, '"')
-	for _, r := range s { // invalid UTF-8 comes out as U+FFFD
-		switch {
-		case r == '"' || r == '\\':
-			b = append(b, '\\', byte(r))
-		case r < ' ':
-			b = append(b, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
-		default:
-			b = append(b, string(r)...)
-		}
-	}
-	return append(b, '"')
 }
 
 // ActionName is the name of an action as plans and errors print it.

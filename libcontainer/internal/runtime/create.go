@@ -28,6 +28,7 @@ type Side struct {
 	Terminal     func(master int) error
 	NetDevices   func(pid int) error
 	RunHooks     func(h plan.RunHooks, i *Init) error
+	KeepConfig   func() error
 	Save         func(pid int) error
 	PidFile      func(path string, pid int) error
 	Notify       func(listener int, n plan.Notify, pid int) error
@@ -118,6 +119,8 @@ func (x *executor) do(a plan.Action) error {
 		return x.side.RunHooks(a, x.init)
 	case plan.Attributes:
 		return setAttributes(x.init.Pid, a)
+	case plan.KeepConfig:
+		return x.side.KeepConfig()
 	case plan.SaveState:
 		return x.side.Save(x.init.Pid)
 	case plan.WritePidFile:

@@ -65,6 +65,9 @@ func errnoText(e unix.Errno) string {
 
 // stepError puts a MsgFail into the words of the config.
 func stepError(p plan.Program, m wire.Message) error {
+	if len(p) == 0 {
+		return lateError(m)
+	}
 	if m.Op < 0 || m.Op >= len(p) {
 		return &StepError{Step: "init", What: "init", Detail: m.Step.String(), Errno: m.Err}
 	}
@@ -72,6 +75,30 @@ func stepError(p plan.Program, m wire.Message) error {
 	name, _ := plan.Describe(o.Op)
 	e := &StepError{Origin: o.Origin, Step: name, Detail: m.Detail, Errno: m.Err}
 	explain(e, o.Op, m)
+	return e
+}
+
+// lateError explains a step behind the gate to whoever starts the container and
+// has no program at hand: its kind says enough.
+func lateError(m wire.Message) error {
+	e := &StepError{Detail: m.Detail, Errno: m.Err}
+	var op plan.Op = &plan.Exec{}
+	switch plan.Kind(m.Arg) {
+	case plan.KindExec:
+		e.Origin = "process.args"
+	case plan.KindSeccomp:
+		e.Origin, op = "linux.seccomp", &plan.Seccomp{}
+	case plan.KindCapset:
+		e.Origin, op = "process.capabilities", &plan.Capset{}
+	case plan.KindNoNewPrivileges:
+		e.Origin, op = "process.noNewPrivileges", &plan.NoNewPrivileges{}
+	case plan.KindGate:
+		op = &plan.Gate{}
+	default:
+		return &StepError{Step: "init", What: "init", Detail: m.Step.String(), Errno: m.Err}
+	}
+	e.Step, _ = plan.Describe(op)
+	explain(e, op, m)
 	return e
 }
 

@@ -58,7 +58,7 @@ type child struct {
 type spawnOptions struct {
 	program  plan.Program
 	clone    uint64
-	cgroupFD int            // -1: stay in the runtime's own
+	cgroupFD int             // -1: stay in the runtime's own
 	files    map[plan.FD]int // inherited at these numbers
 	stdio    [3]int
 	preserve int // descriptors from 3 on that keep their numbers

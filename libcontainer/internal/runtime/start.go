@@ -9,9 +9,9 @@ import (
 // until the process runs or has failed. gate is a connection to the gate
 // socket, pidfd the init's; both stay the caller's. notify, when it is not
 // nil, says where the seccomp listener goes.
-func StartAtGate(gate, pidfd, pid int, program plan.Program, n *plan.Notify, side *Side) error {
+func StartAtGate(gate, pidfd, pid int, n *plan.Notify, side *Side) error {
 	c := &child{pidfd: pidfd, conn: wire.NewConn(gate)}
-	x := &executor{plan: &plan.Plan{Init: program}, side: side, init: &Init{Pid: pid, child: c}, notify: n}
+	x := &executor{plan: &plan.Plan{}, side: side, init: &Init{Pid: pid, child: c}, notify: n}
 	if err := sendOrder(gate); err != nil {
 		return err
 	}

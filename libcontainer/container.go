@@ -1,0 +1,453 @@
+package libcontainer
+
+import (
+	"errors"
+	"fmt"
+	"os/user"
+	"syscall"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/rung-oci/rung/libcontainer/internal/cgroup"
+	"github.com/rung-oci/rung/libcontainer/internal/compile"
+	"github.com/rung-oci/rung/libcontainer/internal/hooks"
+	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"github.com/rung-oci/rung/libcontainer/internal/runtime"
+	"github.com/rung-oci/rung/libcontainer/internal/spec"
+	"github.com/rung-oci/rung/libcontainer/internal/state"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
+	"golang.org/x/sys/unix"
+)
+
+// Container is a container that was created, by this process or an earlier one.
+type Container struct {
+	root, id string
+	state    *state.State
+}
+
+// State is the state of a container (runtime.md, State), and what list shows.
+type State struct {
+	OCIVersion  string
+	ID          string
+	Pid         int // of the init in the runtime's pid namespace; 0 when stopped
+	Status      string
+	Bundle      string
+	Rootfs      string
+	Created     time.Time
+	Annotations map[string]string
+	Owner       string // user name, or number
+}
+
+// Load finds a container. ErrNotExist: there is none of that id.
+func Load(root, id string) (*Container, error) {
+	c := &Container{root: root, id: id}
+	e, err := c.open()
+	if err != nil {
+		return nil, opError("load", id, err)
+	}
+	e.Close()
+	return c, nil
+}
+
+// open reads the record, without its lock.
+func (c *Container) open() (*state.Entry, error) {
+	e, err := state.Store{Root: c.root}.Open(c.id)
+	if err != nil {
+		return nil, translate(err)
+	}
+	if c.state, err = e.Load(); err != nil {
+		e.Close()
+		if errors.Is(err, unix.ENOENT) {
+			return nil, fmt.Errorf("%w: %s has no state yet", ErrNotExist, c.id)
+		}
+		return nil, err
+	}
+	return e, nil
+}
+
+// lock opens the record under its lock.
+func (c *Container) lock() (*state.Entry, error) {
+	e, err := state.Store{Root: c.root}.Open(c.id)
+	if err != nil {
+		return nil, translate(err)
+	}
+	if err := e.Lock(); err != nil {
+		e.Close()
+		return nil, err
+	}
+	c.state, err = e.Load()
+	if e.Gone() || errors.Is(err, unix.ENOENT) {
+		e.Close()
+		return nil, fmt.Errorf("%w: %s", ErrNotExist, c.id)
+	}
+	if err != nil {
+		e.Close()
+		return nil, err
+	}
+	return e, nil
+}
+
+// translate puts the store's sentinels into this package's.
+func translate(err error) error {
+	switch {
+	case errors.Is(err, state.ErrNotExist):
+		return &aliasError{err, ErrNotExist}
+	case errors.Is(err, state.ErrExist):
+		return &aliasError{err, ErrExist}
+	}
+	return err
+}
+
+// aliasError has the text of one error and is another as well.
+type aliasError struct{ error, is error }
+
+func (e *aliasError) Is(target error) bool { return target == e.is }
+func (e *aliasError) Unwrap() error        { return e.error }
+
+func (c *Container) group() *cgroup.Group {
+	if len(c.state.Cgroups) == 0 {
+		return nil
+	}
+	dirs := make([]cgroup.Dir, len(c.state.Cgroups))
+	for i, g := range c.state.Cgroups {
+		dirs[i] = cgroup.Dir{Name: g.Name, Path: g.Path, V2: g.V2}
+	}
+	return cgroup.Open(dirs)
+}
+
+func (c *Container) status(e *state.Entry) string {
+	return c.state.Status(e, func() bool {
+		g := c.group()
+		return g != nil && g.Frozen()
+	})
+}
+
+// State computes the container's state from facts.
+func (c *Container) State() State {
+	e, err := c.open()
+	if err != nil {
+		return State{ID: c.id, Status: state.Stopped}
+	}
+	defer e.Close()
+	return c.stateFrom(e)
+}
+
+func (c *Container) stateFrom(e *state.Entry) State {
+	s := c.state
+	st := State{
+		OCIVersion: s.OCIVersion, ID: s.ID, Pid: s.Pid, Status: c.status(e), Bundle: s.Bundle, Rootfs: s.Rootfs, Annotations: s.Annotations, Owner: ownerName(s.Owner),
+	}
+	if st.Status == state.Stopped {
+		st.Pid = 0
+	}
+	st.Created, _ = time.Parse(time.RFC3339Nano, s.Created)
+	return st
+}
+
+func ownerName(uid string) string {
+	if uid == "0" {
+		return "root"
+	}
+	if u, err := user.LookupId(uid); err == nil {
+		return u.Username
+	}
+	return uid
+}
+
+// AppendJSON appends the state as the state command prints it; indent asks for
+// two blanks a level.
+func (s State) AppendJSON(dst []byte, indent bool) []byte {
+	b := []byte{'{'}
+	text := func(name, v string) {
+		b = jsonscan.AppendKey(jsonscan.AppendComma(b), name)
+		b = jsonscan.AppendString(b, v)
+	}
+	text("ociVersion", s.OCIVersion)
+	text("id", s.ID)
+	b = jsonscan.AppendInt(jsonscan.AppendKey(jsonscan.AppendComma(b), "pid"), int64(s.Pid))
+	text("status", s.Status)
+	text("bundle", s.Bundle)
+	text("rootfs", s.Rootfs)
+	text("created", s.Created.Format(time.RFC3339Nano))
+	if len(s.Annotations) > 0 {
+		b = jsonscan.AppendStringMap(jsonscan.AppendKey(jsonscan.AppendComma(b), "annotations"), s.Annotations)
+	}
+	text("owner", s.Owner)
+	b = append(b, '}')
+	if !indent {
+		return append(dst, b...)
+	}
+	return jsonscan.AppendIndent(dst, string(b), "", "  ")
+}
+
+// List gives the state of every container below root, by id. fs.ErrNotExist:
+// there is no such directory.
+func List(root string) ([]State, error) {
+	ids, err := state.Store{Root: root}.List()
+	if err != nil {
+		return nil, err
+	}
+	var list []State
+	for _, id := range ids {
+		c := &Container{root: root, id: id}
+		e, err := c.open()
+		if err != nil {
+			if errors.Is(err, ErrNotExist) {
+				continue // gone meanwhile, or not yet there
+			}
+			return list, opError("list", id, err)
+		}
+		list = append(list, c.stateFrom(e))
+		e.Close()
+	}
+	return list, nil
+}
+
+// Start runs the container's process (runtime.md, Start).
+func (c *Container) Start() error { return opError("start", c.id, c.start()) }
+
+func (c *Container) start() error {
+	e, err := c.lock()
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	switch status := c.status(e); status {
+	case state.Created:
+	case state.Stopped:
+		return fmt.Errorf("cannot start a container that has stopped: %w", ErrNotRunning)
+	default:
+		return fmt.Errorf("cannot start a container in the %s state: %w", status, ErrRunning)
+	}
+	pidfd, err := c.state.Pidfd()
+	if err != nil {
+		return err
+	}
+	defer sys.Close(pidfd)
+	var s *specs.Spec
+	if c.state.StartHooks || c.state.Poststart || c.state.Notify {
+		if s, err = c.config(e); err != nil {
+			return err
+		}
+	}
+	if c.state.StartHooks {
+		if err := c.startHooks(s, pidfd); err != nil {
+			_ = c.kill(unix.SIGKILL, true, e)
+			return err
+		}
+	}
+	gate, err := e.DialGate()
+	if err != nil {
+		return err
+	}
+	defer sys.Close(gate)
+	var n *plan.Notify
+	if c.state.Notify {
+		n = &plan.Notify{Path: s.Linux.Seccomp.ListenerPath, Metadata: s.Linux.Seccomp.ListenerMetadata}
+	}
+	side := &runtime.Side{
+		Notify: func(fd int, n plan.Notify, pid int) error { return sendListener(c.state, fd, n, pid) },
+		Warn:   func(string) {},
+	}
+	if err := runtime.StartAtGate(gate, pidfd, c.state.Pid, n, side); err != nil {
+		return err
+	}
+	if err := e.RemoveGate(); err != nil {
+		return err
+	}
+	if c.state.Poststart {
+		return c.poststart(s)
+	}
+	return nil
+}
+
+// config is the config as it was at create.
+func (c *Container) config(e *state.Entry) (*specs.Spec, error) {
+	raw, err := e.Config()
+	if err != nil {
+		return nil, err
+	}
+	l, err := spec.Parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	return l.Spec, nil
+}
+
+// startHooks runs startContainer hooks: programs of the container, under all
+// that confines its process (config.md, Hooks).
+func (c *Container) startHooks(s *specs.Spec, pidfd int) error {
+	filter, err := compileFilter(s)
+	if err != nil {
+		return err
+	}
+	p := &prepared{opt: &CreateOptions{}, spec: s}
+	p.labels()
+	p.facts.Rootless = c.state.Rootless
+	o := compile.Options{ID: c.id, Bundle: c.state.Bundle, Filter: filter}
+	cgroupFD := -1
+	if g := c.group(); g != nil {
+		for _, d := range g.Dirs() {
+			o.Cgroups = append(o.Cgroups, compile.CgroupDir{Dir: d.Path, V2: d.V2, Join: !d.V2})
+		}
+		cgroupFD = g.SpawnFD()
+	}
+	exe, err := runtime.OpenExecutable()
+	if err != nil {
+		return err
+	}
+	defer exe.Close()
+	st := hooks.StateJSON(c.state.OCIVersion, c.id, state.Created, c.state.Pid, c.state.Bundle, c.state.Annotations)
+	_, err = hooks.Run("startContainer", compile.Hooks(s.Hooks.StartContainer), st, hooks.Options{
+		Spawn: func(h plan.Hook, stdio [3]*osFile) (hooks.Spawned, error) {
+			prog, err := compile.ContainerHook(s, o, p.facts, h)
+			if err != nil {
+				return hooks.Spawned{}, err
+			}
+			pr, err := runtime.Enter(exe, prog, pidfd, cgroupFD, stdio)
+			if err != nil {
+				return hooks.Spawned{}, err
+			}
+			return hooks.Spawned{Wait: pr.Wait, Kill: pr.Kill}, nil
+		},
+	})
+	return err
+}
+
+// poststart hooks come after the start and before it returns (config.md,
+// Poststart). One that fails makes the start fail; the process runs already.
+func (c *Container) poststart(s *specs.Spec) error {
+	st := hooks.StateJSON(c.state.OCIVersion, c.id, state.Running, c.state.Pid, c.state.Bundle, c.state.Annotations)
+	_, err := hooks.Run("poststart", compile.Hooks(s.Hooks.Poststart), st, hooks.Options{Dir: c.state.Bundle})
+	return err
+}
+
+// Kill sends a signal to the container's process, or with all to every process
+// of the container (runtime.md, Kill). ErrNotRunning: it has ended.
+func (c *Container) Kill(sig syscall.Signal, all bool) error {
+	e, err := c.open()
+	if err != nil {
+		return opError("kill", c.id, err)
+	}
+	defer e.Close()
+	return opError("kill", c.id, c.kill(sig, all, e))
+}
+
+func (c *Container) kill(sig unix.Signal, all bool, e *state.Entry) error {
+	stopped := c.state.Status(e, nil) == state.Stopped
+	if all || (sig == unix.SIGKILL && !c.state.OwnPidSpace) {
+		// without a pid namespace of its own the container's processes outlive its init
+		if g := c.group(); g != nil {
+			if err := g.Kill(sig); err != nil && !stopped {
+				return err
+			}
+		}
+		if stopped && (all || !c.state.OwnPidSpace) {
+			return nil
+		}
+	}
+	if stopped {
+		return ErrNotRunning
+	}
+	pidfd, err := c.state.Pidfd()
+	if err == nil {
+		err = sys.PidfdSignal(pidfd, sig)
+		sys.Close(pidfd)
+	}
+	if errors.Is(err, unix.ESRCH) {
+		if all {
+			return nil
+		}
+		return ErrNotRunning
+	}
+	return err
+}
+
+// Delete removes a stopped or merely created container; with force any, and a
+// half-made one. What is gone already is no error.
+func (c *Container) Delete(force bool) error { return opError("delete", c.id, c.remove(force)) }
+
+// ForceDelete removes a container in whatever state its record is; that there
+// is none is no error.
+func ForceDelete(root, id string) error {
+	c := &Container{root: root, id: id}
+	err := c.remove(true)
+	if errors.Is(err, ErrNotExist) {
+		return nil
+	}
+	return opError("delete", id, err)
+}
+
+func (c *Container) remove(force bool) error {
+	e, err := state.Store{Root: c.root}.Open(c.id)
+	if err != nil {
+		return translate(err)
+	}
+	defer e.Close()
+	if err := e.Lock(); err != nil {
+		return err
+	}
+	if e.Gone() {
+		return fmt.Errorf("%w: %s", ErrNotExist, c.id)
+	}
+	c.state, err = e.Load()
+	if err != nil {
+		// killed before its intent was written: there is nothing but the directory
+		if force && errors.Is(err, unix.ENOENT) {
+			return e.Remove()
+		}
+		if !errors.Is(err, unix.ENOENT) || !force {
+			return err
+		}
+	}
+	if status := c.status(e); !force && status != state.Stopped && status != state.Created {
+		return fmt.Errorf("cannot delete container %s that is not stopped: %s: %w", c.id, status, ErrRunning)
+	}
+	return c.destroy(e)
+}
+
+// destroy takes everything of the container away, from its record alone.
+func (c *Container) destroy(e *state.Entry) error {
+	pidfd, err := c.state.Pidfd()
+	if err == nil {
+		err = sys.PidfdSignal(pidfd, unix.SIGKILL)
+		if g := c.group(); g != nil {
+			_ = g.Thaw() // a frozen process of v1 does not die
+		}
+		if err == nil {
+			err = sys.WaitExit(pidfd)
+		}
+		sys.Close(pidfd)
+	}
+	if err != nil && !errors.Is(err, unix.ESRCH) {
+		return err
+	}
+	if g := c.group(); g != nil {
+		if err := g.Delete(); err != nil {
+			if err := g.Kill(unix.SIGKILL); err != nil {
+				return err
+			}
+			if err := g.Delete(); err != nil {
+				return err
+			}
+		}
+	}
+	var hookErr error
+	if c.state.Poststop {
+		hookErr = c.poststop(e)
+	}
+	return errors.Join(e.Remove(), hookErr)
+}
+
+// poststop hooks run after the container is deleted and before delete returns;
+// one that fails does not keep the others from running (runtime.md, Lifecycle).
+func (c *Container) poststop(e *state.Entry) error {
+	s, err := c.config(e)
+	if err != nil || s.Hooks == nil {
+		return err
+	}
+	st := hooks.StateJSON(c.state.OCIVersion, c.id, state.Stopped, 0, c.state.Bundle, c.state.Annotations)
+	_, err = hooks.RunAll("poststop", compile.Hooks(s.Hooks.Poststop), st, hooks.Options{Dir: c.state.Bundle})
+	return err
+}

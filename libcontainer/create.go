@@ -1,0 +1,233 @@
+package libcontainer
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/rung-oci/rung/libcontainer/internal/cgroup"
+	"github.com/rung-oci/rung/libcontainer/internal/compile"
+	"github.com/rung-oci/rung/libcontainer/internal/console"
+	"github.com/rung-oci/rung/libcontainer/internal/hooks"
+	"github.com/rung-oci/rung/libcontainer/internal/notify"
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"github.com/rung-oci/rung/libcontainer/internal/runtime"
+	"github.com/rung-oci/rung/libcontainer/internal/state"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
+	"golang.org/x/sys/unix"
+)
+
+// Create makes a container from its bundle, up to the point where only the
+// start is missing (runtime.md, Create). On an error nothing is left of it.
+func Create(o CreateOptions) (*Container, error) {
+	p, err := prepare(&o, false)
+	if err == nil {
+		err = p.checkTerminal(true)
+	}
+	if err != nil {
+		return nil, opError("create", o.ID, err)
+	}
+	m, err := p.make()
+	if err != nil {
+		return nil, opError("create", o.ID, err)
+	}
+	m.init.Close()
+	m.entry.Close()
+	return &Container{root: o.Root, id: o.ID, state: m.state}, nil
+}
+
+var (
+	errNoSocket = errors.New("process.terminal needs a console socket: the runtime does not stay to hold the terminal")
+	errSocket   = errors.New("a console socket is given, and process.terminal is false")
+)
+
+// checkTerminal: whoever stays holds the terminal, or a socket takes it.
+func (p *prepared) checkTerminal(detached bool) error {
+	switch terminal := p.spec.Process.Terminal; {
+	case terminal && detached && p.opt.ConsoleSocket == "":
+		return errNoSocket
+	case !terminal && p.opt.ConsoleSocket != "":
+		return errSocket
+	}
+	return nil
+}
+
+// made is a container that this process has just made, still locked.
+type made struct {
+	*prepared
+	entry    *state.Entry
+	state    *state.State
+	init     *runtime.Init
+	terminal int // the terminal's master, where this process holds it; -1
+}
+
+// make carries the plan out.
+func (p *prepared) make() (m *made, err error) {
+	entry, err := state.Store{Root: p.opt.Root}.Create(p.opt.ID)
+	if err != nil {
+		return nil, err
+	}
+	m = &made{prepared: p, entry: entry, terminal: -1}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, entry.Remove())
+			entry.Close()
+			if m.terminal >= 0 {
+				sys.Close(m.terminal)
+			}
+		}
+	}()
+	if err := entry.Lock(); err != nil {
+		return nil, err
+	}
+	exe, err := runtime.OpenExecutable()
+	if err != nil {
+		return nil, err
+	}
+	defer exe.Close()
+	m.state = m.newState()
+	m.init, err = runtime.Create(p.plan, exe, m.side(exe))
+	return m, err
+}
+
+func (m *made) newState() *state.State {
+	s, o := m.spec, m.opt
+	self, _ := state.ReadProcess(os.Getpid())
+	st := &state.State{
+		OCIVersion: specs.Version, ID: o.ID, Bundle: o.Bundle, Rootfs: m.plan.Rootfs, Phase: state.PhaseIntent,
+		Created: time.Now().UTC().Format(time.RFC3339Nano), Owner: strconv.Itoa(os.Geteuid()), Annotations: s.Annotations,
+		CreatorPid: os.Getpid(), CreatorStart: self.Start, Rootless: m.facts.Rootless,
+		Notify: m.copts.Filter != nil && m.copts.Filter.Notify,
+	}
+	if m.group != nil {
+		st.Cgroups = stateCgroups(m.group)
+	}
+	if h := s.Hooks; h != nil {
+		st.Poststart, st.Poststop, st.StartHooks = len(h.Poststart) > 0, len(h.Poststop) > 0, len(h.StartContainer) > 0
+	}
+	if s.Linux != nil {
+		for _, n := range s.Linux.Namespaces {
+			st.OwnPidSpace = st.OwnPidSpace || n.Type == specs.PIDNamespace && n.Path == ""
+		}
+	}
+	return st
+}
+
+func stateCgroups(g *cgroup.Group) []state.Cgroup {
+	var list []state.Cgroup
+	for _, d := range g.Dirs() {
+		list = append(list, state.Cgroup{Name: d.Name, Path: d.Path, V2: d.V2})
+	}
+	return list
+}
+
+// side is what the plan's steps need of this package.
+func (m *made) side(exe *runtime.Executable) *runtime.Side {
+	s := &runtime.Side{
+		Stdio:      [3]int{0, 1, 2},
+		Intent:     func() error { return m.entry.Save(m.state) },
+		ListenGate: m.entry.ListenGate,
+		KeepConfig: func() error { return m.entry.SaveConfig(m.raw) },
+		Terminal:   m.takeTerminal,
+		NetDevices: func(int) error { return errors.ErrUnsupported },
+		RunHooks:   func(h plan.RunHooks, i *runtime.Init) error { return m.runHooks(exe, h, i) },
+		Save:       m.save,
+		PidFile:    writePidFile,
+		Notify:     m.sendListener,
+		Warn:       m.opt.warn,
+	}
+	if g := m.group; g != nil {
+		s.CgroupCreate, s.CgroupLimits, s.CgroupLate = g.Create, g.Apply, g.ApplyLate
+		s.CgroupFD, s.CgroupClean = g.SpawnFD, g.Delete
+	}
+	return s
+}
+
+func (m *made) takeTerminal(master int) error {
+	if m.opt.ConsoleSocket == "" {
+		m.terminal = master
+		return nil
+	}
+	defer sys.Close(master)
+	return console.SendMaster(m.opt.ConsoleSocket, master)
+}
+
+func (m *made) save(pid int) error {
+	p, ok := state.ReadProcess(pid)
+	if !ok {
+		return unix.ESRCH
+	}
+	m.state.Pid, m.state.StartTime, m.state.Phase = pid, p.Start, state.PhaseCreated
+	if m.opt.PidfdSocket != "" {
+		pidfd, err := m.state.Pidfd()
+		if err != nil {
+			return err
+		}
+		defer sys.Close(pidfd)
+		if err := console.SendPidfd(m.opt.PidfdSocket, pidfd); err != nil {
+			return err
+		}
+	}
+	return m.entry.Save(m.state)
+}
+
+func (m *made) sendListener(listener int, n plan.Notify, pid int) error {
+	return sendListener(m.state, listener, n, pid)
+}
+
+func sendListener(s *state.State, listener int, n plan.Notify, pid int) error {
+	st := hooks.StateJSON(s.OCIVersion, s.ID, state.Creating, pid, s.Bundle, s.Annotations)
+	return notify.SendListener(n.Path, listener, notify.ContainerProcessState(s.OCIVersion, pid, n.Metadata, st))
+}
+
+// runHooks runs hooks of one kind in the namespaces that the plan names. The
+// container is "creating" to those before the start (runtime.md, Lifecycle).
+func (m *made) runHooks(exe *runtime.Executable, h plan.RunHooks, i *runtime.Init) error {
+	status := state.Creating
+	if h.Kind == "poststart" {
+		status = state.Running
+	}
+	st := hooks.StateJSON(m.state.OCIVersion, m.state.ID, status, i.Pid, m.state.Bundle, m.state.Annotations)
+	o := hooks.Options{Dir: h.Dir}
+	if h.Enter != 0 {
+		o.Spawn = spawnIn(exe, i.Pidfd(), func(hook plan.Hook) (plan.Program, error) {
+			return compile.HostHook(hook, h.Enter, h.Dir), nil
+		})
+	}
+	_, err := hooks.Run(h.Kind, h.Hooks, st, o)
+	return err
+}
+
+// spawnIn starts hooks inside the namespaces of the process behind pidfd.
+func spawnIn(exe *runtime.Executable, pidfd int, program func(plan.Hook) (plan.Program, error)) func(plan.Hook, [3]*os.File) (hooks.Spawned, error) {
+	return func(h plan.Hook, stdio [3]*os.File) (hooks.Spawned, error) {
+		prog, err := program(h)
+		if err != nil {
+			return hooks.Spawned{}, err
+		}
+		p, err := runtime.Enter(exe, prog, pidfd, -1, stdio)
+		if err != nil {
+			return hooks.Spawned{}, err
+		}
+		return hooks.Spawned{Wait: p.Wait, Kill: p.Kill}, nil
+	}
+}
+
+// writePidFile writes the pid under a name of its own and renames it: a reader
+// never sees half of it.
+func writePidFile(path string, pid int) error {
+	temp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path))
+	err := os.WriteFile(temp, strconv.AppendInt(nil, int64(pid), 10), 0o644)
+	if err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err != nil {
+		_ = os.Remove(temp)
+	}
+	return err
+}
+
+func notifyDir(o *CreateOptions) string { return filepath.Join(o.Root, o.ID, "notify") }

@@ -1,0 +1,165 @@
+package compile
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// golden is one case: a config, and what the command and the host add to it.
+// The "why" of a case is its first line of documentation.
+type golden struct {
+	Why     string     `json:"why"`
+	Options Options    `json:"options"`
+	Facts   Facts      `json:"facts"`
+	Config  specs.Spec `json:"config"`
+}
+
+// v1Groups and v2Group are what package cgroup would hand over.
+func v1Groups(id string) []CgroupDir {
+	var list []CgroupDir
+	for _, c := range []string{"cpu,cpuacct", "memory", "pids"} {
+		list = append(list, CgroupDir{Name: c, Controllers: strings.Split(c, ","), Mount: "/sys/fs/cgroup/" + c, Dir: "/sys/fs/cgroup/" + c + "/" + id, Join: true})
+	}
+	return append(list, CgroupDir{Name: "systemd", Controllers: []string{"name=systemd"}, Mount: "/sys/fs/cgroup/systemd", Dir: "/sys/fs/cgroup/systemd/" + id, Join: true})
+}
+
+func v2Group(id string) []CgroupDir {
+	return []CgroupDir{{Name: "unified", Mount: "/sys/fs/cgroup", Dir: "/sys/fs/cgroup/" + id, V2: true}}
+}
+
+func TestCreate_golden(t *testing.T) {
+	cases, err := filepath.Glob("testdata/*.json")
+	if err != nil || len(cases) == 0 {
+		t.Fatalf("no golden cases: %v", err)
+	}
+	for _, file := range cases {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
+			raw, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var g golden
+			d := json.NewDecoder(bytes.NewReader(raw))
+			d.DisallowUnknownFields()
+			if err := d.Decode(&g); err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			g.Options.ID, g.Options.Bundle = "web", "/bundle"
+			g.Options.CgroupPath = "/web"
+			if g.Facts.UnifiedV2 {
+				g.Options.Cgroups = v2Group("web")
+			} else {
+				g.Options.Cgroups = v1Groups("web")
+			}
+			g.Options.CgroupsPresent = !g.Facts.Rootless
+			p, warnings, err := Create(&g.Config, g.Options, g.Facts)
+			if err != nil {
+				t.Fatalf("Create: %v", err)
+			}
+			var out bytes.Buffer
+			out.WriteString("# " + g.Why + "\n")
+			for _, w := range warnings {
+				out.WriteString("# warning: " + w + "\n")
+			}
+			if err := p.WriteText(&out); err != nil {
+				t.Fatal(err)
+			}
+			compare(t, strings.TrimSuffix(file, ".json")+".plan", out.Bytes())
+		})
+	}
+}
+
+func compare(t *testing.T, file string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Equal(want, got) {
+		return
+	}
+	w, g := strings.Split(string(want), "\n"), strings.Split(string(got), "\n")
+	for i := range max(len(w), len(g)) {
+		var a, b string
+		if i < len(w) {
+			a = w[i]
+		}
+		if i < len(g) {
+			b = g[i]
+		}
+		if a != b {
+			t.Fatalf("%s differs at line %d:\nwant %q\ngot  %q\n(go test -run golden -update writes it anew; read the diff)", file, i+1, a, b)
+		}
+	}
+}
+
+// Order that no golden file may lose, whatever else changes in it.
+func TestCreate_order(t *testing.T) {
+	cases, _ := filepath.Glob("testdata/*.plan")
+	for _, file := range cases {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, init, _ := strings.Cut(string(raw), "\ninit:\n")
+		var ops []string
+		for _, line := range strings.Split(strings.TrimSpace(init), "\n") {
+			if f := strings.Fields(line); len(f) > 1 {
+				ops = append(ops, f[1])
+			}
+		}
+		before := func(a, b string) {
+			last, first := -1, len(ops)
+			for i, op := range ops {
+				if op == a {
+					last = i
+				}
+				if op == b && i < first {
+					first = i
+				}
+			}
+			if last > first {
+				t.Errorf("%s: %s (op %d) comes after %s (op %d)", file, a, last, b, first)
+			}
+		}
+		before("write-file", "pivot")      // control groups are joined by host path
+		before("proc-write", "pivot")      // the host's /proc is the one to be trusted
+		before("propagation", "root-open") // nothing reaches the host
+		before("root-open", "mount-fs")
+		before("mask", "pivot") // /dev/null is the host's
+		before("bounding", "identity")
+		before("identity", "find-exec") // judged as the user that will run it
+		before("find-exec", "gate")     // so that create reports it
+		before("gate", "seccomp")
+		before("close-from", "gate")
+		before("seccomp", "exec")
+		if ops[len(ops)-1] != "exec" {
+			t.Errorf("%s: the last op is %s", file, ops[len(ops)-1])
+		}
+	}
+}
+
+// The plan is what is executed: every op of every case can be encoded.
+func TestProgram_encode(t *testing.T) {
+	p := plan.Program{{Op: &plan.Hostname{Name: "x"}}, {Op: &plan.Identity{Groups: []byte{1, 0, 0, 0}}}}
+	b := p.Encode()
+	if len(b)%8 != 0 {
+		t.Errorf("length %d is not a multiple of 8", len(b))
+	}
+}

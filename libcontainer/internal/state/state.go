@@ -1,0 +1,222 @@
+// Package state keeps what must be known of a container after the command that
+// made it has ended: one directory a container, state.json in it written as a
+// temporary file, synced and renamed under a lock. A first record, the intent,
+// is written before any kernel object exists. Status is never stored: it is
+// computed from the process that the record names.
+package state
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
+)
+
+// Schema is the number of the record's form. A reader refuses higher ones.
+const Schema = 1
+
+// Phases of a container's record.
+const (
+	PhaseIntent  = "intent"  // create is at work, or was killed
+	PhaseCreated = "created" // complete
+)
+
+// State is the record of one container.
+type State struct {
+	Schema       int
+	OCIVersion   string
+	ID           string
+	Bundle       string // absolute
+	Rootfs       string // absolute
+	Phase        string
+	Created      string // RFC 3339, UTC
+	Owner        string
+	Annotations  map[string]string
+	Pid          int    // of the init, in the runtime's pid namespace
+	StartTime    uint64 // field 22 of /proc/<pid>/stat, clock ticks: tells a later process of the same pid
+	CreatorPid   int
+	CreatorStart uint64
+	CgroupDriver string
+	Cgroups      []Cgroup
+	Poststart    bool // the config has hooks of that kind
+	Poststop     bool
+	StartHooks   bool // startContainer
+	Notify       bool // the seccomp filter has a listener
+	OwnPidSpace  bool // the container's pid namespace is its own: killing the init kills all
+	Rootless     bool
+	PidFile      string
+}
+
+// Cgroup is the container's directory in one hierarchy.
+type Cgroup struct {
+	Name string // directory below /sys/fs/cgroup; empty for pure cgroup v2
+	Path string // absolute, on the host
+	V2   bool
+}
+
+// Append renders the record as JSON.
+func (s *State) Append(dst []byte) []byte {
+	text := func(name, v string) {
+		dst = jsonscan.AppendKey(jsonscan.AppendComma(dst), name)
+		dst = jsonscan.AppendString(dst, v)
+	}
+	number := func(name string, v uint64) {
+		dst = jsonscan.AppendKey(jsonscan.AppendComma(dst), name)
+		dst = jsonscan.AppendUint(dst, v)
+	}
+	flag := func(name string, v bool) {
+		if v {
+			dst = jsonscan.AppendKey(jsonscan.AppendComma(dst), name)
+			dst = jsonscan.AppendBool(dst, v)
+		}
+	}
+	dst = append(dst, '{')
+	number("schema", uint64(s.Schema))
+	text("ociVersion", s.OCIVersion)
+	text("id", s.ID)
+	text("bundle", s.Bundle)
+	text("rootfs", s.Rootfs)
+	text("phase", s.Phase)
+	text("created", s.Created)
+	text("owner", s.Owner)
+	if len(s.Annotations) > 0 {
+		dst = jsonscan.AppendKey(jsonscan.AppendComma(dst), "annotations")
+		dst = jsonscan.AppendStringMap(dst, s.Annotations)
+	}
+	number("init_process_pid", uint64(s.Pid))
+	number("init_process_start", s.StartTime)
+	number("creator_pid", uint64(s.CreatorPid))
+	number("creator_start", s.CreatorStart)
+	text("cgroup_driver", s.CgroupDriver)
+	dst = jsonscan.AppendKey(jsonscan.AppendComma(dst), "cgroups")
+	dst = append(dst, '[')
+	for _, g := range s.Cgroups {
+		dst = append(jsonscan.AppendComma(dst), '{')
+		text("name", g.Name)
+		text("path", g.Path)
+		flag("v2", g.V2)
+		dst = append(dst, '}')
+	}
+	dst = append(dst, ']')
+	flag("poststart", s.Poststart)
+	flag("poststop", s.Poststop)
+	flag("start_hooks", s.StartHooks)
+	flag("notify", s.Notify)
+	flag("own_pid_namespace", s.OwnPidSpace)
+	flag("rootless", s.Rootless)
+	if s.PidFile != "" {
+		text("pid_file", s.PidFile)
+	}
+	return append(dst, '}', '\n')
+}
+
+// Parse reads a record. file names it in errors.
+func Parse(file string, raw []byte) (*State, error) {
+	sc := jsonscan.New(string(raw))
+	s := &State{}
+	if sc.Object() {
+		for sc.Member() {
+			s.member(&sc)
+		}
+	}
+	if err := sc.End(); err != nil {
+		return nil, fmt.Errorf("%s is damaged: %w", file, err)
+	}
+	if s.Schema < 1 || s.ID == "" {
+		return nil, fmt.Errorf("%s is damaged: it has no schema or id", file)
+	}
+	if s.Schema > Schema {
+		return nil, fmt.Errorf("%s was written by a newer rung (schema %d, this one knows %d)", file, s.Schema, Schema)
+	}
+	return s, nil
+}
+
+func (s *State) member(sc *jsonscan.Scanner) {
+	switch name := sc.Name(); name {
+	case "ociVersion", "id", "bundle", "rootfs", "phase", "created", "owner", "cgroup_driver", "pid_file":
+		if v, ok := sc.String(); ok {
+			*s.text(name) = strings.Clone(v)
+		}
+	case "schema", "init_process_pid", "creator_pid":
+		if v, ok := sc.Int(32); ok {
+			*s.number(name) = int(v)
+		}
+	case "init_process_start":
+		s.StartTime, _ = sc.Uint(64)
+	case "creator_start":
+		s.CreatorStart, _ = sc.Uint(64)
+	case "annotations":
+		s.Annotations, _ = sc.StringMap()
+	case "cgroups":
+		if sc.Array() {
+			for sc.Element() {
+				s.Cgroups = append(s.Cgroups, parseCgroup(sc))
+			}
+		}
+	case "poststart":
+		s.Poststart, _ = sc.Bool()
+	case "poststop":
+		s.Poststop, _ = sc.Bool()
+	case "start_hooks":
+		s.StartHooks, _ = sc.Bool()
+	case "notify":
+		s.Notify, _ = sc.Bool()
+	case "own_pid_namespace":
+		s.OwnPidSpace, _ = sc.Bool()
+	case "rootless":
+		s.Rootless, _ = sc.Bool()
+	default:
+		sc.Skip()
+	}
+}
+
+func (s *State) text(name string) *string {
+	switch name {
+	case "ociVersion":
+		return &s.OCIVersion
+	case "id":
+		return &s.ID
+	case "bundle":
+		return &s.Bundle
+	case "rootfs":
+		return &s.Rootfs
+	case "phase":
+		return &s.Phase
+	case "created":
+		return &s.Created
+	case "owner":
+		return &s.Owner
+	case "cgroup_driver":
+		return &s.CgroupDriver
+	}
+	return &s.PidFile
+}
+
+func (s *State) number(name string) *int {
+	switch name {
+	case "schema":
+		return &s.Schema
+	case "init_process_pid":
+		return &s.Pid
+	}
+	return &s.CreatorPid
+}
+
+func parseCgroup(sc *jsonscan.Scanner) (g Cgroup) {
+	if !sc.Object() {
+		return g
+	}
+	for sc.Member() {
+		switch sc.Name() {
+		case "name":
+			g.Name, _ = sc.String()
+		case "path":
+			g.Path, _ = sc.String()
+		case "v2":
+			g.V2, _ = sc.Bool()
+		default:
+			sc.Skip()
+		}
+	}
+	return g
+}

@@ -1,0 +1,102 @@
+package state
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// Status words of the runtime-spec (runtime.md, State), and paused.
+const (
+	Creating = "creating"
+	Created  = "created"
+	Running  = "running"
+	Paused   = "paused"
+	Stopped  = "stopped"
+)
+
+// InitName is the name of a process that has not yet become the container's.
+const InitName = "rung:[init]"
+
+// Process is what /proc/<pid>/stat tells.
+type Process struct {
+	Name  string
+	State byte
+	Start uint64 // clock ticks since boot: with the pid it names one process for ever
+}
+
+// ReadProcess looks a process up. ok is false when there is none.
+func ReadProcess(pid int) (p Process, ok bool) {
+	if pid <= 0 {
+		return p, false
+	}
+	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return p, false
+	}
+	return parseStat(raw)
+}
+
+// parseStat reads proc_pid_stat(5): the name is in parentheses and may hold
+// parentheses and blanks itself.
+func parseStat(raw []byte) (p Process, ok bool) {
+	from, to := bytes.IndexByte(raw, '('), bytes.LastIndexByte(raw, ')')
+	if from < 0 || to < from {
+		return p, false
+	}
+	fields := bytes.Fields(raw[to+1:])
+	if len(fields) < 20 || len(fields[0]) != 1 {
+		return p, false
+	}
+	start, err := strconv.ParseUint(string(fields[19]), 10, 64)
+	if err != nil {
+		return p, false
+	}
+	return Process{Name: string(raw[from+1 : to]), State: fields[0][0], Start: start}, true
+}
+
+// Alive says that the process is the recorded one and has not ended.
+func alive(p Process, ok bool, start uint64) bool {
+	return ok && p.Start == start && p.State != 'Z' && p.State != 'X'
+}
+
+// Status computes the status from facts. frozen is asked only for a process
+// that lives.
+func (s *State) Status(e *Entry, frozen func() bool) string {
+	p, ok := ReadProcess(s.Pid)
+	if s.Phase != PhaseCreated {
+		if creator, ok := ReadProcess(s.CreatorPid); alive(creator, ok, s.CreatorStart) {
+			return Creating
+		}
+		return Stopped
+	}
+	switch {
+	case !alive(p, ok, s.StartTime):
+		return Stopped
+	case frozen != nil && frozen():
+		return Paused
+	case p.Name == InitName && e.HasGate():
+		return Created
+	}
+	return Running
+}
+
+// Pidfd opens the init, and is sure that it is the recorded one. ESRCH: it has
+// ended.
+func (s *State) Pidfd() (int, error) {
+	if s.Pid <= 0 {
+		return -1, unix.ESRCH
+	}
+	fd, err := unix.PidfdOpen(s.Pid, 0)
+	if err != nil {
+		return -1, &os.SyscallError{Syscall: "pidfd_open", Err: err}
+	}
+	// the pid cannot be used again while the pidfd is open
+	if p, ok := ReadProcess(s.Pid); !ok || p.Start != s.StartTime {
+		_ = unix.Close(fd)
+		return -1, &os.SyscallError{Syscall: "pidfd_open", Err: unix.ESRCH}
+	}
+	return fd, nil
+}

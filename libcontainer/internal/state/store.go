@@ -1,0 +1,301 @@
+package state
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
+	"golang.org/x/sys/unix"
+)
+
+// What a Store answers; found with errors.Is.
+var (
+	ErrNotExist = errors.New("container does not exist")
+	ErrExist    = errors.New("container with given ID already exists")
+)
+
+// Files of a container's directory.
+const (
+	stateFile  = "state.json"
+	configFile = "config.json"
+	gateFile   = "gate"
+	notifyDir  = "notify"
+	tempFile   = ".state.json"
+)
+
+// Store is a directory of containers.
+type Store struct{ Root string }
+
+// Entry is a container's directory, locked and held open.
+type Entry struct {
+	id  string
+	dir string
+	fd  int
+}
+
+// maxID keeps every file name made from an id in bounds.
+const maxID = 1024
+
+// ValidID says what is wrong with an id: it becomes a file name here and in
+// every control group hierarchy.
+func ValidID(id string) error {
+	if id == "" {
+		return errors.New("container id cannot be empty")
+	}
+	if len(id) > maxID || id == "." || id == ".." {
+		return fmt.Errorf("invalid container id %s", strconv.Quote(id[:min(len(id), 64)]))
+	}
+	for i := 0; i < len(id); i++ {
+		switch c := id[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-', c == '.', c == '+':
+		default:
+			return fmt.Errorf("invalid container id %s: only letters, digits and _ - + . are allowed", strconv.Quote(id))
+		}
+	}
+	return nil
+}
+
+// Create makes the directory of a new container and locks it. ErrExist: the id
+// is taken.
+func (s Store) Create(id string) (*Entry, error) {
+	if err := ValidID(id); err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(s.Root, id)
+	err := unix.Mkdir(dir, 0o711)
+	if err == unix.ENOENT {
+		if err := os.MkdirAll(s.Root, 0o711); err != nil {
+			return nil, err
+		}
+		err = unix.Mkdir(dir, 0o711)
+	}
+	if err == unix.EEXIST {
+		return nil, fmt.Errorf("%w: %s", ErrExist, id)
+	}
+	if err != nil {
+		return nil, &os.PathError{Op: "mkdir", Path: dir, Err: err}
+	}
+	return s.open(id, dir)
+}
+
+// Open locks the directory of a container that is there.
+func (s Store) Open(id string) (*Entry, error) {
+	if err := ValidID(id); err != nil {
+		return nil, err
+	}
+	return s.open(id, filepath.Join(s.Root, id))
+}
+
+func (s Store) open(id, dir string) (*Entry, error) {
+	fd, err := sys.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW)
+	if errors.Is(err, unix.ENOENT) {
+		return nil, fmt.Errorf("%w: %s", ErrNotExist, id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Entry{id: id, dir: dir, fd: fd}, nil
+}
+
+// Lock waits for the container's lock. It is the kernel's (flock(2)) and ends
+// with the process that holds it.
+func (e *Entry) Lock() error {
+	for {
+		err := unix.Flock(e.fd, unix.LOCK_EX)
+		if err == nil {
+			return nil
+		}
+		if err != unix.EINTR {
+			return &os.PathError{Op: "lock", Path: e.dir, Err: err}
+		}
+	}
+}
+
+// Unlock lets others at the record, while this process stays with the container.
+func (e *Entry) Unlock() { _ = unix.Flock(e.fd, unix.LOCK_UN) }
+
+// Gone says that the directory was removed while the lock was waited for.
+func (e *Entry) Gone() bool {
+	var st unix.Stat_t
+	return unix.Fstat(e.fd, &st) != nil || st.Nlink == 0
+}
+
+// Close lets go of the directory and its lock.
+func (e *Entry) Close() {
+	sys.Close(e.fd)
+	e.fd = -1
+}
+
+// Dir is the path of the container's directory.
+func (e *Entry) Dir() string { return e.dir }
+
+// FD is the directory's descriptor.
+func (e *Entry) FD() int { return e.fd }
+
+// Save replaces the record: whoever reads sees the old or the new one, whole.
+func (e *Entry) Save(s *State) error {
+	s.Schema = Schema
+	return e.replace(stateFile, s.Append(nil))
+}
+
+func (e *Entry) replace(name string, data []byte) error {
+	fail := func(op string, err error) error {
+		return &os.PathError{Op: op, Path: filepath.Join(e.dir, name), Err: err}
+	}
+	fd, err := unix.Openat(e.fd, tempFile, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return fail("create", err)
+	}
+	defer sys.Close(fd)
+	if err := writeAll(fd, data); err != nil {
+		return fail("write", err)
+	}
+	if err := unix.Fsync(fd); err != nil {
+		return fail("fsync", err)
+	}
+	if err := unix.Renameat(e.fd, tempFile, e.fd, name); err != nil {
+		return fail("rename", err)
+	}
+	return nil
+}
+
+func writeAll(fd int, data []byte) error {
+	for len(data) > 0 {
+		n, err := unix.Write(fd, data)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		data = data[n:]
+	}
+	return nil
+}
+
+// Load reads the record. fs.ErrNotExist: there is none yet.
+func (e *Entry) Load() (*State, error) {
+	raw, err := e.read(stateFile)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(filepath.Join(e.dir, stateFile), raw)
+}
+
+// SaveConfig keeps the config as it was at create: the bundle's may change.
+func (e *Entry) SaveConfig(raw []byte) error {
+	fd, err := unix.Openat(e.fd, configFile, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if err == nil {
+		err = writeAll(fd, raw)
+		sys.Close(fd)
+	}
+	if err != nil {
+		return &os.PathError{Op: "write", Path: filepath.Join(e.dir, configFile), Err: err}
+	}
+	return nil
+}
+
+// Config reads what SaveConfig kept.
+func (e *Entry) Config() ([]byte, error) { return e.read(configFile) }
+
+func (e *Entry) read(name string) ([]byte, error) {
+	fd, err := unix.Openat(e.fd, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: filepath.Join(e.dir, name), Err: err}
+	}
+	f := os.NewFile(uintptr(fd), name)
+	defer f.Close()
+	var b bytes.Buffer
+	if _, err := b.ReadFrom(f); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// ListenGate makes the socket that start connects to, and gives it, listening.
+// The directory's descriptor stands for its path, which may be longer than a
+// socket's address.
+func (e *Entry) ListenGate() (int, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, &os.SyscallError{Syscall: "socket", Err: err}
+	}
+	if err = unix.Bind(fd, e.gateAddr()); err == nil {
+		err = unix.Listen(fd, 8)
+	}
+	if err != nil {
+		sys.Close(fd)
+		return -1, &os.PathError{Op: "listen", Path: filepath.Join(e.dir, gateFile), Err: err}
+	}
+	return fd, nil
+}
+
+// DialGate connects to the gate.
+func (e *Entry) DialGate() (int, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, &os.SyscallError{Syscall: "socket", Err: err}
+	}
+	if err := unix.Connect(fd, e.gateAddr()); err != nil {
+		sys.Close(fd)
+		return -1, &os.PathError{Op: "connect", Path: filepath.Join(e.dir, gateFile), Err: err}
+	}
+	return fd, nil
+}
+
+func (e *Entry) gateAddr() unix.Sockaddr {
+	return &unix.SockaddrUnix{Name: "/proc/self/fd/" + strconv.Itoa(e.fd) + "/" + gateFile}
+}
+
+// HasGate says that the container was not started yet.
+func (e *Entry) HasGate() bool {
+	var st unix.Stat_t
+	return unix.Fstatat(e.fd, gateFile, &st, unix.AT_SYMLINK_NOFOLLOW) == nil
+}
+
+// RemoveGate marks the container as started.
+func (e *Entry) RemoveGate() error {
+	if err := unix.Unlinkat(e.fd, gateFile, 0); err != nil && err != unix.ENOENT {
+		return &os.PathError{Op: "unlink", Path: filepath.Join(e.dir, gateFile), Err: err}
+	}
+	return nil
+}
+
+// Remove takes the directory away. What is gone already is no error.
+func (e *Entry) Remove() error {
+	for _, name := range [...]string{gateFile, configFile, tempFile, stateFile} {
+		if err := unix.Unlinkat(e.fd, name, 0); err != nil && err != unix.ENOENT {
+			return &os.PathError{Op: "unlink", Path: filepath.Join(e.dir, name), Err: err}
+		}
+	}
+	err := unix.Rmdir(e.dir)
+	if err == unix.ENOTEMPTY || err == unix.EEXIST {
+		err = os.RemoveAll(e.dir)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return &os.PathError{Op: "rmdir", Path: e.dir, Err: err}
+	}
+	return nil
+}
+
+// List gives the ids of all containers, sorted.
+func (s Store) List() ([]string, error) {
+	dir, err := os.ReadDir(s.Root)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, d := range dir {
+		if d.IsDir() && ValidID(d.Name()) == nil {
+			ids = append(ids, d.Name())
+		}
+	}
+	slices.Sort(ids)
+	return ids, nil
+}

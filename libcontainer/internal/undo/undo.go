@@ -1,0 +1,39 @@
+// Package undo holds what has to be taken back when a later step fails: armed
+// when something is acquired, disarmed when the whole succeeded.
+package undo
+
+import (
+	"errors"
+	"fmt"
+)
+
+type entry struct {
+	name string
+	f    func() error
+}
+
+// Stack is a list of steps back, run last first. The zero value is empty.
+type Stack struct{ entries []entry }
+
+// Push arms a step back. name says what it takes away, for its error.
+func (s *Stack) Push(name string, f func() error) {
+	if f != nil {
+		s.entries = append(s.entries, entry{name, f})
+	}
+}
+
+// Release disarms the stack: the whole has succeeded.
+func (s *Stack) Release() { s.entries = nil }
+
+// Run takes every step back, whether or not others fail, and joins their
+// errors. The stack is empty afterwards.
+func (s *Stack) Run() error {
+	var errs []error
+	for i := len(s.entries) - 1; i >= 0; i-- {
+		if err := s.entries[i].f(); err != nil {
+			errs = append(errs, fmt.Errorf("undo %s: %w", s.entries[i].name, err))
+		}
+	}
+	s.entries = nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,202 @@
+package libcontainer
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/opencontainers/selinux/go-selinux"
+	"github.com/rung-oci/rung/libcontainer/internal/cgroup"
+	"github.com/rung-oci/rung/libcontainer/internal/compile"
+	"github.com/rung-oci/rung/libcontainer/internal/host"
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"github.com/rung-oci/rung/libcontainer/internal/seccomp"
+	"github.com/rung-oci/rung/libcontainer/internal/spec"
+	"github.com/rung-oci/rung/libcontainer/internal/state"
+)
+
+// prepared is everything that is decided before anything is done.
+type prepared struct {
+	opt   *CreateOptions
+	spec  *specs.Spec
+	raw   []byte
+	group *cgroup.Group // nil: the container has none of its own
+	facts compile.Facts
+	copts compile.Options
+	plan  *plan.Plan
+}
+
+// prepare reads and judges the config and compiles the plan. It changes
+// nothing on disk.
+func prepare(o *CreateOptions, startNow bool) (*prepared, error) {
+	if err := state.ValidID(o.ID); err != nil {
+		return nil, err
+	}
+	loaded, err := load(o)
+	if err != nil {
+		return nil, err
+	}
+	s := loaded.Spec
+	p := &prepared{opt: o, spec: s, raw: loaded.Raw}
+	p.facts.Rootless, err = rootless(o.Rootless)
+	if err != nil {
+		return nil, err
+	}
+	if err := judge(o, loaded, p.facts.Rootless); err != nil {
+		return nil, err
+	}
+	p.labels()
+	if err := p.cgroups(); err != nil {
+		return nil, err
+	}
+	filter, err := compileFilter(s)
+	if err != nil {
+		return nil, err
+	}
+	p.copts.ID, p.copts.Bundle = o.ID, o.Bundle
+	p.copts.NoPivot, p.copts.NoNewKeyring = o.NoPivot, o.NoNewKeyring
+	p.copts.PreserveFDs, p.copts.ListenFDs = o.PreserveFDs+o.ListenFDs, o.ListenFDs
+	p.copts.StartNow, p.copts.PidFile, p.copts.Filter = startNow, o.PidFile, filter
+	if o.NotifySocket != "" {
+		p.copts.NotifyDir, p.copts.NotifyTarget = notifyDir(o), "/run/notify"
+	}
+	var warnings []string
+	p.plan, warnings, err = compile.Create(s, p.copts, p.facts)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalidConfig, err)
+	}
+	for _, w := range warnings {
+		o.warn(w)
+	}
+	return p, nil
+}
+
+func load(o *CreateOptions) (*spec.Loaded, error) {
+	if o.ConfigFile != "" {
+		return spec.LoadFile(o.ConfigFile)
+	}
+	return spec.Load(o.Bundle)
+}
+
+// judge gives all MUST-level problems as one error. What is merely unwise goes
+// to the debug log, misspelt names to the warnings.
+func judge(o *CreateOptions, l *spec.Loaded, rootless bool) error {
+	problems := spec.Validate(l.Spec, spec.Options{NeedProcess: true, Rootless: rootless, BundleAbs: o.Bundle})
+	for _, u := range l.Unknown {
+		o.warn(u.String())
+	}
+	if o.Debug != nil {
+		for _, p := range problems {
+			o.debug(p.String())
+		}
+	}
+	if err := problems.Err(); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalidConfig, err)
+	}
+	return nil
+}
+
+func rootless(mode string) (bool, error) {
+	switch mode {
+	case "", "auto":
+		return host.Rootless(), nil
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	}
+	return false, fmt.Errorf("--rootless %q: auto, true or false", mode)
+}
+
+// labels asks for the security modules only where the config names a label.
+func (p *prepared) labels() {
+	if pr := p.spec.Process; pr != nil {
+		p.facts.AppArmor = pr.ApparmorProfile != "" && host.AppArmor()
+		p.facts.SELinux = pr.SelinuxLabel != "" && selinux.GetEnabled()
+	}
+	if l := p.spec.Linux; l != nil && l.MountLabel != "" {
+		p.facts.SELinux = p.facts.SELinux || selinux.GetEnabled()
+	}
+}
+
+func (p *prepared) cgroups() error {
+	layout, err := host.Cgroups()
+	if err != nil {
+		return err
+	}
+	p.facts.UnifiedV2 = layout.Mode == host.V2
+	path := ""
+	if p.spec.Linux != nil {
+		path = p.spec.Linux.CgroupsPath
+	}
+	if layout.Mode == host.NoCgroups {
+		return nil
+	}
+	if strings.Count(path, ":") == 2 && !strings.HasPrefix(path, "/") {
+		path = systemdPath(path) // slice:prefix:name, from an engine that is set to the systemd driver
+	}
+	if p.group, err = cgroup.New(layout, path, p.opt.ID); err != nil {
+		return err
+	}
+	p.copts.CgroupsPresent = true
+	p.copts.CgroupPath = p.group.Path()
+	for _, d := range p.group.Dirs() {
+		p.copts.Cgroups = append(p.copts.Cgroups, compile.CgroupDir{
+			Name: d.Name, Controllers: d.Controllers, Mount: d.Mount, Dir: d.Path, V2: d.V2, Join: !d.V2,
+		})
+	}
+	return nil
+}
+
+// systemdPath is where systemd would put the scope of "slice:prefix:name", for
+// hosts without it.
+func systemdPath(path string) string {
+	part := strings.SplitN(path, ":", 3)
+	slice := part[0]
+	if slice == "" {
+		slice = "system.slice"
+	}
+	name := part[2]
+	if part[1] != "" {
+		name = part[1] + "-" + name
+	}
+	return "/" + slice + "/" + name + ".scope"
+}
+
+// compileFilter compiles the seccomp profile, or takes it from the cache.
+func compileFilter(s *specs.Spec) (*compile.Filter, error) {
+	if s.Linux == nil || s.Linux.Seccomp == nil {
+		return nil, nil
+	}
+	f, err := seccomp.Cache{Dir: filterCache()}.Compile(s.Linux.Seccomp)
+	if err != nil || f == nil {
+		return nil, err
+	}
+	return &compile.Filter{Instructions: f.Instructions, Flags: uint64(f.Flags), Notify: f.Notify}, nil
+}
+
+// filterCache is beside the default state directory: as private, and gone with
+// the next boot. A caller without one has no cache.
+func filterCache() string {
+	if os.Geteuid() != 0 && os.Getenv("XDG_RUNTIME_DIR") == "" {
+		return ""
+	}
+	return DefaultRoot() + "-filters"
+}
+
+// PlanText prints what Create would do, as "text" or "json". Nothing is done.
+func PlanText(o CreateOptions, format string, w io.Writer) error {
+	if o.ID == "" {
+		o.ID = "plan"
+	}
+	p, err := prepare(&o, false)
+	if err != nil {
+		return opError("plan", "", err)
+	}
+	if format == "json" {
+		return p.plan.WriteJSON(w)
+	}
+	return p.plan.WriteText(w)
+}

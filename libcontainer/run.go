@@ -1,0 +1,83 @@
+package libcontainer
+
+import (
+	"errors"
+	"os"
+
+	"github.com/rung-oci/rung/libcontainer/internal/console"
+	"github.com/rung-oci/rung/libcontainer/internal/notify"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
+	"golang.org/x/sys/unix"
+)
+
+type osFile = os.File
+
+// Run creates and starts a container. In the foreground it waits for the
+// process, hands signals and the terminal on, deletes the container, and gives
+// the process's exit status, or 128 and the signal's number.
+func Run(o RunOptions) (status int, err error) {
+	p, err := prepare(&o.CreateOptions, true)
+	if err == nil {
+		err = p.checkTerminal(o.Detach)
+	}
+	if err != nil {
+		return -1, opError("run", o.ID, err)
+	}
+	status, err = p.run(&o)
+	return status, opError("run", o.ID, err)
+}
+
+func (p *prepared) run(o *RunOptions) (status int, err error) {
+	if !o.NoSubreaper && !o.Detach {
+		// the container's orphans come here, so that none is left a zombie
+		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+			return -1, &os.SyscallError{Syscall: "prctl PR_SET_CHILD_SUBREAPER", Err: err}
+		}
+	}
+	m, err := p.make()
+	if err != nil {
+		return -1, err
+	}
+	c := &Container{root: o.Root, id: o.ID, state: m.state}
+	defer m.entry.Close()
+	if o.Detach {
+		m.init.Close()
+		return 0, nil
+	}
+	m.entry.Unlock() // others may kill, or delete, it meanwhile
+	status, err = m.foreground()
+	if err == nil && o.Keep {
+		return status, nil
+	}
+	if lockErr := m.entry.Lock(); lockErr != nil {
+		return status, errors.Join(err, lockErr)
+	}
+	if !m.entry.Gone() {
+		err = errors.Join(err, c.destroy(m.entry))
+	}
+	return status, err
+}
+
+// foreground stays with the process until it ends.
+func (m *made) foreground() (int, error) {
+	defer m.init.Close()
+	var t *console.Terminal
+	resize := func() {}
+	if m.terminal >= 0 {
+		var err error
+		if t, err = console.Open(m.terminal); err != nil {
+			sys.Close(m.terminal)
+			return -1, err
+		}
+		defer t.Close()
+		t.Start()
+		resize = t.Resize
+	}
+	status, err := console.Foreground(m.init.Pid, m.init.Pidfd(), resize)
+	if t != nil {
+		t.Drain()
+	}
+	return status, err
+}
+
+var _ = notify.SendListener
