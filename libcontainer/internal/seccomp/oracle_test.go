@@ -65,15 +65,29 @@ var errConflict = errors.New("libseccomp refuses the rules' combination")
 // runtimes feed it.
 func oracle(t testing.TB, p *specs.LinuxSeccomp) ([]insn, error) {
 	t.Helper()
+	return oracleFor(t, p, native)
+}
+
+// oracleFor is oracle on a machine whose native ABI is host.
+func oracleFor(t testing.TB, p *specs.LinuxSeccomp, host abi) ([]insn, error) {
+	t.Helper()
 	def := libAction(t, p.DefaultAction, p.DefaultErrnoRet)
 	f, err := libseccomp.NewFilter(def)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Release()
+	if host != native {
+		if err := f.AddArch(abis[host].lib); err != nil {
+			t.Fatalf("AddArch %s: %v", abis[host].name, err)
+		}
+		if err := f.RemoveArch(libseccomp.ArchNative); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, name := range p.Architectures {
 		a := abiNamed(name)
-		if a == abiNone || abis[a].kin != abis[native].kin {
+		if a == abiNone || abis[a].kin != abis[host].kin {
 			continue
 		}
 		if err := f.AddArch(abis[a].lib); err != nil {

@@ -95,7 +95,7 @@ func resolve(name string, a abi) (number, bool) {
 	case abis[a].mux != muxNone && n <= -100 && n > -300:
 		// libseccomp's numbers for multiplexed calls: -100 - the sub-call of
 		// socketcall, -200 - the sub-call of ipc.
-		return demux(abis[a].mux, int32(-n)), true
+		return demux(a, int32(-n)), true
 	}
 	return number{}, false // known, but not to this ABI
 }
@@ -133,9 +133,14 @@ var muxMIPSNumbers = muxNumbers{4102, 4117, [21]int16{
 	2: 4393, 3: 4394, 11: 4400, 12: 4401, 13: 4399, 14: 4402, 21: 4397, 22: 4398, 23: 4395, 24: 4396,
 }}
 
-func demux(kind muxKind, pseudo int32) number {
+// directSemtimedop is its number on the 64-bit ABIs that multiplex; the 32-bit ones
+// have semtimedop_time64 instead.
+const directSemtimedop, subcallSemtimedop = 392, 4
+
+// demux splits libseccomp's number for a multiplexed call of a.
+func demux(a abi, pseudo int32) number {
 	t := &muxX86Numbers
-	switch kind {
+	switch abis[a].mux {
 	case muxS390:
 		t = &muxS390Numbers
 	case muxPPC:
@@ -147,6 +152,10 @@ func demux(kind muxKind, pseudo int32) number {
 	table := t.socket[:]
 	if pseudo >= 200 {
 		n.mux, table = t.ipc, t.sysv[:]
+		if abis[a].wide && n.subcall == subcallSemtimedop {
+			n.direct = directSemtimedop
+			return n
+		}
 	}
 	if int(n.subcall) < len(table) && table[n.subcall] != 0 {
 		n.direct = int32(table[n.subcall])
