@@ -15,7 +15,7 @@
 #include "ops.h"
 #include "sys.h"
 
-enum { FD_CONTROL = 100, FD_PROGRAM = 101, DETAIL_MAX = 512 };
+enum { FD_CONTROL = 100, FD_PROGRAM = 101, FD_EXECUTABLE = 102, DETAIL_MAX = 512 };
 
 /* A message on the control channel, as libcontainer/internal/wire has it. */
 struct message {

@@ -299,6 +299,7 @@ __attribute__((constructor)) static void rung_init(int argc, char **argv)
 	if (argc < 1 || argv == NULL || argv[0] == NULL || strcmp(argv[0], "rung:[init]") != 0)
 		return;
 	prctl(PR_SET_NAME, "rung:[init]", 0, 0, 0);
+	close(FD_EXECUTABLE);
 	umask(0); /* modes in the program are meant as they stand */
 	run_program();
 	_exit(1);

@@ -17,13 +17,15 @@ type FD int32
 
 // Descriptors that every init inherits. They lie at 100 and above because Go's
 // fork moves low numbers about; the caller's own (stdio, LISTEN_FDS,
-// --preserve-fds) keep theirs.
+// --preserve-fds) keep theirs. In the runtime itself descriptors stay low: in a
+// process with threads a table that grows past 64 waits for an RCU grace period.
 const (
-	NoFD      FD = -1
-	FDControl FD = 100 // the SOCK_SEQPACKET channel to the runtime
-	FDProgram FD = 101 // the sealed memfd that holds the program
-	FDGate    FD = 102 // the listening gate socket (create only)
-	FDFirst   FD = 103 // the first of Plan.Files
+	NoFD         FD = -1
+	FDControl    FD = 100 // the SOCK_SEQPACKET channel to the runtime
+	FDProgram    FD = 101 // the sealed memfd that holds the program
+	FDExecutable FD = 102 // what the init was executed from; closed at once
+	FDGate       FD = 103 // the listening gate socket (create only)
+	FDFirst      FD = 104 // the first of the plan's own
 )
 
 // Op is one step of the init program.

@@ -17,10 +17,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// exeFloor keeps the executable's descriptor out of the way of those that the
-// child gets and of the numbers that Go's fork takes for its own shuffling.
-const exeFloor = 400
-
 // Executable is a sealed descriptor of the runtime itself, from which inits are
 // started. It is opened once for a command; Close it before the container runs.
 type Executable struct{ fd int }
@@ -31,12 +27,7 @@ func OpenExecutable() (*Executable, error) {
 	if err != nil {
 		return nil, err
 	}
-	high, err := sys.DupAbove(fd, exeFloor)
-	sys.Close(fd)
-	if err != nil {
-		return nil, err
-	}
-	return &Executable{fd: high}, nil
+	return &Executable{fd: fd}, nil
 }
 
 // Close lets go of the executable. Its mount, if it has one, then belongs to no
@@ -77,7 +68,7 @@ func (x *Executable) spawn(o spawnOptions) (*child, error) {
 	}
 	defer sys.Close(theirs)
 
-	last := plan.FDProgram
+	last := plan.FDExecutable
 	for fd := range o.files {
 		last = max(last, fd)
 	}
@@ -101,6 +92,7 @@ func (x *Executable) spawn(o spawnOptions) (*child, error) {
 	}
 	files[plan.FDControl] = uintptr(theirs)
 	files[plan.FDProgram] = uintptr(program)
+	files[plan.FDExecutable] = uintptr(x.fd)
 	for fd, have := range o.files {
 		files[fd] = uintptr(have)
 	}
@@ -113,7 +105,7 @@ func (x *Executable) spawn(o spawnOptions) (*child, error) {
 	if o.cgroupFD >= 0 {
 		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, o.cgroupFD
 	}
-	pid, err := syscall.ForkExec("/proc/self/fd/"+strconv.Itoa(x.fd), []string{"rung:[init]"}, attr)
+	pid, err := syscall.ForkExec("/proc/self/fd/"+strconv.Itoa(int(plan.FDExecutable)), []string{"rung:[init]"}, attr)
 	if err != nil {
 		sys.Close(ours)
 		return nil, &os.SyscallError{Syscall: "start the init (clone3, execve)", Err: err}

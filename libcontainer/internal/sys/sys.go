@@ -51,12 +51,6 @@ func Close(fd int) {
 	}
 }
 
-// DupAbove duplicates fd to a number of at least min, with CLOEXEC.
-func DupAbove(fd, min int) (int, error) {
-	n, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, min)
-	return n, wrap("fcntl F_DUPFD_CLOEXEC", err)
-}
-
 // CloseOnExecFrom sets CLOEXEC on every descriptor from first on
 // (close_range(2), Linux 5.11).
 func CloseOnExecFrom(first int) error {

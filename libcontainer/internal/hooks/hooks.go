@@ -1,0 +1,231 @@
+// Package hooks runs the hooks of a container (runtime-spec, config.md, POSIX-
+// platform Hooks): programs that get the container's state on standard input.
+// What they print is kept for the error, a background child they leave behind
+// is not waited for, and one that ignores its state blocks nobody.
+package hooks
+
+import (
+	"errors"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"golang.org/x/sys/unix"
+)
+
+// Options say where hooks run.
+type Options struct {
+	// Dir is the working directory of hooks that Run starts itself; empty: the
+	// runtime's.
+	Dir string
+	// Spawn starts a hook elsewhere, for instance in the container's
+	// namespaces. nil: in the runtime's namespaces, as leader of its own process
+	// group. The files stay the caller's: Spawn must not close them, and the
+	// hook must have them as descriptors 0, 1 and 2.
+	Spawn func(h plan.Hook, stdio [3]*os.File) (Spawned, error)
+	// Output also gets what the hooks print, while they do; nil: nobody. A
+	// write that blocks, blocks the hook; one that fails is the last.
+	Output io.Writer
+}
+
+// Result is what became of one hook.
+type Result struct {
+	Path     string
+	Index    int       // in the list of its kind, from 0
+	Begin    time.Time // just before the hook was started
+	Duration time.Duration
+	Status   unix.WaitStatus
+	Output   string // the last 16 KiB of standard output and standard error
+	Dropped  int64  // bytes of output before Output
+}
+
+// Error is a hook that could not be started, did not end with status 0, or took
+// too long.
+type Error struct {
+	Kind     string // the config's name of the list: "prestart", "createRuntime" …
+	Index    int
+	Path     string
+	Status   unix.WaitStatus
+	Duration time.Duration
+	Output   string
+	TimedOut bool
+	// Err is the reason when it is not Status: the hook could not be started
+	// or waited for; os.ErrDeadlineExceeded when TimedOut.
+	Err error
+}
+
+// Error tells which hook, how it ended, after how long, and what it printed.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("error running ")
+	b.WriteString(e.Kind)
+	b.WriteString(" hook #")
+	b.WriteString(strconv.Itoa(e.Index))
+	b.WriteString(": ")
+	b.WriteString(e.Path)
+	b.WriteString(": ")
+	switch {
+	case e.TimedOut:
+		b.WriteString("timed out after ")
+		b.WriteString(short(e.Duration))
+	case e.Err != nil:
+		b.WriteString(e.Err.Error())
+	default:
+		b.WriteString(ending(e.Status))
+		b.WriteString(" after ")
+		b.WriteString(short(e.Duration))
+	}
+	if out := strings.TrimSpace(e.Output); out != "" {
+		b.WriteString(": ")
+		b.WriteString(out)
+	}
+	return b.String()
+}
+
+// Unwrap gives the reason when it is not the hook's exit status.
+func (e *Error) Unwrap() error { return e.Err }
+
+func ending(ws unix.WaitStatus) string {
+	if !ws.Signaled() {
+		return "exit status " + strconv.Itoa(ws.ExitStatus())
+	}
+	text := "signal: " + ws.Signal().String() // "bad system call", as engines look for it
+	if ws.CoreDump() {
+		text += " (core dumped)"
+	}
+	return text
+}
+
+// short rounds a duration to what a reader of an error wants to know.
+func short(d time.Duration) string {
+	switch {
+	case d >= time.Second:
+		d = d.Round(10 * time.Millisecond)
+	case d >= time.Millisecond:
+		d = d.Round(time.Millisecond)
+	default:
+		d = d.Round(time.Microsecond)
+	}
+	return d.String()
+}
+
+// Run runs hooks in order and stops at the first that fails, with an *Error.
+// kind is the name of their list in the config, stateJSON what they get on
+// standard input. The results are of all hooks that were started.
+func Run(kind string, hooks []plan.Hook, stateJSON []byte, o Options) ([]Result, error) {
+	results := make([]Result, 0, len(hooks))
+	for i := range hooks {
+		r, err := run(kind, i, hooks[i], stateJSON, &o)
+		results = append(results, r)
+		if err != nil {
+			return results, err
+		}
+	}
+	return results, nil
+}
+
+// RunAll is Run for poststop: "if any poststop hook fails, the runtime MUST log
+// a warning, but the remaining hooks and lifecycle continue" (runtime.md,
+// Lifecycle). Its error joins those of all hooks.
+func RunAll(kind string, hooks []plan.Hook, stateJSON []byte, o Options) ([]Result, error) {
+	results := make([]Result, 0, len(hooks))
+	var errs []error
+	for i := range hooks {
+		r, err := run(kind, i, hooks[i], stateJSON, &o)
+		results = append(results, r)
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return results, errors.Join(errs...)
+}
+
+// patience is how long a killed hook is waited for: one that hangs in the
+// kernel (a dead NFS server) does not even end by SIGKILL.
+const patience = 5 * time.Second
+
+type ended struct {
+	status unix.WaitStatus
+	err    error
+}
+
+func run(kind string, index int, h plan.Hook, state []byte, o *Options) (Result, error) {
+	res := Result{Path: h.Path, Index: index, Begin: time.Now()}
+	fail := func(err error, timedOut bool) (Result, error) {
+		res.Duration = time.Since(res.Begin)
+		e := &Error{
+			Kind: kind, Index: index, Path: h.Path, Status: res.Status,
+			Duration: res.Duration, Output: res.Output, TimedOut: timedOut, Err: err,
+		}
+		if timedOut {
+			e.Duration = h.Timeout // what was allowed says more than when it was noticed
+		}
+		return res, e
+	}
+	stdin, err := input(state)
+	if err != nil {
+		return fail(err, false)
+	}
+	r, w, err := pipe()
+	if err != nil {
+		stdin.Close()
+		return fail(err, false)
+	}
+	defer r.Close()
+
+	start := o.Spawn
+	if start == nil {
+		start = func(h plan.Hook, stdio [3]*os.File) (Spawned, error) { return spawn(h, o.Dir, stdio) }
+	}
+	p, err := start(h, [3]*os.File{stdin, w, w})
+	stdin.Close()
+	w.Close()
+	if err != nil {
+		return fail(err, false)
+	}
+
+	out := tail{also: o.Output}
+	collected := make(chan struct{})
+	go func() { out.collect(r); close(collected) }()
+	done := make(chan ended, 1)
+	go func() { ws, err := p.Wait(); done <- ended{ws, err} }()
+
+	end, timedOut := await(done, h.Timeout, p.Kill)
+	_ = r.SetReadDeadline(time.Unix(1, 0))
+	<-collected
+	res.Duration = time.Since(res.Begin)
+	res.Status, res.Output, res.Dropped = end.status, string(out.buf), out.dropped
+	switch {
+	case timedOut:
+		return fail(os.ErrDeadlineExceeded, true)
+	case end.err != nil:
+		return fail(end.err, false)
+	case end.status != 0:
+		return fail(nil, false)
+	}
+	return res, nil
+}
+
+// await waits for the hook, for timeout at most if there is one; then kills it.
+func await(done <-chan ended, timeout time.Duration, kill func()) (end ended, timedOut bool) {
+	if timeout <= 0 {
+		return <-done, false
+	}
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case end = <-done:
+		return end, false
+	case <-timer.C:
+	}
+	kill()
+	timer.Reset(patience)
+	select {
+	case end = <-done:
+	case <-timer.C:
+	}
+	return end, true
+}

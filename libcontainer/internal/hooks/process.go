@@ -1,0 +1,113 @@
+package hooks
+
+import (
+	"os"
+	"sync"
+	"syscall"
+
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
+	"golang.org/x/sys/unix"
+)
+
+// Spawned is a hook that runs. Wait is called once, from a goroutine of its own;
+// Kill at any time, also after the hook has ended.
+type Spawned struct {
+	Wait func() (unix.WaitStatus, error)
+	Kill func()
+}
+
+// process is a hook in the runtime's namespaces, the leader of its own process
+// group.
+type process struct {
+	pid    int
+	mu     sync.Mutex
+	reaped bool // from then on the pid may be somebody else's
+}
+
+// spawn starts a hook with nothing but its own descriptors and environment.
+func spawn(h plan.Hook, dir string, stdio [3]*os.File) (Spawned, error) {
+	argv := h.Args
+	if len(argv) == 0 {
+		argv = []string{h.Path}
+	}
+	env := h.Env
+	if env == nil {
+		env = []string{} // nil would mean the runtime's own
+	}
+	pid, err := syscall.ForkExec(h.Path, argv, &syscall.ProcAttr{
+		Dir:   dir,
+		Env:   env,
+		Files: []uintptr{stdio[0].Fd(), stdio[1].Fd(), stdio[2].Fd()},
+		Sys:   &syscall.SysProcAttr{Setpgid: true},
+	})
+	if err != nil {
+		if dir != "" {
+			// ForkExec does not tell which of its calls failed
+			if _, statErr := os.Stat(dir); statErr != nil {
+				return Spawned{}, &os.PathError{Op: "chdir", Path: dir, Err: err}
+			}
+		}
+		return Spawned{}, &os.SyscallError{Syscall: "execve", Err: err}
+	}
+	p := &process{pid: pid}
+	return Spawned{Wait: p.wait, Kill: p.kill}, nil
+}
+
+// wait does not reap before the lock is taken, so that kill never meets a pid
+// that was given away.
+func (p *process) wait() (unix.WaitStatus, error) {
+	for {
+		err := unix.Waitid(unix.P_PID, p.pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if err == nil {
+			break
+		}
+		if err != unix.EINTR {
+			return 0, &os.SyscallError{Syscall: "waitid", Err: err}
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reaped = true
+	return sys.Reap(p.pid)
+}
+
+func (p *process) kill() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.reaped {
+		_ = unix.Kill(-p.pid, unix.SIGKILL)
+	}
+}
+
+// input gives the read end of something that holds the state and ends after it.
+// Nobody has to write while the hook runs, so a hook that does not read blocks
+// nobody. That is a pipe, as hooks have it from other runtimes, while the state
+// fits into one.
+func input(state []byte) (*os.File, error) {
+	var p [2]int
+	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+		return nil, &os.SyscallError{Syscall: "pipe2", Err: err}
+	}
+	defer sys.Close(p[1])
+	size, err := unix.FcntlInt(uintptr(p[1]), unix.F_GETPIPE_SZ, 0)
+	if err == nil && len(state) <= size {
+		var n int
+		if len(state) > 0 {
+			n, err = unix.Write(p[1], state)
+		}
+		if err == nil && n == len(state) {
+			return os.NewFile(uintptr(p[0]), "stdin"), nil
+		}
+	}
+	sys.Close(p[0])
+	fd, err := sys.SealedMemfd("rung-hook-state", state)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := unix.Seek(fd, 0, unix.SEEK_SET); err != nil {
+		sys.Close(fd)
+		return nil, &os.SyscallError{Syscall: "lseek", Err: err}
+	}
+	return os.NewFile(uintptr(fd), "stdin"), nil
+}
