@@ -1,0 +1,159 @@
+package host
+
+import (
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// cgroupRoot is where every distribution mounts control groups.
+const cgroupRoot = "/sys/fs/cgroup"
+
+// CgroupMode says which versions of control groups the host has.
+type CgroupMode uint8
+
+// The modes. Hybrid is v1 with cgroup v2 mounted beside it.
+const (
+	NoCgroups CgroupMode = iota
+	V1
+	Hybrid
+	V2
+)
+
+// CgroupLayout is where the host's control groups are, and which ones this
+// process is in.
+type CgroupLayout struct {
+	Mode        CgroupMode
+	Root        string
+	Hierarchies []Hierarchy
+}
+
+// Hierarchy is one mounted tree of control groups.
+type Hierarchy struct {
+	Controllers []string // as in /proc/self/cgroup: "name=systemd" for a named hierarchy; none for v2
+	Name        string   // directory below the layout's root; empty when that is v2 itself
+	Mount       string
+	Self        string // this process's group, from the mount; "/" when the mount does not show it
+	V2          bool
+}
+
+// Cgroups looks at /sys/fs/cgroup and /proc/self/cgroup (cgroups(7)). A kernel
+// or a container without either has NoCgroups, which is no error.
+func Cgroups() (CgroupLayout, error) { return cgroupsAt(cgroupRoot, "/proc/self/cgroup") }
+
+func cgroupsAt(root, self string) (CgroupLayout, error) {
+	l := CgroupLayout{Root: root}
+	var fs unix.Statfs_t
+	if unix.Statfs(root, &fs) != nil {
+		return l, nil
+	}
+	unified := fs.Type == unix.CGROUP2_SUPER_MAGIC
+	text, err := readSmall(self)
+	if err == unix.ENOENT {
+		return l, nil // no control groups in this kernel
+	}
+	if err != nil {
+		return l, &os.PathError{Op: "read", Path: self, Err: err}
+	}
+	for line := range strings.Lines(text) {
+		_, rest, ok := strings.Cut(strings.TrimSuffix(line, "\n"), ":")
+		controllers, path, ok2 := strings.Cut(rest, ":")
+		if !ok || !ok2 {
+			continue
+		}
+		h := Hierarchy{Self: path, V2: controllers == ""}
+		switch {
+		case h.V2 && unified:
+			h.Mount = root
+		case unified:
+			continue // mounted elsewhere, if at all: not part of what containers get
+		case h.V2:
+			h.Name = "unified"
+		default:
+			h.Controllers = strings.Split(controllers, ",")
+			h.Name = strings.TrimPrefix(controllers, "name=")
+		}
+		if !unified && !h.find(root) {
+			continue
+		}
+		// ".." is a group outside the cgroup namespace; a bound subtree does not show its own way from the root
+		if strings.HasPrefix(path, "/..") || path != "/" && unix.Access(h.Mount+path, unix.F_OK) != nil {
+			h.Self = "/"
+		}
+		l.add(h)
+	}
+	return l, nil
+}
+
+func (l *CgroupLayout) add(h Hierarchy) {
+	l.Hierarchies = append(l.Hierarchies, h)
+	switch {
+	case !h.V2 && l.Mode == NoCgroups:
+		l.Mode = V1
+	case h.V2 && h.Name == "":
+		l.Mode = V2
+	}
+	if len(l.Hierarchies) > 1 && (h.V2 || l.Mode == Hybrid) || h.V2 && h.Name != "" {
+		l.Mode = Hybrid
+	}
+}
+
+// find looks for the hierarchy's directory: by the kernel's name of it, else by
+// one of its controllers (the order of co-mounted ones in a name is anybody's).
+func (h *Hierarchy) find(root string) bool {
+	magic := int64(unix.CGROUP_SUPER_MAGIC)
+	if h.V2 {
+		magic = unix.CGROUP2_SUPER_MAGIC
+	}
+	if h.Mount = root + "/" + h.Name; isFS(h.Mount, magic) {
+		return true
+	}
+	if len(h.Controllers) < 2 {
+		return false
+	}
+	for _, c := range h.Controllers {
+		dir := root + "/" + c
+		if !isFS(dir, magic) {
+			continue
+		}
+		h.Name = c
+		if to, err := os.Readlink(dir); err == nil && !strings.Contains(to, "/") {
+			h.Name = to
+		}
+		h.Mount = root + "/" + h.Name
+		return true
+	}
+	return false
+}
+
+func isFS(path string, magic int64) bool {
+	var fs unix.Statfs_t
+	return unix.Statfs(path, &fs) == nil && int64(fs.Type) == magic
+}
+
+// readSmall reads a file of procfs with three system calls; os.ReadFile would
+// start the runtime's poller for it.
+func readSmall(path string) (string, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", err
+	}
+	defer unix.Close(fd)
+	buf := make([]byte, 0, 2048)
+	for {
+		if len(buf) == cap(buf) {
+			buf = append(buf, 0)[:len(buf)]
+		}
+		n, err := unix.Read(fd, buf[len(buf):cap(buf)])
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return "", err
+		case n == 0:
+			return string(buf), nil
+		default:
+			buf = buf[:len(buf)+n]
+		}
+	}
+}
