@@ -35,6 +35,8 @@ func spawn(h plan.Hook, dir string, stdio [3]*os.File) (Spawned, error) {
 	if env == nil {
 		env = []string{} // nil would mean the runtime's own
 	}
+	// what the runtime inherited, or is asked to hand to the container, is no hook's
+	_ = sys.CloseOnExecFrom(3)
 	pid, err := syscall.ForkExec(h.Path, argv, &syscall.ProcAttr{
 		Dir:   dir,
 		Env:   env,
