@@ -389,6 +389,47 @@ func waitReadable(t *testing.T, fd int, atMost time.Duration) bool {
 	}
 }
 
+// foreground is a `run` that goes on while the test does.
+type foreground struct {
+	*container
+	cmd    *exec.Cmd
+	stderr *os.File
+}
+
+// runForeground starts `run` and leaves it running.
+func (b *bundle) runForeground(options ...string) *foreground {
+	b.t.Helper()
+	b.writeConfig()
+	r, w, err := os.Pipe()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	cmd := b.command(append(append([]string{"run", "--bundle", b.Dir}, options...), b.ID)...)
+	stderr := tempFile(b.t, b.Dir)
+	cmd.Stdout, cmd.Stderr = w, stderr
+	if err := cmd.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+	w.Close()
+	b.t.Cleanup(func() {
+		r.Close()
+		stderr.Close()
+		if cmd.ProcessState == nil {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		}
+	})
+	return &foreground{container: &container{bundle: b, out: r}, cmd: cmd, stderr: stderr}
+}
+
+// exit waits for the runtime, and returns how it ended.
+func (f *foreground) exit() Result {
+	f.t.Helper()
+	r := waitFor(f.t, f.cmd)
+	r.Stderr = contents(f.t, f.stderr)
+	return r
+}
+
 // state is what `state` prints of the container.
 func (b *bundle) state() specs.State {
 	b.t.Helper()

@@ -46,10 +46,6 @@ func TestMountOptions_on_a_tmpfs(t *testing.T) {
 		{"ro,nosuid,nodev,noexec,noatime,nodiratime,size=64k", "ro nosuid nodev noexec noatime nodiratime", "size=64k"},
 		{"private", "", ""}, {"rprivate", "", ""}, {"shared", "", ""}, {"rshared", "", ""}, {"slave", "", ""}, {"rslave", "", ""},
 		{"unbindable", "", ""}, {"runbindable", "", ""},
-		{"rro", "ro", ""}, {"rnosuid", "nosuid", ""}, {"rnodev", "nodev", ""}, {"rnoexec", "noexec", ""},
-		{"rnosymfollow", "nosymfollow", ""}, {"rnodiratime", "nodiratime", ""},
-		{"ro,rrw", "rw", ""}, {"nosuid,rsuid", "-nosuid", ""}, {"nodev,rdev", "-nodev", ""}, {"noexec,rexec", "-noexec", ""},
-		{"nosymfollow,rsymfollow", "-nosymfollow", ""}, {"nodiratime,rdiratime", "-nodiratime", ""},
 	}
 	r := probe(t, func(s *specs.Spec) {
 		for i, c := range table {
@@ -71,6 +67,25 @@ func TestMountOptions_on_a_tmpfs(t *testing.T) {
 				want(t, "optional", strings.Join(m.Optional, " "), "")
 			}
 		})
+	}
+}
+
+// The recursive options hold for a mount that is not a bind mount, too: the tree is then the mount alone.
+func TestMountOptions_recursive_ones_on_a_tmpfs(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:rung") // runc has them for bind mounts alone, and drops them elsewhere
+	table := []struct{ options, flags string }{
+		{"rro", "ro"}, {"rnosuid", "nosuid"}, {"rnodev", "nodev"}, {"rnoexec", "noexec"}, {"rnosymfollow", "nosymfollow"}, {"rnodiratime", "nodiratime"},
+		{"ro,rrw", "rw"}, {"nosuid,rsuid", "-nosuid"}, {"nodev,rdev", "-nodev"}, {"noexec,rexec", "-noexec"},
+		{"nosymfollow,rsymfollow", "-nosymfollow"}, {"nodiratime,rdiratime", "-nodiratime"},
+	}
+	r := probe(t, func(s *specs.Spec) {
+		for i, c := range table {
+			s.Mounts = append(s.Mounts, specs.Mount{Destination: fmt.Sprintf("/m/%02d", i), Type: "tmpfs", Source: "tmpfs", Options: strings.Split(c.options, ",")})
+		}
+	})
+	for i, c := range table {
+		t.Run(c.options, func(t *testing.T) { wantOptions(t, r.mount(t, fmt.Sprintf("/m/%02d", i)), c.flags) })
 	}
 }
 
