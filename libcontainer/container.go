@@ -3,6 +3,7 @@ package libcontainer
 import (
 	"errors"
 	"fmt"
+	"os"
 	"os/user"
 	"syscall"
 	"time"
@@ -100,7 +101,10 @@ func translate(err error) error {
 }
 
 // aliasError has the text of one error and is another as well.
-type aliasError struct{ error, is error }
+type aliasError struct {
+	error
+	is error
+}
 
 func (e *aliasError) Is(target error) bool { return target == e.is }
 func (e *aliasError) Unwrap() error        { return e.error }
@@ -300,7 +304,7 @@ func (c *Container) startHooks(s *specs.Spec, pidfd int) error {
 	defer exe.Close()
 	st := hooks.StateJSON(c.state.OCIVersion, c.id, state.Created, c.state.Pid, c.state.Bundle, c.state.Annotations)
 	_, err = hooks.Run("startContainer", compile.Hooks(s.Hooks.StartContainer), st, hooks.Options{
-		Spawn: func(h plan.Hook, stdio [3]*osFile) (hooks.Spawned, error) {
+		Spawn: func(h plan.Hook, stdio [3]*os.File) (hooks.Spawned, error) {
 			prog, err := compile.ContainerHook(s, o, p.facts, h)
 			if err != nil {
 				return hooks.Spawned{}, err

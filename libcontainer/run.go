@@ -5,12 +5,9 @@ import (
 	"os"
 
 	"github.com/rung-oci/rung/libcontainer/internal/console"
-	"github.com/rung-oci/rung/libcontainer/internal/notify"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
-
-type osFile = os.File
 
 // Run creates and starts a container. In the foreground it waits for the
 // process, hands signals and the terminal on, deletes the container, and gives
@@ -79,5 +76,3 @@ func (m *made) foreground() (int, error) {
 	}
 	return status, err
 }
-
-var _ = notify.SendListener

@@ -1,0 +1,100 @@
+package cgroup
+
+import (
+	"errors"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Delete removes the container's directories and all below them; one that is
+// gone is no error. Processes inside are (ErrNotEmpty): see Kill. A Group that
+// Create was called on removes only what it made, and then the directories above
+// that it made and nobody else uses.
+func (g *Group) Delete() error {
+	if g.spawn >= 0 {
+		_ = unix.Close(g.spawn)
+		g.spawn = -1
+	}
+	var errs []error
+	if !g.created {
+		for i := range g.dirs {
+			errs = append(errs, removeTree(g.dirs[i].Path))
+		}
+		return errors.Join(errs...)
+	}
+	for i := len(g.made) - 1; i >= 0; i-- {
+		dir := g.made[i]
+		if g.own(dir) {
+			errs = append(errs, removeTree(dir))
+		} else if unix.Rmdir(dir) == nil || !exists(dir) {
+			continue // one that is above the container's stays as long as somebody uses it
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (g *Group) own(dir string) bool {
+	for i := range g.dirs {
+		if g.dirs[i].Path == dir {
+			return true
+		}
+	}
+	return false
+}
+
+// A process that was reaped may still count for a moment.
+const (
+	firstPause = 50 * time.Microsecond
+	allPauses  = 2 * time.Second
+)
+
+// removeTree removes a group, and groups below it first where there are any.
+func removeTree(dir string) error {
+	pause := firstPause
+	for waited := time.Duration(0); ; waited += pause {
+		err := unix.Rmdir(dir)
+		switch err {
+		case nil, unix.ENOENT:
+			return nil
+		case unix.EINTR:
+			continue
+		case unix.EBUSY, unix.ENOTEMPTY:
+		default:
+			return &os.PathError{Op: "remove the control group", Path: dir, Err: err}
+		}
+		if pids, _ := procs(dir); len(pids) > 0 {
+			return &os.PathError{Op: "remove the control group", Path: dir, Err: &busyError{err}}
+		}
+		below, listErr := children(dir)
+		if listErr != nil {
+			if errors.Is(listErr, unix.ENOENT) {
+				return nil
+			}
+			return listErr
+		}
+		for _, child := range below {
+			if err := removeTree(child); err != nil {
+				return err
+			}
+		}
+		if len(below) > 0 {
+			continue
+		}
+		if waited > allPauses {
+			return &os.PathError{Op: "remove the control group", Path: dir, Err: err}
+		}
+		if pause < 20*time.Millisecond {
+			pause *= 2
+		}
+		time.Sleep(pause)
+	}
+}
+
+// busyError is EBUSY whose reason is known: processes.
+type busyError struct{ errno error }
+
+func (e *busyError) Error() string        { return ErrNotEmpty.Error() }
+func (e *busyError) Unwrap() error        { return e.errno }
+func (e *busyError) Is(target error) bool { return target == ErrNotEmpty }

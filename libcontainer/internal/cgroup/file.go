@@ -1,0 +1,69 @@
+package cgroup
+
+import (
+	"os"
+	"strings"
+
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
+	"golang.org/x/sys/unix"
+)
+
+// readFile gives the content of a control group file without its last newline.
+func readFile(path string) (string, error) {
+	fd, err := sys.Open(path, unix.O_RDONLY)
+	if err != nil {
+		return "", err
+	}
+	defer sys.Close(fd)
+	var small [512]byte
+	buf := small[:0]
+	for {
+		if len(buf) == cap(buf) {
+			buf = append(buf, 0)[:len(buf)]
+		}
+		n, err := unix.Read(fd, buf[len(buf):cap(buf)])
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return "", &os.PathError{Op: "read", Path: path, Err: err}
+		case n == 0:
+			return strings.TrimSuffix(string(buf), "\n"), nil
+		default:
+			buf = buf[:len(buf)+n]
+		}
+	}
+}
+
+// flatKey gives the value of "key value" in a flat keyed file
+// (cgroup-v2.rst, Format).
+func flatKey(text, key string) string {
+	for line := range strings.Lines(text) {
+		if k, v, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " "); k == key {
+			return v
+		}
+	}
+	return ""
+}
+
+func exists(path string) bool { return unix.Access(path, unix.F_OK) == nil }
+
+// children lists the groups directly below a directory.
+func children(dir string) ([]string, error) {
+	fd, err := sys.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), dir)
+	defer f.Close()
+	entries, err := f.ReadDir(-1)
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for _, e := range entries {
+		if e.IsDir() {
+			list = append(list, dir+"/"+e.Name())
+		}
+	}
+	return list, nil
+}

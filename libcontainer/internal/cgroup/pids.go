@@ -1,0 +1,84 @@
+package cgroup
+
+import (
+	"errors"
+	"sort"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// procs lists the processes of one group, without those of groups below it.
+func procs(dir string) ([]int, error) {
+	text, err := readFile(dir + "/cgroup.procs")
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		// threads of a threaded group: their processes show in the group at the top of it
+		text, err = readFile(dir + "/cgroup.threads")
+	}
+	if err != nil || text == "" {
+		return nil, err
+	}
+	list := make([]int, 0, strings.Count(text, "\n")+1)
+	for line := range strings.Lines(text) {
+		// 0 is a process of a pid namespace that cannot be seen from here
+		if pid, err := strconv.Atoi(strings.TrimSuffix(line, "\n")); err == nil && pid > 0 {
+			list = append(list, pid)
+		}
+	}
+	return list, nil
+}
+
+// members is the directory whose tree tells who is in the container: every
+// process is in every hierarchy, so that any would do.
+func (g *Group) members() *Dir {
+	if d := g.v2(); d != nil && exists(d.Path) {
+		return d
+	}
+	for _, c := range [...]string{"freezer", "pids", "devices"} {
+		if d := g.v1(c); d != nil {
+			return d
+		}
+	}
+	if len(g.dirs) > 0 {
+		return &g.dirs[0]
+	}
+	return nil
+}
+
+// Pids lists the processes of the container, those in groups below its own too,
+// in ascending order. A container without groups left has none.
+func (g *Group) Pids() ([]int, error) {
+	d := g.members()
+	if d == nil {
+		return nil, nil
+	}
+	list, err := procsBelow(d.Path)
+	sort.Ints(list)
+	return list, err
+}
+
+func procsBelow(dir string) ([]int, error) {
+	list, err := procs(dir)
+	if err != nil {
+		if gone(err) {
+			err = nil
+		}
+		return nil, err
+	}
+	below, err := children(dir)
+	if err != nil && !gone(err) {
+		return list, err
+	}
+	for _, child := range below {
+		more, err := procsBelow(child)
+		if err != nil {
+			return list, err
+		}
+		list = append(list, more...)
+	}
+	return list, nil
+}
+
+// gone: a file of a removed group that was open answers ENODEV.
+func gone(err error) bool { return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV) }
