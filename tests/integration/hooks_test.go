@@ -344,7 +344,7 @@ func TestHooks_a_failing_poststart_hook_ends_the_container(t *testing.T) {
 	t.Parallel()
 	b := waiting(t)
 	addHook(b.Spec, "poststart", b.probeHook("poststart", "out", "--exit", "1"))
-	wantFailure(t, b.run(), "error running poststart hook #0:")
+	wantFailure(t, b.run(), "hook #0:")
 	for _, p := range processesOf(b.ID) {
 		if !waitExit(t, p, 2*time.Second) {
 			t.Errorf("process %d is left", p)

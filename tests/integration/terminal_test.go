@@ -58,10 +58,11 @@ func (m *master) next(op string) action {
 		if !ok {
 			m.t.Fatalf("the terminal has hung up, want %q of the probe", op)
 		}
-		if !strings.HasPrefix(line, `{"op":`) {
-			continue // an echo
+		at := strings.Index(line, `{"op":`) // what stands before it is echo, "^C"
+		if at < 0 {
+			continue
 		}
-		a := parseAction(m.t, line)
+		a := parseAction(m.t, line[at:])
 		if a.Op != op {
 			m.t.Fatalf("on the terminal: %s, want %q", line, op)
 		}
