@@ -1,0 +1,79 @@
+# rung: `make demo` and `make test` need nothing but Debian, Go and root; each installs what it lacks.
+
+SHELL    := /bin/bash
+GO       ?= go
+LINK     ?= static
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+FUZZTIME ?= 60s
+VERSION  ?= $(shell cat VERSION)
+COMMIT   ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+
+TAGS     := seccomp urfave_cli_no_docs urfave_cli_no_suggest netgo osusergo
+LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+ifeq ($(LINK),static)
+LDFLAGS  += -extldflags "-static"
+endif
+GOFLAGS_ := -tags "$(TAGS)" -trimpath -buildvcs=false
+export CGO_ENABLED := 1
+
+NSENTER  := $(wildcard nsenter/*.c)
+FUZZERS  := $(wildcard nsenter/fuzz/*_fuzz.c)
+CWARN    := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototypes -Werror
+OUT      := bin
+
+.PHONY: help build demo test test-unit integration acceptance ccheck fuzz bench lint fmt generate install clean deps-build deps-test
+
+help: ## show this help
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: deps-build ## build ./rung, static (LINK=dynamic for one that is not)
+	$(GO) build $(GOFLAGS_) -ldflags '$(LDFLAGS)' -o rung .
+
+demo: build ## build, make a bundle from busybox, run it, show what the container sees
+	script/deps demo
+	script/demo ./rung
+
+test: deps-test build ## run every test that this machine can run
+	script/test
+
+test-unit: deps-build ## unit and golden tests alone
+	$(GO) test $(GOFLAGS_) $$($(GO) list ./... | grep -v /tests/)
+
+integration: deps-test build ## integration tests; V=v1|v2 for one kind of cgroup hierarchy alone, RUN=regexp
+	tests/cmd/build
+	RUNG_CGROUP_VIEW=$(V) $(GO) test $(GOFLAGS_) -count=1 $(if $(RUN),-run '$(RUN)') ./tests/integration
+
+acceptance: deps-test build ## a Debian root file system, a network, an engine
+	$(GO) test $(GOFLAGS_) -count=1 -timeout 30m ./tests/acceptance
+
+ccheck: ## check the init program alone: warnings, analyzer, sanitizers, fuzzers (FUZZTIME)
+	script/ccheck "$(CWARN)" $(OUT) $(FUZZTIME)
+
+fuzz: deps-test ## every Go fuzz target in turn, FUZZTIME each
+	script/fuzz $(FUZZTIME)
+
+bench: deps-test build ## rung beside the installed crun and runc, alternating in one run
+	$(GO) run $(GOFLAGS_) ./tests/bench -rung ./rung $(BENCHFLAGS)
+
+lint: ## go vet, gofmt, generated files, shellcheck, what must not be in the tree
+	script/lint "$(TAGS)"
+
+fmt: ## format Go and C
+	gofmt -w $$(git ls-files '*.go')
+	command -v clang-format >/dev/null && clang-format -i $(NSENTER) || true
+
+generate: ## write generated files anew
+	$(GO) generate ./...
+
+install: build ## install to $(DESTDIR)$(PREFIX)/sbin
+	install -D -m 0755 rung $(DESTDIR)$(PREFIX)/sbin/rung
+
+clean: ## remove what was built
+	rm -rf rung $(OUT) tests/bin
+
+deps-build:
+	@script/deps build
+
+deps-test:
+	@script/deps test
