@@ -57,16 +57,16 @@ type Cgroup struct {
 // Append renders the record as JSON.
 func (s *State) Append(dst []byte) []byte {
 	text := func(name, v string) {
-		dst = jsonscan.AppendKey(jsonscan.AppendComma(dst), name)
+		dst = jsonscan.AppendKey(dst, name)
 		dst = jsonscan.AppendString(dst, v)
 	}
 	number := func(name string, v uint64) {
-		dst = jsonscan.AppendKey(jsonscan.AppendComma(dst), name)
+		dst = jsonscan.AppendKey(dst, name)
 		dst = jsonscan.AppendUint(dst, v)
 	}
 	flag := func(name string, v bool) {
 		if v {
-			dst = jsonscan.AppendKey(jsonscan.AppendComma(dst), name)
+			dst = jsonscan.AppendKey(dst, name)
 			dst = jsonscan.AppendBool(dst, v)
 		}
 	}
@@ -80,7 +80,7 @@ func (s *State) Append(dst []byte) []byte {
 	text("created", s.Created)
 	text("owner", s.Owner)
 	if len(s.Annotations) > 0 {
-		dst = jsonscan.AppendKey(jsonscan.AppendComma(dst), "annotations")
+		dst = jsonscan.AppendKey(dst, "annotations")
 		dst = jsonscan.AppendStringMap(dst, s.Annotations)
 	}
 	number("init_process_pid", uint64(s.Pid))
@@ -88,7 +88,7 @@ func (s *State) Append(dst []byte) []byte {
 	number("creator_pid", uint64(s.CreatorPid))
 	number("creator_start", s.CreatorStart)
 	text("cgroup_driver", s.CgroupDriver)
-	dst = jsonscan.AppendKey(jsonscan.AppendComma(dst), "cgroups")
+	dst = jsonscan.AppendKey(dst, "cgroups")
 	dst = append(dst, '[')
 	for _, g := range s.Cgroups {
 		dst = append(jsonscan.AppendComma(dst), '{')
