@@ -164,18 +164,18 @@ func ownerName(uid string) string {
 func (s State) AppendJSON(dst []byte, indent bool) []byte {
 	b := []byte{'{'}
 	text := func(name, v string) {
-		b = jsonscan.AppendKey(jsonscan.AppendComma(b), name)
+		b = jsonscan.AppendKey(b, name)
 		b = jsonscan.AppendString(b, v)
 	}
 	text("ociVersion", s.OCIVersion)
 	text("id", s.ID)
-	b = jsonscan.AppendInt(jsonscan.AppendKey(jsonscan.AppendComma(b), "pid"), int64(s.Pid))
+	b = jsonscan.AppendInt(jsonscan.AppendKey(b, "pid"), int64(s.Pid))
 	text("status", s.Status)
 	text("bundle", s.Bundle)
 	text("rootfs", s.Rootfs)
 	text("created", s.Created.Format(time.RFC3339Nano))
 	if len(s.Annotations) > 0 {
-		b = jsonscan.AppendStringMap(jsonscan.AppendKey(jsonscan.AppendComma(b), "annotations"), s.Annotations)
+		b = jsonscan.AppendStringMap(jsonscan.AppendKey(b, "annotations"), s.Annotations)
 	}
 	text("owner", s.Owner)
 	b = append(b, '}')

@@ -1,6 +1,7 @@
 package libcontainer
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -44,6 +45,7 @@ func prepare(o *CreateOptions, startNow bool) (*prepared, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.facts.Capabilities = host.Capabilities()
 	if err := judge(o, loaded, p.facts.Rootless); err != nil {
 		return nil, err
 	}
@@ -94,6 +96,20 @@ func judge(o *CreateOptions, l *spec.Loaded, rootless bool) error {
 	}
 	if err := problems.Err(); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalidConfig, err)
+	}
+	return unavailable(l.Spec)
+}
+
+// unavailable refuses what this version cannot do: better than to leave it out
+// without a word.
+func unavailable(s *specs.Spec) error {
+	l := s.Linux
+	switch {
+	case l == nil:
+	case len(l.NetDevices) > 0:
+		return fmt.Errorf("linux.netDevices: moving network devices is %w by this version", errors.ErrUnsupported)
+	case l.IntelRdt != nil:
+		return fmt.Errorf("linux.intelRdt: resource director technology is %w by this version", errors.ErrUnsupported)
 	}
 	return nil
 }

@@ -240,13 +240,13 @@ static void set_attrs_locked(int tree, uint64_t set, uint64_t clear, uint64_t ex
 	enum { lockable = ATTR_RDONLY | ATTR_NOSUID | ATTR_NODEV | ATTR_NOEXEC };
 	uint64_t keep = attrs_of(tree) & lockable & ~set;
 
-	if ((keep & explicit) != 0 || (explicit & ATTR_ATIME) != 0)
+	if ((keep & explicit) != 0)
 		fail(STEP_SETATTR, EPERM, "");
 	set |= keep;
 	clear &= ~keep;
 	if (sys_mount_setattr(tree, 0, set, clear, 0, -1) == 0)
 		return;
-	if (explicit & ATTR_NODIRATIME)
+	if (explicit & (ATTR_ATIME | ATTR_NODIRATIME))
 		fail_errno(STEP_SETATTR);
 	set &= ~(uint64_t)(ATTR_ATIME | ATTR_NODIRATIME);
 	clear &= ~(uint64_t)(ATTR_ATIME | ATTR_NODIRATIME);

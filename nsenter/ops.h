@@ -271,10 +271,9 @@ enum {
 	MOUNT_FS_S_TARGET = 2,
 	MOUNT_FS_S_DATA = 3,
 	MOUNT_FS_N_ATTRS = 0,
-	MOUNT_FS_N_REC_ATTRS = 1,
-	MOUNT_FS_N_PROPAGATION = 2,
-	MOUNT_FS_N_FLAGS = 3,
-	MOUNT_FS_N_IDMAP_FD = 4,
+	MOUNT_FS_N_PROPAGATION = 1,
+	MOUNT_FS_N_FLAGS = 2,
+	MOUNT_FS_N_IDMAP_FD = 3,
 };
 
 enum {
@@ -486,7 +485,7 @@ struct op_shape {
 	{0, ""} /* loopback-up */, \
 	{1, ""} /* propagation */, \
 	{2, "s"} /* root-open */, \
-	{5, "sssl"} /* mount-fs */, \
+	{4, "sssl"} /* mount-fs */, \
 	{9, "ss"} /* mount-bind */, \
 	{3, "ssss"} /* mount-data */, \
 	{4, "s"} /* mount-attr */, \

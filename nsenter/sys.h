@@ -1,5 +1,5 @@
 /*
- * System calls and constants that the C library of the build machine may not know. All of them are in Linux 5.12,
+ * System calls and constants that the C library of the build machine may not know. All of them are in Linux 5.14,
  * rung's floor; numbers above 423 are the same on every architecture.
  */
 #ifndef RUNG_SYS_H
@@ -66,6 +66,8 @@ struct sched_attr_v0 {
 	uint64_t runtime;
 	uint64_t deadline;
 	uint64_t period;
+	uint32_t util_min; /* Linux 5.3; without them the kernel refuses the flags of utilization clamps */
+	uint32_t util_max;
 };
 
 enum {

@@ -38,7 +38,7 @@ next:
 // if the container configuration requests capabilities that cannot be
 // granted"), and so are names that this version does not know. No set gets what
 // it does not name: above all not the inheritable one (CVE-2022-29162).
-func capabilities(c *specs.LinuxCapabilities) (set *plan.Capset, bounding uint64, warnings []string) {
+func capabilities(c *specs.LinuxCapabilities, own uint64) (set *plan.Capset, bounding uint64, warnings []string) {
 	set = &plan.Capset{}
 	if c == nil {
 		return set, 0, nil
@@ -59,7 +59,8 @@ func capabilities(c *specs.LinuxCapabilities) (set *plan.Capset, bounding uint64
 		return mask & limit
 	}
 	bounding = take("bounding", c.Bounding)
-	set.Permitted = take("permitted", c.Permitted)
+	set.Permitted = within(take("permitted", c.Permitted), own,
+		"process.capabilities.permitted: ", " cannot be granted: the runtime does not have it")
 	set.Effective = within(take("effective", c.Effective), set.Permitted,
 		"process.capabilities.effective: ", " is left out: it is not in the permitted set")
 	set.Inheritable = within(take("inheritable", c.Inheritable), bounding,

@@ -106,7 +106,7 @@ func TestCapabilities(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			set, bounding, warnings := capabilities(c.in)
+			set, bounding, warnings := capabilities(c.in, ^uint64(0))
 			if *set != c.set || bounding != c.bounding {
 				t.Errorf("%#x bounding %#x, want %#x bounding %#x", *set, bounding, c.set, c.bounding)
 			}

@@ -56,6 +56,8 @@ type Facts struct {
 	AppArmor  bool
 	SELinux   bool
 	UnifiedV2 bool // /sys/fs/cgroup is cgroup2 alone
+	// Capabilities that the runtime has and can grant; 0: not known, all.
+	Capabilities uint64
 }
 
 type compiler struct {

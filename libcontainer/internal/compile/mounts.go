@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -154,7 +155,7 @@ func (c *compiler) mount(origin string, m *specs.Mount) (late []plan.InitOp, err
 	case m.Type == "cgroup" || m.Type == "cgroup2":
 		return nil, c.cgroupMount(origin, m, &o, target, flags)
 	}
-	attrs, recAttrs := o.fsAttrs()
+	attrs, _ := o.fsAttrs()
 	data := append(append([]string(nil), o.sbFlags...), o.data...)
 	switch m.Type {
 	case "proc", "sysfs":
@@ -174,18 +175,24 @@ func (c *compiler) mount(origin string, m *specs.Mount) (late []plan.InitOp, err
 			data = append([]string{"ro"}, data...)
 		}
 	}
+	var labelOption []string
 	if label := hasLinux(c.spec).MountLabel; label != "" && c.facts.SELinux && m.Type != "proc" && m.Type != "sysfs" {
+		labelOption = []string{"context=" + strconv.Quote(label)}
 		data = append(data, "context="+label)
 	}
 	if target == "/dev" && attrs&unix.MOUNT_ATTR_RDONLY != 0 {
 		attrs &^= unix.MOUNT_ATTR_RDONLY
 		late = append(late, plan.InitOp{Origin: origin, Op: &plan.MountAttr{Target: target, Set: unix.MOUNT_ATTR_RDONLY}})
 	}
-	if tooLongForFsconfig(data) {
-		c.emit(origin, &plan.MountData{Type: m.Type, Source: m.Source, Target: target, Data: strings.Join(o.data, ","), MSFlags: o.msFlags, Propagation: o.propagation, Flags: flags})
+	if o.optional {
+		flags |= plan.MountOptional
+	}
+	if o.mountCall || tooLongForFsconfig(data) {
+		o.data = append(o.data, labelOption...)
+		c.emit(origin, &plan.MountData{Type: m.Type, Source: m.Source, Target: target, Data: o.dataString(), MSFlags: o.msFlags, Propagation: o.propagation, Flags: flags})
 		return late, nil
 	}
-	c.emit(origin, &plan.MountFS{Type: m.Type, Source: m.Source, Target: target, Data: data, Attrs: attrs, RecAttrs: recAttrs, Propagation: o.propagation, Flags: flags, IDMapFD: idmap})
+	c.emit(origin, &plan.MountFS{Type: m.Type, Source: m.Source, Target: target, Data: data, Attrs: attrs, Propagation: o.propagation, Flags: flags, IDMapFD: idmap})
 	return late, nil
 }
 
@@ -207,6 +214,9 @@ func (c *compiler) bind(origin string, m *specs.Mount, o *mountOptions, target s
 	set, clr, recSet, recClear, explicit := o.bindAttrs()
 	if o.rbind || (m.Type == "bind" && !o.bind && !o.rbind) {
 		flags |= plan.MountRecursive
+	}
+	if o.optional {
+		flags |= plan.MountOptional
 	}
 	if o.srcNoFollow {
 		flags |= plan.MountSourceNoFollow

@@ -63,7 +63,7 @@ func (c *compiler) process(p *specs.Process, gate bool) error {
 	c.emit("process.cwd", &plan.Chdir{Path: cwd, Flags: plan.ChdirMayDefer})
 	c.emit("", &plan.CloseFrom{First: uint64(3 + c.opt.PreserveFDs)})
 
-	caps, bounding, warnings := capabilities(p.Capabilities)
+	caps, bounding, warnings := capabilities(p.Capabilities, c.ownCaps())
 	c.warnings = append(c.warnings, warnings...)
 	// Without no_new_privs a filter needs CAP_SYS_ADMIN (seccomp(2)), which is kept over the wait and given up right behind it.
 	early := c.opt.Filter != nil && !p.NoNewPrivileges
@@ -184,4 +184,13 @@ func groupBytes(gids []uint32) []byte {
 		b = binary.NativeEndian.AppendUint32(b, g)
 	}
 	return b
+}
+
+// ownCaps is what the runtime can grant: what it has itself, and everything in
+// a user namespace that is the container's own.
+func (c *compiler) ownCaps() uint64 {
+	if c.ns.user() || c.facts.Capabilities == 0 {
+		return ^uint64(0)
+	}
+	return c.facts.Capabilities
 }

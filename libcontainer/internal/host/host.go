@@ -25,6 +25,16 @@ func Rootless() bool {
 	return len(f) != 3 || string(f[0]) != "0" || string(f[1]) != "0" || string(f[2]) != "4294967295"
 }
 
+// Capabilities gives the capabilities that this process has, as bits (capget(2)).
+func Capabilities() uint64 {
+	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if unix.Capget(&head, &data[0]) != nil {
+		return 0
+	}
+	return uint64(data[1].Permitted)<<32 | uint64(data[0].Permitted)
+}
+
 // AppArmor says whether the kernel enforces AppArmor profiles.
 func AppArmor() bool {
 	b, err := os.ReadFile("/sys/module/apparmor/parameters/enabled")

@@ -931,7 +931,6 @@ type MountFS struct {
 	Target      string    // path in the container
 	Data        []string  // file system options
 	Attrs       uint64    // MOUNT_ATTR_* bits
-	RecAttrs    uint64    // attributes set recursively
 	Propagation uint64    // MS_SHARED …, 0 for none
 	Flags       MountFlag // MountFlag
 	IDMapFD     FD        // user namespace for an idmapped mount, or -1
@@ -941,9 +940,8 @@ type MountFS struct {
 func (*MountFS) Kind() Kind { return KindMountFS }
 
 func (o *MountFS) encode(e *encoder) {
-	e.begin(KindMountFS, 5, 4)
+	e.begin(KindMountFS, 4, 4)
 	e.num(uint64(o.Attrs))
-	e.num(uint64(o.RecAttrs))
 	e.num(uint64(o.Propagation))
 	e.num(uint64(o.Flags))
 	e.num(uint64(o.IDMapFD))
@@ -960,7 +958,6 @@ func (o *MountFS) describe(d *describer) {
 	d.str("target", o.Target)
 	d.list("data", o.Data)
 	d.word("attrs", flagNamesAt(attrNames[:], o.Attrs))
-	d.word("rec-attrs", flagNamesAt(attrNames[:], o.RecAttrs))
 	d.word("propagation", flagNamesAt(msNames[:], o.Propagation))
 	d.word("flags", o.Flags.String())
 	d.fd("idmap-fd", o.IDMapFD)

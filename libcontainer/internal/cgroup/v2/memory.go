@@ -1,0 +1,77 @@
+package v2
+
+import (
+	"fmt"
+
+	"github.com/rung-oci/rung/libcontainer/internal/cgroup/limit"
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+)
+
+// memory: the config's swap is memory and swap together, the file's is swap
+// alone. swappiness, the OOM killer and kernel memory are not a group's on v2;
+// they are ignored, as by every runtime. memory.max comes last: what does not fit
+// is reclaimed, into the swap that is then already bounded.
+func memory(m *plan.Memory) ([]limit.Write, error) {
+	if m == nil {
+		return nil, nil
+	}
+	var list []limit.Write
+	add := func(file, value, field string, optional bool) {
+		list = append(list, limit.Write{Controller: "memory", File: file, Value: value, Origin: limit.Resources + "memory." + field, Optional: optional})
+	}
+	swap, set, err := swapAlone(m)
+	if err != nil {
+		return nil, err
+	}
+	if set {
+		// a kernel without swap has no such file; it keeps these two promises anyway
+		add("memory.swap.max", limit.MaxOr(swap), "swap", swap <= 0)
+	}
+	if m.Limit != nil && *m.Limit != 0 {
+		add("memory.max", limit.MaxOr(*m.Limit), "limit", false)
+	}
+	if m.Reservation != nil && *m.Reservation != 0 {
+		add("memory.low", limit.MaxOr(*m.Reservation), "reservation", false)
+	}
+	return list, nil
+}
+
+// swapAlone gives the limit of swap; below 0 is none. set is false when there is
+// nothing to write.
+func swapAlone(m *plan.Memory) (swap int64, set bool, err error) {
+	var both, limitOf int64
+	if m.Swap != nil {
+		both = *m.Swap
+	}
+	if m.Limit != nil {
+		limitOf = *m.Limit
+	}
+	const field = limit.Resources + "memory.swap"
+	switch {
+	case both < 0, both == 0 && limitOf < 0:
+		return -1, true, nil
+	case both == 0:
+		return 0, false, nil
+	case limitOf <= 0:
+		return 0, false, fmt.Errorf("%s: %d: a limit of memory and swap together needs one of memory on cgroup v2", field, both)
+	case both < limitOf:
+		return 0, false, fmt.Errorf("%s: %d is memory and swap together, and below memory.limit, %d", field, both, limitOf)
+	}
+	return both - limitOf, true, nil
+}
+
+// UsageError says that a new limit is below what is in use already
+// (linux.resources.memory.checkBeforeUpdate): the kernel would kill processes
+// until it fits.
+func UsageError(m *plan.Memory, memory, swap uint64) error {
+	if m == nil || !m.CheckBeforeUpdate {
+		return nil
+	}
+	if m.Limit != nil && *m.Limit > 0 && uint64(*m.Limit) < memory {
+		return fmt.Errorf("%smemory.limit: rejecting memory limit %d < usage %d", limit.Resources, *m.Limit, memory)
+	}
+	if m.Swap != nil && *m.Swap > 0 && uint64(*m.Swap) < memory+swap {
+		return fmt.Errorf("%smemory.swap: rejecting memory+swap limit %d < usage %d", limit.Resources, *m.Swap, memory+swap)
+	}
+	return nil
+}

@@ -1,0 +1,60 @@
+// Package v2 says what to write to the files of cgroup v2 for given resources
+// (Documentation/admin-guide/cgroup-v2.rst). It touches nothing.
+package v2
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/rung-oci/rung/libcontainer/internal/cgroup/limit"
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+)
+
+// Writes gives the writes of one controller, in order. An error is about a
+// combination that has no meaning.
+func Writes(controller string, r *plan.Resources) ([]limit.Write, error) {
+	switch controller {
+	case "memory":
+		return memory(r.Memory)
+	case "cpu":
+		return cpu(r.CPU)
+	case "cpuset":
+		return limit.Cpuset(r.CPU), nil
+	case "io":
+		return io(r.BlockIO), nil
+	case "hugetlb":
+		return limit.Hugetlb(r.Hugetlb, ".max"), nil
+	case "rdma":
+		return limit.RDMA(r.RDMA), nil
+	case "pids":
+		return limit.Pids(r.Pids), nil
+	}
+	return nil, nil
+}
+
+// Unified is linux.resources.unified, which comes after all else and overrides
+// it. Each line of a value is a write of its own, as io.max and its kind want it.
+// late chooses the files of pids, which are written when the init is one process.
+func Unified(files []plan.UnifiedFile, late bool) []limit.Write {
+	var list []limit.Write
+	for _, f := range files {
+		controller, _, _ := strings.Cut(f.File, ".")
+		if (controller == "pids") != late {
+			continue
+		}
+		for line := range strings.SplitSeq(f.Value, "\n") {
+			if line = strings.TrimSpace(line); line == "" {
+				continue
+			}
+			w := limit.Write{Controller: controller, File: f.File, Value: line, Origin: fmt.Sprintf("%sunified[%q]", limit.Resources, f.File)}
+			if key, _, more := strings.Cut(line, " "); more && strings.Contains(key, ":") {
+				w.Key, w.Reset = key, key+" default"
+				if strings.HasSuffix(f.File, ".max") {
+					w.Reset = key + noLimits
+				}
+			}
+			list = append(list, w)
+		}
+	}
+	return list
+}

@@ -1,0 +1,133 @@
+package console
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Signals are those that the runtime gets and hands on. They are caught from
+// Watch on, so that none of them ends the runtime while the container starts.
+type Signals struct {
+	forward  chan os.Signal
+	children chan os.Signal // by itself and of size 1: one that is pending stands for all
+}
+
+// Watch catches the signals. They stay caught, also after Foreground: a second
+// Ctrl-C must not stop the removal of the container half-way.
+func Watch() *Signals {
+	s := &Signals{forward: make(chan os.Signal, 64), children: make(chan os.Signal, 1)}
+	all := make([]os.Signal, 0, 64)
+	for n := unix.Signal(1); n <= 64; n++ {
+		if forwarded(n) {
+			all = append(all, syscall.Signal(n))
+		}
+	}
+	signal.Notify(s.forward, all...)
+	signal.Notify(s.children, unix.SIGCHLD)
+	return s
+}
+
+// forwarded says which signals are the container's.
+func forwarded(n unix.Signal) bool {
+	switch n {
+	case unix.SIGKILL, unix.SIGSTOP: // cannot be caught
+		return false
+	case unix.SIGCHLD, unix.SIGPIPE: // tell of the runtime's own children and pipes
+		return false
+	case unix.SIGURG: // Go's scheduler sends it
+		return false
+	case unix.SIGTTIN, unix.SIGTTOU: // job control stops the runtime; caught, the call that raised it would be tried for ever
+		return false
+	case 32, 33: // the C library's
+		return false
+	}
+	return true
+}
+
+// Foreground is Watch and Signals.Foreground in one.
+func Foreground(pid, pidfd int, onResize func()) (status int, err error) {
+	return Watch().Foreground(pid, pidfd, onResize)
+}
+
+// Foreground stays with the child pid until it ends, and gives its exit status,
+// or 128 and the number of the signal that ended it. Signals go to it through
+// pidfd, which stays the caller's; SIGWINCH calls onResize instead, if that is
+// not nil. When the runtime is a subreaper (prctl(2)) the container's orphans are
+// reaped on the way.
+func (s *Signals) Foreground(pid, pidfd int, onResize func()) (status int, err error) {
+	which := pid
+	if os.Getpid() == 1 || subreaper() {
+		which = -1
+	}
+	for {
+		// first of all without a signal: the child may have ended before Watch
+		ws, ended, err := reap(which, pid)
+		if err != nil {
+			return -1, fmt.Errorf("wait for process %d: %w", pid, err)
+		}
+		if ended {
+			if ws.Signaled() {
+				return 128 + int(ws.Signal()), nil
+			}
+			return ws.ExitStatus(), nil
+		}
+		if err := s.relay(pidfd, onResize); err != nil {
+			return -1, err
+		}
+	}
+}
+
+// relay hands signals on until a child has ended.
+func (s *Signals) relay(pidfd int, onResize func()) error {
+	for {
+		select {
+		case <-s.children:
+			return nil
+		case sig := <-s.forward:
+			n, ok := sig.(syscall.Signal)
+			if !ok {
+				continue
+			}
+			if n == unix.SIGWINCH && onResize != nil {
+				onResize()
+				continue
+			}
+			err := unix.PidfdSendSignal(pidfd, n, nil, 0)
+			if err != nil && err != unix.ESRCH { // ESRCH: it has ended, SIGCHLD is under way
+				return fmt.Errorf("hand signal %s on: %w", n, &os.SyscallError{Syscall: "pidfd_send_signal", Err: err})
+			}
+		}
+	}
+}
+
+func subreaper() bool {
+	var on int32
+	err := unix.Prctl(unix.PR_GET_CHILD_SUBREAPER, uintptr(ptr(&on)), 0, 0, 0)
+	return err == nil && on != 0
+}
+
+// reap reaps which (-1: every child) as far as they have ended.
+func reap(which, pid int) (ws unix.WaitStatus, ended bool, err error) {
+	for {
+		var st unix.WaitStatus
+		got, err := unix.Wait4(which, &st, unix.WNOHANG, nil)
+		switch {
+		case err == unix.EINTR:
+		case err == unix.ECHILD && ended:
+			return ws, true, nil
+		case err != nil:
+			return ws, ended, &os.SyscallError{Syscall: "wait4", Err: err}
+		case got == 0:
+			return ws, ended, nil
+		case got == pid:
+			ws, ended = st, true
+			if which == pid {
+				return ws, true, nil
+			}
+		}
+	}
+}
