@@ -15,8 +15,8 @@ import (
 // applyDevices puts the rules in force: through the devices hierarchy of v1
 // where there is one, by a BPF program on the v2 group otherwise.
 func (g *Group) applyDevices(rules []plan.DeviceRule) error {
-	if allowsAll(rules) {
-		return nil
+	if rules == nil || allowsAll(rules) {
+		return nil // nil leaves what is there: an update says nothing of devices
 	}
 	if d := g.v1("devices"); d != nil {
 		return writeDevices(d.Path, rules)
@@ -58,6 +58,9 @@ func writeDevices(dir string, rules []plan.DeviceRule) error {
 		}
 		defer sys.Close(fd)
 		fds[i] = fd
+	}
+	if _, err := unix.Write(fds[0], []byte("a")); err != nil {
+		return &Error{Write: Write{Controller: "devices", File: "devices.deny", Value: "a", Origin: "devices"}, Dir: dir, Err: err}
 	}
 	for _, r := range rules {
 		value := r.String()

@@ -31,16 +31,16 @@ func memoryV1(m *plan.Memory) []Write {
 	if m.Limit != nil && *m.Limit == -1 && swap == nil {
 		swap = m.Limit // no limit of memory below one of memory and swap
 	}
-	if m.Limit != nil {
+	if m.Limit != nil && *m.Limit != 0 {
 		add("memory.limit_in_bytes", itoa(*m.Limit), "memory.limit")
 	}
-	if swap != nil {
+	if swap != nil && *swap != 0 {
 		add("memory.memsw.limit_in_bytes", itoa(*swap), "memory.swap")
 	}
-	if m.Reservation != nil {
+	if m.Reservation != nil && *m.Reservation != 0 {
 		add("memory.soft_limit_in_bytes", itoa(*m.Reservation), "memory.reservation")
 	}
-	if m.Swappiness != nil {
+	if m.Swappiness != nil && *m.Swappiness <= 100 {
 		add("memory.swappiness", utoa(*m.Swappiness), "memory.swappiness")
 	}
 	if m.DisableOOMKiller != nil && *m.DisableOOMKiller {
