@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -75,18 +76,16 @@ func (s *Signals) Foreground(pid, pidfd int, onResize func()) (status int, err e
 			}
 			return ws.ExitStatus(), nil
 		}
-		if err := s.relay(pidfd, onResize); err != nil {
-			return -1, err
-		}
+		s.relay(pidfd, onResize)
 	}
 }
 
 // relay hands signals on until a child has ended.
-func (s *Signals) relay(pidfd int, onResize func()) error {
+func (s *Signals) relay(pidfd int, onResize func()) {
 	for {
 		select {
 		case <-s.children:
-			return nil
+			return
 		case sig := <-s.forward:
 			n, ok := sig.(syscall.Signal)
 			if !ok {
@@ -96,18 +95,17 @@ func (s *Signals) relay(pidfd int, onResize func()) error {
 				onResize()
 				continue
 			}
-			err := unix.PidfdSendSignal(pidfd, n, nil, 0)
-			if err != nil && err != unix.ESRCH { // ESRCH: it has ended, SIGCHLD is under way
-				return fmt.Errorf("hand signal %s on: %w", n, &os.SyscallError{Syscall: "pidfd_send_signal", Err: err})
-			}
+			// whatever the reason that it cannot be sent (it has ended, it is
+			// another user's), to stay is better than to go
+			_ = unix.PidfdSendSignal(pidfd, n, nil, 0)
 		}
 	}
 }
 
 func subreaper() bool {
 	var on int32
-	err := unix.Prctl(unix.PR_GET_CHILD_SUBREAPER, uintptr(ptr(&on)), 0, 0, 0)
-	return err == nil && on != 0
+	_, _, errno := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&on)), 0)
+	return errno == 0 && on != 0
 }
 
 // reap reaps which (-1: every child) as far as they have ended.
