@@ -31,6 +31,10 @@ func (p *prepared) run(o *RunOptions) (status int, err error) {
 			return -1, &os.SyscallError{Syscall: "prctl PR_SET_CHILD_SUBREAPER", Err: err}
 		}
 	}
+	var signals *console.Signals
+	if !o.Detach {
+		signals = console.Watch()
+	}
 	m, err := p.make()
 	if err != nil {
 		return -1, err
@@ -42,7 +46,7 @@ func (p *prepared) run(o *RunOptions) (status int, err error) {
 		return 0, nil
 	}
 	m.entry.Unlock() // others may kill, or delete, it meanwhile
-	status, err = m.foreground()
+	status, err = m.foreground(signals)
 	if err == nil && o.Keep {
 		return status, nil
 	}
@@ -56,7 +60,7 @@ func (p *prepared) run(o *RunOptions) (status int, err error) {
 }
 
 // foreground stays with the process until it ends.
-func (m *made) foreground() (int, error) {
+func (m *made) foreground(signals *console.Signals) (int, error) {
 	defer m.init.Close()
 	var t *console.Terminal
 	resize := func() {}
@@ -70,7 +74,7 @@ func (m *made) foreground() (int, error) {
 		t.Start()
 		resize = t.Resize
 	}
-	status, err := console.Foreground(m.init.Pid, m.init.Pidfd(), resize)
+	status, err := signals.Foreground(m.init.Pid, m.init.Pidfd(), resize)
 	if t != nil {
 		t.Drain()
 	}
