@@ -3,230 +3,249 @@ package cgroup
 import (
 	"errors"
 	"os"
-	"path"
 	"runtime"
 	"unsafe"
 
+	"github.com/rung-oci/rung/libcontainer/internal/cgroup/devices"
+	"github.com/rung-oci/rung/libcontainer/internal/cgroup/limit"
+	"github.com/rung-oci/rung/libcontainer/internal/host"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
-// applyDevices puts the rules in force: through the devices hierarchy of v1
-// where there is one, by a BPF program on the v2 group otherwise.
+// applyDevices puts the rules in force: through the v1 controller where there is
+// one, by a BPF program on the v2 group otherwise. nil changes nothing. In a user
+// namespace devices cannot be controlled, nor be made: that is no error.
 func (g *Group) applyDevices(rules []plan.DeviceRule) error {
-	if rules == nil || allowsAll(rules) {
-		return nil // nil leaves what is there: an update says nothing of devices
-	}
-	if d := g.v1("devices"); d != nil {
-		return writeDevices(d.Path, rules)
-	}
-	if g.v2() == nil {
+	if rules == nil {
 		return nil
 	}
-	err := attachDevices(g.SpawnDir(), DeviceProgram(rules))
-	if errors.Is(err, unix.EPERM) && os.Geteuid() != 0 {
-		return nil // without privileges there is no node to be had in the first place
+	t := devices.Of(rules)
+	var err error
+	if d := g.v1("devices"); d != nil {
+		err = g.devicesV1(d, &t)
+	} else if d := g.v2(); d != nil {
+		err = g.devicesV2(d, &t)
+	}
+	if errors.Is(err, unix.EPERM) && host.Rootless() {
+		return nil
 	}
 	return err
 }
 
-// SpawnDir is the path of the v2 group.
-func (g *Group) SpawnDir() string { return g.v2().Path }
-
-// allowsAll: nothing is denied after everything was allowed.
-func allowsAll(rules []plan.DeviceRule) bool {
-	all := false
-	for _, r := range rules {
-		if r.Type == 'a' {
-			all = r.Allow
-		} else if !r.Allow {
-			return false
+// fresh says that this process has made the directory, so that nobody has
+// controlled anything in it.
+func (g *Group) fresh(dir string) bool {
+	for _, m := range g.made {
+		if m == dir {
+			return true
 		}
 	}
-	return all
+	return false
 }
 
-// writeDevices: a new group has its parent's list, which is everything the
-// parent may. "a" clears it (devices.rst); then the rules follow in order.
-func writeDevices(dir string, rules []plan.DeviceRule) error {
-	var fds [2]int // deny, allow
-	for i, file := range [...]string{"devices.deny", "devices.allow"} {
-		fd, err := sys.Open(path.Join(dir, file), unix.O_WRONLY)
+func (g *Group) devicesV1(d *Dir, t *devices.Table) error {
+	x, err := t.V1()
+	if err != nil {
+		return err
+	}
+	if g.fresh(d.Path) {
+		return writeDevices(d.Path, x.Fresh())
+	}
+	list, err := readFile(d.Path + "/devices.list")
+	if err != nil {
+		return err
+	}
+	return writeDevices(d.Path, x.From(list))
+}
+
+// writeDevices keeps a file open as long as its writes go on.
+func writeDevices(dir string, list []limit.Write) error {
+	fd, file := -1, ""
+	defer func() { sys.Close(fd) }()
+	for i := range list {
+		w := &list[i]
+		var err error
+		if w.File != file {
+			sys.Close(fd)
+			fd, err = sys.Open(dir+"/"+w.File, unix.O_WRONLY)
+			file = w.File
+		}
+		if err == nil {
+			_, err = unix.Write(fd, []byte(w.Value))
+		}
 		if err != nil {
-			return err
-		}
-		defer sys.Close(fd)
-		fds[i] = fd
-	}
-	if _, err := unix.Write(fds[0], []byte("a")); err != nil {
-		return &Error{Write: Write{Controller: "devices", File: "devices.deny", Value: "a", Origin: "devices"}, Dir: dir, Err: err}
-	}
-	for _, r := range rules {
-		value := r.String()
-		fd, file := fds[0], "devices.deny"
-		if r.Allow {
-			fd, file = fds[1], "devices.allow"
-		}
-		if _, err := unix.Write(fd, []byte(value)); err != nil {
-			return &Error{Write: Write{Controller: "devices", File: file, Value: value, Origin: "devices"}, Dir: dir, Err: err}
+			return &Error{Origin: w.Origin, Controller: w.Controller, File: dir + "/" + w.File, Value: w.Value, Err: reason(err)}
 		}
 	}
 	return nil
 }
 
-// Instruction is one instruction of eBPF (Documentation/bpf/standardization).
-type Instruction struct {
-	Op   uint8
-	Regs uint8 // source << 4 | destination
-	Off  int16
-	Imm  int32
+// Parts of union bpf_attr (linux/bpf.h). The kernel is told their size; bytes that
+// it does not know must be zero.
+type bpfLoad struct {
+	kind, count    uint32
+	code, license  uint64
+	logLevel       uint32
+	logSize        uint32
+	log            uint64
+	kernel, flags  uint32
+	name           [16]byte
+	ifindex, about uint32
 }
 
-// eBPF operations that a device program takes, and access bits of its context
-// (linux/bpf.h, struct bpf_cgroup_dev_ctx).
-const (
-	opLoadW   = 0x61 // dst = *(u32 *)(src + off)
-	opMovReg  = 0xbf
-	opMovImm  = 0xb7
-	opAndImm  = 0x57
-	opRshImm  = 0x77
-	opJneImm  = 0x55 // if dst != imm goto +off
-	opJeqImm  = 0x15
-	opJa      = 0x05
-	opExit    = 0x95
-	accessMk  = 1
-	accessRd  = 2
-	accessWr  = 4
-	typeBlock = 1
-	typeChar  = 2
-)
-
-// DeviceProgram compiles rules for BPF_PROG_TYPE_CGROUP_DEVICE. The last rule
-// that speaks to an access decides: one that allows must cover all of it, one
-// that denies any part. What no rule speaks to is denied.
-func DeviceProgram(rules []plan.DeviceRule) []Instruction {
-	// r2: type, r3: access, r4: major, r5: minor
-	p := []Instruction{
-		{Op: opLoadW, Regs: 1<<4 | 2, Off: 0},
-		{Op: opMovReg, Regs: 2<<4 | 3},
-		{Op: opAndImm, Regs: 2, Imm: 0xffff},
-		{Op: opRshImm, Regs: 3, Imm: 16},
-		{Op: opLoadW, Regs: 1<<4 | 4, Off: 4},
-		{Op: opLoadW, Regs: 1<<4 | 5, Off: 8},
-	}
-	for i := len(rules) - 1; i >= 0; i-- {
-		block, always := ruleBlock(&rules[i])
-		p = append(p, block...)
-		if always {
-			return p
-		}
-	}
-	return append(p, Instruction{Op: opMovImm, Regs: 0, Imm: 0}, Instruction{Op: opExit})
+type bpfAttach struct {
+	target, program, kind, flags, replace uint32
+	_                                     uint32
 }
 
-// ruleBlock is the code of one rule; always says that nothing gets past it.
-func ruleBlock(r *plan.DeviceRule) (code []Instruction, always bool) {
-	switch r.Type {
-	case 'b':
-		code = append(code, Instruction{Op: opJneImm, Regs: 2, Imm: typeBlock})
-	case 'c':
-		code = append(code, Instruction{Op: opJneImm, Regs: 2, Imm: typeChar})
-	}
-	if bits := int32(r.Access); bits != accessMk|accessRd|accessWr {
-		code = append(code, Instruction{Op: opMovReg, Regs: 3<<4 | 1})
-		if r.Allow {
-			code = append(code, Instruction{Op: opAndImm, Regs: 1, Imm: ^bits & 7}, Instruction{Op: opJneImm, Regs: 1, Imm: 0})
-		} else {
-			code = append(code, Instruction{Op: opAndImm, Regs: 1, Imm: bits}, Instruction{Op: opJeqImm, Regs: 1, Imm: 0})
-		}
-	}
-	if r.Major != plan.AnyDevice {
-		code = append(code, Instruction{Op: opJneImm, Regs: 4, Imm: int32(uint32(r.Major))})
-	}
-	if r.Minor != plan.AnyDevice {
-		code = append(code, Instruction{Op: opJneImm, Regs: 5, Imm: int32(uint32(r.Minor))})
-	}
-	verdict := int32(0)
-	if r.Allow {
-		verdict = 1
-	}
-	always = len(code) == 0
-	code = append(code, Instruction{Op: opMovImm, Regs: 0, Imm: verdict}, Instruction{Op: opExit})
-	for i := range code {
-		if code[i].Op == opJneImm || code[i].Op == opJeqImm {
-			code[i].Off = int16(len(code) - i - 1)
-		}
-	}
-	return code, always
+// bpfQuery is longer than what the kernel is told: Linux 6.17 to 7.1 write the
+// revision field that came after it, whatever the size.
+type bpfQuery struct {
+	target, kind, flags, attachFlags uint32
+	programs                         uint64
+	count                            uint32
+	_                                uint32
+	_                                [160]byte
 }
 
-// The parts of union bpf_attr that are used here; the kernel takes the size.
-type bpfProgLoad struct {
-	progType    uint32
-	count       uint32
-	insns       uint64
-	license     uint64
-	logLevel    uint32
-	logSize     uint32
-	logBuf      uint64
-	kernVersion uint32
-	flags       uint32
-}
+const bpfQuerySize = 32
 
-type bpfProgAttach struct {
-	target   uint32
-	prog     uint32
-	kind     uint32
-	flags    uint32
-	replaced uint32
-}
+type bpfID struct{ id, next, flags uint32 }
 
 const (
-	bpfCmdLoad         = 5
-	bpfCmdAttach       = 8
-	bpfTypeDevice      = 15 // BPF_PROG_TYPE_CGROUP_DEVICE, Linux 4.15
-	bpfAttachDevice    = 6  // BPF_CGROUP_DEVICE
-	bpfFlagAllowMulti  = 2
-	deviceProgMaxInsns = 4096
+	devicePrograms = 15 // BPF_PROG_TYPE_CGROUP_DEVICE, Linux 4.15
+	deviceHook     = 6  // BPF_CGROUP_DEVICE
+	maxAttached    = 64 // BPF_CGROUP_MAX_PROGS
 )
 
-func bpf(cmd uintptr, attr unsafe.Pointer, size uintptr) (int, error) {
+func bpf(command int, attr unsafe.Pointer, size uintptr) (int, error) {
 	for {
-		n, _, errno := unix.Syscall(unix.SYS_BPF, cmd, uintptr(attr), size)
-		if errno == unix.EINTR || errno == unix.EAGAIN {
-			continue
+		n, _, errno := unix.Syscall(unix.SYS_BPF, uintptr(command), uintptr(attr), size)
+		switch errno {
+		case 0:
+			return int(n), nil
+		case unix.EINTR, unix.EAGAIN: // the verifier gives way to signals
+		default:
+			return -1, errno
 		}
-		if errno != 0 {
-			return -1, &os.SyscallError{Syscall: "bpf", Err: errno}
-		}
-		return int(n), nil
 	}
 }
 
-// attachDevices loads the program and attaches it to the group. It stays as
-// long as the group does.
-func attachDevices(dir string, code []Instruction) error {
-	if len(code) > deviceProgMaxInsns {
-		return &Error{Write: Write{Controller: "devices", Origin: "devices"}, Err: unix.E2BIG}
+// devicesV2 attaches the program. It stays as long as the group does. A program
+// that is there already is replaced in one step, so that at no moment more or less
+// is allowed than one of the two says.
+func (g *Group) devicesV2(d *Dir, t *devices.Table) error {
+	fresh := g.fresh(d.Path)
+	if fresh && t.AllowsAll() {
+		return nil
 	}
-	fd, err := sys.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY)
+	dir, err := sys.Open(d.Path, unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
 		return err
 	}
-	defer sys.Close(fd)
-	license := []byte("Apache-2.0\x00")
-	load := bpfProgLoad{
-		progType: bpfTypeDevice, count: uint32(len(code)), insns: uint64(uintptr(unsafe.Pointer(&code[0]))), license: uint64(uintptr(unsafe.Pointer(&license[0]))),
+	defer sys.Close(dir)
+	var old []int
+	defer func() {
+		for _, fd := range old {
+			sys.Close(fd)
+		}
+	}()
+	if !fresh {
+		if old, err = attached(dir); err != nil {
+			return bpfError("query the device programs of", d.Path, err)
+		}
 	}
-	prog, err := bpf(bpfCmdLoad, unsafe.Pointer(&load), unsafe.Sizeof(load))
-	runtime.KeepAlive(code)
-	runtime.KeepAlive(license)
+	if t.AllowsAll() {
+		return detach(dir, old, d.Path)
+	}
+	code, err := t.Program()
 	if err != nil {
 		return err
 	}
-	defer sys.Close(prog)
-	attach := bpfProgAttach{target: uint32(fd), prog: uint32(prog), kind: bpfAttachDevice, flags: bpfFlagAllowMulti}
-	_, err = bpf(bpfCmdAttach, unsafe.Pointer(&attach), unsafe.Sizeof(attach))
-	return err
+	program, err := loadProgram(devices.Encode(code))
+	if err != nil {
+		return bpfError("load the device program of", d.Path, err)
+	}
+	defer sys.Close(program)
+	a := bpfAttach{target: uint32(dir), program: uint32(program), kind: deviceHook, flags: unix.BPF_F_ALLOW_MULTI}
+	if len(old) == 1 {
+		a.flags |= unix.BPF_F_REPLACE // Linux 5.6
+		a.replace = uint32(old[0])
+	}
+	_, err = bpf(unix.BPF_PROG_ATTACH, unsafe.Pointer(&a), unsafe.Sizeof(a))
+	if err != nil && len(old) == 1 {
+		// one that was attached alone, without ALLOW_MULTI, cannot be replaced so; attaching in the same way does it
+		a.flags, a.replace = 0, 0
+		_, err = bpf(unix.BPF_PROG_ATTACH, unsafe.Pointer(&a), unsafe.Sizeof(a))
+	}
+	if err != nil {
+		return bpfError("attach the device program to", d.Path, err)
+	}
+	if len(old) == 1 {
+		return nil
+	}
+	return detach(dir, old, d.Path)
 }
+
+func loadProgram(code []byte) (int, error) {
+	license := [...]byte{'A', 'p', 'a', 'c', 'h', 'e', 0}
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	pin.Pin(&code[0])
+	pin.Pin(&license[0])
+	l := bpfLoad{
+		kind: devicePrograms, count: uint32(len(code) / 8),
+		code: uint64(uintptr(unsafe.Pointer(&code[0]))), license: uint64(uintptr(unsafe.Pointer(&license[0]))),
+	}
+	copy(l.name[:], "rung_devices")
+	return bpf(unix.BPF_PROG_LOAD, unsafe.Pointer(&l), unsafe.Sizeof(l))
+}
+
+// attached opens the programs that the group itself has, not those above it.
+func attached(dir int) (fds []int, err error) {
+	ids := make([]uint32, maxAttached)
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	pin.Pin(&ids[0])
+	q := bpfQuery{target: uint32(dir), kind: deviceHook, programs: uint64(uintptr(unsafe.Pointer(&ids[0]))), count: maxAttached}
+	if _, err := bpf(unix.BPF_PROG_QUERY, unsafe.Pointer(&q), bpfQuerySize); err != nil {
+		return nil, err
+	}
+	for _, id := range ids[:min(q.count, maxAttached)] {
+		a := bpfID{id: id}
+		fd, err := bpf(unix.BPF_PROG_GET_FD_BY_ID, unsafe.Pointer(&a), unsafe.Sizeof(a))
+		if err == unix.ENOENT {
+			continue // detached meanwhile
+		}
+		if err != nil {
+			return fds, err
+		}
+		fds = append(fds, fd)
+	}
+	return fds, nil
+}
+
+func detach(dir int, old []int, path string) error {
+	for _, fd := range old {
+		a := bpfAttach{target: uint32(dir), program: uint32(fd), kind: deviceHook}
+		if _, err := bpf(unix.BPF_PROG_DETACH, unsafe.Pointer(&a), unsafe.Sizeof(a)); err != nil && err != unix.ENOENT {
+			return bpfError("detach the former device program from", path, err)
+		}
+	}
+	return nil
+}
+
+func bpfError(what, path string, err error) error {
+	return &originError{limit.Resources + "devices", &os.PathError{Op: what, Path: path, Err: err}}
+}
+
+// originError is an error that is not about a file.
+type originError struct {
+	origin string
+	err    error
+}
+
+func (e *originError) Error() string { return e.origin + ": " + e.err.Error() }
+func (e *originError) Unwrap() error { return e.err }

@@ -67,3 +67,11 @@ func children(dir string) ([]string, error) {
 	}
 	return list, nil
 }
+
+// writeValue is sys.WriteFile with the value in the error.
+func writeValue(path, value string) error {
+	if err := sys.WriteFile(path, value); err != nil {
+		return &os.PathError{Op: "write " + value + " to", Path: path, Err: reason(err)}
+	}
+	return nil
+}

@@ -18,6 +18,7 @@ type Write struct {
 	Subject    string // neighbours with the same one bound each other: the order that the kernel takes depends on what is there now
 	Key        string // first word of Value when the file has a line for each device or interface
 	Reset      string // what takes away the line of Key, to go back to a file without one
+	KeepFirst  bool   // the first word that the file has now goes before Value
 	Optional   bool   // a kernel without the file has nothing to limit
 	Else       *Write // instead, on a kernel without the file
 }
@@ -122,7 +123,7 @@ func RDMA(limits []plan.RDMALimit) []Write {
 // w was written.
 func (w *Write) Restore(old string) Write {
 	r := *w
-	r.Else = nil
+	r.Else, r.KeepFirst = nil, false
 	switch {
 	case w.Key != "":
 		r.Value = w.Reset

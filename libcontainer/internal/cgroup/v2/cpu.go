@@ -29,18 +29,19 @@ func cpu(c *plan.CPU) ([]limit.Write, error) {
 		add(limit.SubjectCPUWeight, "cpu.idle", limit.Int(*c.Idle), "idle")
 	}
 	quota, period := c.Quota != nil && *c.Quota != 0, c.Period != nil && *c.Period != 0
-	if quota || period {
-		value, field := "max", "period"
-		if quota {
-			field = "quota"
-			if *c.Quota > 0 {
-				value = limit.Int(*c.Quota)
-			}
+	switch {
+	case quota:
+		value := "max"
+		if *c.Quota > 0 {
+			value = limit.Int(*c.Quota)
 		}
 		if period {
 			value += " " + limit.Uint(*c.Period)
 		}
-		add(limit.SubjectBandwidth, "cpu.max", value, field)
+		add(limit.SubjectBandwidth, "cpu.max", value, "quota")
+	case period:
+		add(limit.SubjectBandwidth, "cpu.max", limit.Uint(*c.Period), "period")
+		list[len(list)-1].KeepFirst = true
 	}
 	if c.Burst != nil {
 		add(limit.SubjectBandwidth, "cpu.max.burst", limit.Uint(*c.Burst), "burst")

@@ -1,0 +1,159 @@
+package devices
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/rung-oci/rung/libcontainer/internal/cgroup/limit"
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+)
+
+// origin is where all rules come from.
+const origin = limit.Resources + "devices"
+
+// Exceptions is the state of a v1 devices group: what it does with all devices,
+// and the exceptions from that (devices.rst).
+type Exceptions struct {
+	AllowOthers bool
+	List        []Entry // Allow is the excepted access: allowed, or denied where others are allowed
+}
+
+// V1 gives the table as exceptions. The kernel has no order either: in a group
+// that denies, an access is allowed when any one exception has all of it. So an
+// exception cannot have a narrower one that says the opposite, and rules that
+// need this are an error.
+func (t *Table) V1() (Exceptions, error) {
+	x := Exceptions{AllowOthers: t.AllowOthers}
+	excepted := func(e *Entry) plan.DeviceAccess {
+		if t.AllowOthers {
+			return plan.DeviceAll &^ e.Allow
+		}
+		return e.Allow
+	}
+	for i := range t.Entries {
+		e := t.Entries[i]
+		own := excepted(&e)
+		for j := range t.Entries {
+			wide := &t.Entries[j]
+			if missing := excepted(wide) &^ own; i != j && wide.covers(&e) && missing != 0 {
+				e.Allow, missing = missing, 0
+				verb, other := "deny", "allowed"
+				if t.AllowOthers {
+					verb, other = "allow", "denied"
+				}
+				return x, fmt.Errorf("%s: cgroup v1 cannot %s %s: %s is %s as a whole", origin, verb, e.rule(), wide.pattern(), other)
+			}
+		}
+		if e.Allow = own; own != 0 {
+			x.List = append(x.List, e)
+		}
+	}
+	return x, nil
+}
+
+func (e *Entry) rule() string {
+	return plan.DeviceRule{Type: e.Type, Major: e.Major, Minor: e.Minor, Access: e.Allow}.String()
+}
+
+func (e *Entry) pattern() string {
+	s := e.rule()
+	return s[:strings.LastIndexByte(s, ' ')]
+}
+
+const (
+	denyFile  = "devices.deny"
+	allowFile = "devices.allow"
+)
+
+func deviceWrite(file, value string) limit.Write {
+	return limit.Write{Controller: "devices", File: file, Value: value, Origin: origin}
+}
+
+// Fresh gives the writes for a new group, which has what the one above it has.
+// "a" sets what is done with all devices and clears the exceptions. A group that
+// allows everything is left with what it has: more cannot be had.
+func (x Exceptions) Fresh() []limit.Write {
+	if x.AllowOthers && len(x.List) == 0 {
+		return nil
+	}
+	return x.reset()
+}
+
+func (x Exceptions) reset() []limit.Write {
+	list := make([]limit.Write, 0, len(x.List)+1)
+	whole, file := denyFile, allowFile
+	if x.AllowOthers {
+		whole, file = allowFile, denyFile
+	}
+	list = append(list, deviceWrite(whole, "a"))
+	for i := range x.List {
+		list = append(list, deviceWrite(file, x.List[i].rule()))
+	}
+	return list
+}
+
+// From gives the fewest writes that lead from what a group has, as devices.list
+// tells it, without taking anything away in between that it keeps. (What a group
+// that allows all devices has of exceptions is not told, so that it begins anew.)
+func (x Exceptions) From(list string) []limit.Write {
+	have, denies := parseList(list)
+	if !denies || x.AllowOthers {
+		return x.reset()
+	}
+	var writes []limit.Write
+	for i := range x.List {
+		e := x.List[i]
+		for j := range have {
+			if have[j].same(&e) {
+				e.Allow &^= have[j].Allow
+			}
+		}
+		if e.Allow != 0 {
+			writes = append(writes, deviceWrite(allowFile, e.rule()))
+		}
+	}
+	for _, e := range have {
+		for j := range x.List {
+			if x.List[j].same(&e) {
+				e.Allow &^= x.List[j].Allow
+			}
+		}
+		if e.Allow != 0 {
+			writes = append(writes, deviceWrite(denyFile, e.rule()))
+		}
+	}
+	return writes
+}
+
+// parseList reads devices.list. denies: the group denies what is not listed.
+func parseList(text string) (list []Entry, denies bool) {
+	for line := range strings.Lines(text) {
+		f := strings.Fields(line)
+		if len(f) != 3 || f[0] == "a" {
+			return nil, false
+		}
+		major, minor, _ := strings.Cut(f[1], ":")
+		e := Entry{Type: f[0][0], Major: number(major), Minor: number(minor)}
+		for i := range f[2] {
+			switch f[2][i] {
+			case 'r':
+				e.Allow |= plan.DeviceRead
+			case 'w':
+				e.Allow |= plan.DeviceWrite
+			case 'm':
+				e.Allow |= plan.DeviceMknod
+			}
+		}
+		list = append(list, e)
+	}
+	return list, true
+}
+
+func number(s string) int64 {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return plan.AnyDevice
+	}
+	return n
+}
