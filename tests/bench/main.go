@@ -1,0 +1,273 @@
+// Bench measures rung beside other runtimes: run, create, start, state, kill and delete, many runs at once, and the memory
+// of a container that waits for its start. The runtimes alternate within one run, because a machine's speed changes
+// from minute to minute and a number means something only beside another of the same moment.
+//
+// It runs itself anew, in a mount namespace of its own, for each kind of cgroup hierarchy the host can show. All
+// runtimes keep their state on the same tmpfs, mounted there, and take their bundles from disk. Needs root and gcc.
+package main
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+//go:embed c/*.c
+var sources embed.FS
+
+type options struct {
+	runtimes []contender
+	views    []string
+	specs    []string
+	rounds   int
+	many     int
+	seccomp  string
+	json     string
+}
+
+// insideEnv holds the view, in the process that measures.
+const insideEnv = "RUNG_BENCH_VIEW"
+
+func main() {
+	o, err := parse(os.Args[1:])
+	if err == nil {
+		if view := os.Getenv(insideEnv); view != "" {
+			err = inside(o, view)
+		} else {
+			err = outside(o)
+		}
+	}
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func parse(args []string) (*options, error) {
+	o := new(options)
+	var paths [3]string
+	var views, specNames string
+	names := [3]string{"rung", "crun", "runc"}
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.StringVar(&paths[0], names[0], "./rung", "the runtime to judge")
+	f.StringVar(&paths[1], names[1], "crun", "a peer; empty leaves it out")
+	f.StringVar(&paths[2], names[2], "runc", "a peer; empty leaves it out")
+	f.StringVar(&views, "view", strings.Join(hostViews(), ","), "kinds of cgroup hierarchy")
+	f.StringVar(&specNames, "spec", "default,docker", "configs")
+	f.IntVar(&o.rounds, "n", 60, "rounds for each view and config")
+	f.IntVar(&o.many, "many", 50, "containers to run at once; 0 leaves that out")
+	f.StringVar(&o.seccomp, "seccomp", "libcontainer/internal/seccomp/testdata/default.json", "profile of the docker config, in the runtime-spec's form")
+	f.StringVar(&o.json, "json", "", "file to write the numbers to")
+	if err := f.Parse(args); err != nil {
+		return nil, err
+	}
+	o.views, o.specs = strings.Split(views, ","), strings.Split(specNames, ",")
+	for i, p := range paths {
+		if p == "" {
+			continue
+		}
+		path, err := exec.LookPath(p)
+		if err != nil {
+			if i > 0 {
+				fmt.Fprintf(os.Stderr, "bench: %s is not here\n", names[i])
+				continue
+			}
+			return nil, err
+		}
+		if path, err = filepath.Abs(path); err != nil {
+			return nil, err
+		}
+		out, err := exec.Command(path, "--version").Output()
+		if err != nil {
+			return nil, fmt.Errorf("%s --version: %w", path, err)
+		}
+		line, _, _ := bytes.Cut(out, []byte("\n"))
+		o.runtimes = append(o.runtimes, contender{Name: names[i], Path: path, Version: string(line)})
+	}
+	return o, nil
+}
+
+// outside starts one process for each view, and prints what they find.
+func outside(o *options) error {
+	var uts unix.Utsname
+	if err := unix.Uname(&uts); err != nil {
+		return err
+	}
+	all := report{Kernel: unix.ByteSliceToString(uts.Release[:]), CPUs: runtime.NumCPU(), Contender: o.runtimes}
+	fmt.Printf("Linux %s, %d CPUs, %d rounds\n", all.Kernel, all.CPUs, o.rounds)
+	for _, c := range o.runtimes {
+		fmt.Printf("%-5s %s (%s)\n", c.Name, c.Version, c.Path)
+	}
+	for _, view := range o.views {
+		var out bytes.Buffer
+		cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+		cmd.Env = append(os.Environ(), insideEnv+"="+view)
+		cmd.Stdout, cmd.Stderr = &out, os.Stderr
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("view %s: %w", view, err)
+		}
+		var results []result
+		if err := json.Unmarshal(out.Bytes(), &results); err != nil {
+			return fmt.Errorf("view %s: %w", view, err)
+		}
+		all.Results = append(all.Results, results...)
+		for _, spec := range o.specs {
+			all.print(os.Stdout, view, spec)
+		}
+	}
+	if o.json == "" {
+		return nil
+	}
+	b, err := json.MarshalIndent(&all, "", "\t")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(o.json, append(b, '\n'), 0o644)
+}
+
+// inside measures in one view, and writes the results to standard output, as JSON.
+func inside(o *options, view string) (err error) {
+	if err := enterView(view); err != nil {
+		return err
+	}
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("/var/tmp", "rung-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	state := filepath.Join(dir, "state")
+	if err := os.Mkdir(state, 0o700); err != nil {
+		return err
+	}
+	if err := unix.Mount("rung-bench", state, "tmpfs", 0, "mode=711"); err != nil {
+		return fmt.Errorf("mount tmpfs: %w", err)
+	}
+	defer func() { err = errors.Join(unix.Unmount(state, unix.MNT_DETACH), err) }()
+	defer removeGroups()
+	if err := compile(dir); err != nil {
+		return err
+	}
+	var results []result
+	for _, name := range o.specs {
+		found, err := measure(o, view, name, dir, state)
+		if err != nil {
+			return fmt.Errorf("%s spec: %w", name, err)
+		}
+		results = append(results, found...)
+	}
+	return json.NewEncoder(os.Stdout).Encode(results)
+}
+
+// compile makes the C programs.
+func compile(dir string) error {
+	flags := []string{"-O2", "-static"}
+	for _, name := range []string{"meter", "payload"} {
+		source, err := sources.ReadFile("c/" + name + ".c")
+		if err != nil {
+			return err
+		}
+		args := append([]string{"-x", "c", "-", "-o", filepath.Join(dir, name)}, flags...)
+		if name == "payload" && runtime.GOARCH == "amd64" {
+			args = append(args, "-nostdlib", "-fno-stack-protector", "-Wl,-z,noseparate-code")
+		}
+		cmd := exec.Command("gcc", args...)
+		cmd.Stdin = bytes.NewReader(source)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("gcc %s.c: %w\n%s", name, err, out)
+		}
+	}
+	return nil
+}
+
+// measure lets the runtimes take turns. Who begins changes with each round, so that nobody always follows the same.
+func measure(o *options, view, name, dir, state string) ([]result, error) {
+	stderr, err := os.OpenFile(filepath.Join(dir, "stderr"), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer stderr.Close()
+	spec, err := newSpec(o, name, view, dir)
+	if err != nil {
+		return nil, err
+	}
+	var list []*bench
+	for i := range o.runtimes {
+		b := &bench{
+			rt: &o.runtimes[i], meter: filepath.Join(dir, "meter"), stderr: stderr, root: filepath.Join(state, o.runtimes[i].Name),
+			quick: filepath.Join(dir, name, o.runtimes[i].Name, "quick"), waiting: filepath.Join(dir, name, o.runtimes[i].Name, "waiting"),
+		}
+		defer b.sweep()
+		for _, bundle := range []string{b.quick, b.waiting} {
+			// The groups of many runs at once are of the runtime's own choosing: one path would be one group for all.
+			config := *spec
+			linux := *spec.Linux
+			config.Linux = &linux
+			if bundle == b.waiting {
+				linux.CgroupsPath = "/" + groupParent + "/" + b.rt.Name
+			}
+			if err := makeBundle(bundle, filepath.Join(dir, "payload"), &config, bundle == b.waiting); err != nil {
+				return nil, err
+			}
+		}
+		list = append(list, b)
+	}
+	const warmUp = 3
+	for round := range warmUp + o.rounds {
+		for i := range list {
+			b := list[(i+round)%len(list)]
+			if b.broken != nil {
+				continue
+			}
+			if round == warmUp {
+				b.samples, b.pss = nil, nil
+			}
+			if b.samples == nil {
+				b.samples = map[string][]sample{}
+			}
+			if err := b.round(); err != nil {
+				if b == list[0] {
+					return nil, err
+				}
+				b.broken = err
+			}
+		}
+	}
+	for round := range min(o.rounds, 7) {
+		for i := range list {
+			b := list[(i+round)%len(list)]
+			if b.broken != nil || o.many == 0 {
+				continue
+			}
+			if err := b.atOnce(o.many); err != nil {
+				if b == list[0] {
+					return nil, err
+				}
+				fmt.Fprintln(os.Stderr, "bench: many at once:", err)
+			}
+		}
+	}
+	var results []result
+	for _, b := range list {
+		results = append(results, b.results(view, name, o.many)...)
+	}
+	return slices.Clip(results), nil
+}
