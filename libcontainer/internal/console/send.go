@@ -34,7 +34,7 @@ func SendFD(path string, data []byte, fd int) error {
 		return fail("socket for", err)
 	}
 	defer sys.Close(sock)
-	if err := connect(sock, path); err != nil {
+	if err := Connect(sock, path); err != nil {
 		return fail("connect", err)
 	}
 	rights := unix.UnixRights(fd)
@@ -54,10 +54,12 @@ func SendFD(path string, data []byte, fd int) error {
 // maxSocketPath is what sockaddr_un holds, less the final NUL.
 const maxSocketPath = 107
 
-// connect retries EINTR: an AF_UNIX connect that was interrupted has not begun.
-func connect(sock int, path string) error {
+// Connect connects an AF_UNIX socket to a path of any length, or to an abstract
+// name ("@name"). It retries EINTR: a connect that was interrupted has not begun.
+// The error is the bare errno.
+func Connect(sock int, path string) error {
 	name := path
-	if len(path) > maxSocketPath {
+	if len(path) > maxSocketPath && path[0] != '@' {
 		// connect(2) follows the magic link to the very socket
 		fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
 		if err != nil {
