@@ -66,7 +66,7 @@ func (e *Entry) meet(o *Entry) (m Entry, ok bool) {
 }
 
 // Of makes the table of rules, which begin with everything denied. Narrow entries
-// come before wide ones; one that says the same as the next wider is left out.
+// come before wide ones, else they keep the order of the rules; one that says nothing new is left out.
 func Of(rules []plan.DeviceRule) Table {
 	var t Table
 	start := 0
@@ -95,7 +95,7 @@ func Of(rules []plan.DeviceRule) Table {
 		add(k)
 	}
 	for rank := 3; rank >= 0; rank-- { // wide ones first, for the comparison with the next wider
-		for i := range keys {
+		for i := len(keys) - 1; i >= 0; i-- {
 			k := &keys[i]
 			if k.rank() != rank {
 				continue
@@ -104,7 +104,7 @@ func Of(rules []plan.DeviceRule) Table {
 			for j := range rules {
 				k.apply(&rules[j])
 			}
-			if k.Allow != t.wider(k) {
+			if !t.says(k) {
 				t.Entries = append(t.Entries, *k)
 			}
 		}
@@ -134,17 +134,21 @@ func (t *Table) others() plan.DeviceAccess {
 	return 0
 }
 
-// wider is what the entries so far, widest first, allow for a pattern. That is
-// the last one that covers it: had two covered it that do not cover each other,
-// their intersection would come later and cover it too.
-func (t *Table) wider(k *Entry) plan.DeviceAccess {
-	allow := t.others()
+// says is true when the entries so far, widest first, say the same of a pattern:
+// the next wider one, or both where there are two.
+func (t *Table) says(k *Entry) bool {
+	same, narrow := k.Allow == t.others(), false
 	for i := range t.Entries {
-		if t.Entries[i].covers(k) {
-			allow = t.Entries[i].Allow
+		e := &t.Entries[i]
+		switch wide := e.rank() == 3; {
+		case !e.covers(k):
+		case wide || !narrow:
+			same, narrow = e.Allow == k.Allow, !wide
+		default:
+			same = same && e.Allow == k.Allow
 		}
 	}
-	return allow
+	return same
 }
 
 // AllowsAll says that nothing has to be controlled.
