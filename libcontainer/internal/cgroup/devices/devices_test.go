@@ -65,6 +65,8 @@ func TestExceptions_Fresh(t *testing.T) {
 		{"privileged with the runtime's own", "+a" + runtimeRules, ""},
 		{"accesses of one device come together", "+c 1:3 r; +c 1:3 w", "deny a; allow c 1:3 rw"},
 		{"accesses of overlapping patterns too", "+c 1:* r; +c *:3 w", "deny a; allow c 1:3 rw; allow c 1:* r; allow c *:3 w"},
+		{"as the config says it, in its order", "-a; +c 10:229 rwm; +b 8:20 rw; +b 10:200 r; +c *:* m; +b *:* m", "deny a; allow c 10:229 rwm; allow b 8:20 rw; allow b 10:200 r; allow c *:* m; allow b *:* m"},
+		{"reading by a wider rule, and reading and writing at once", "+c 1:* r; +c 1:3 w", "deny a; allow c 1:3 rw; allow c 1:* r"},
 		{"allowed and denied again", "+c 1:3 rwm; -c 1:3 w", "deny a; allow c 1:3 rm"},
 		{"denied as a whole by a wider rule", "+c 1:3 rwm; -c 1:* rwm", "deny a"},
 		{"denied under what follows", "-c 10:229 rwm" + runtimeRules, "deny a; allow c 1:3 rwm; allow c 1:5 rwm; allow c 5:0 rwm; allow c 136:* rwm; allow c *:* m; allow b *:* m"},

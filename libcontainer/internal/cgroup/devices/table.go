@@ -15,6 +15,7 @@ type Entry struct {
 	Type         byte  // 'b' or 'c'
 	Major, Minor int64 // or plan.AnyDevice
 	Allow        plan.DeviceAccess
+	said         plan.DeviceAccess // by rules of this very pattern, for the exceptions of v1
 }
 
 // Table is rules without an order. Its entries are closed under intersection:
@@ -103,6 +104,9 @@ func Of(rules []plan.DeviceRule) Table {
 			k.Allow = t.others()
 			for j := range rules {
 				k.apply(&rules[j])
+				if r := &rules[j]; r.Allow != t.AllowOthers && k.same(&Entry{Type: r.Type, Major: r.Major, Minor: r.Minor}) {
+					k.said |= r.Access
+				}
 			}
 			if !t.says(k) {
 				t.Entries = append(t.Entries, *k)

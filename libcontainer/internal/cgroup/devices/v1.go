@@ -45,11 +45,32 @@ func (t *Table) V1() (Exceptions, error) {
 				return x, fmt.Errorf("%s: cgroup v1 cannot %s %s: %s is %s as a whole", origin, verb, e.rule(), wide.pattern(), other)
 			}
 		}
-		if e.Allow = own; own != 0 {
+		if e.Allow = t.spoken(&e, own, excepted); e.Allow != 0 {
 			x.List = append(x.List, e)
 		}
 	}
 	return x, nil
+}
+
+// spoken is what to write for an exception: of what wider ones say too, only what
+// a rule of the config says, so that devices.list reads as the config does. The
+// kernel asks for making a node alone, for reading and writing together, and
+// wants one exception to answer.
+func (t *Table) spoken(e *Entry, own plan.DeviceAccess, excepted func(*Entry) plan.DeviceAccess) plan.DeviceAccess {
+	const readWrite = plan.DeviceRead | plan.DeviceWrite
+	unsaid := own &^ e.said
+	for i := range t.Entries {
+		wide := &t.Entries[i]
+		if wide.same(e) || !wide.covers(e) {
+			continue
+		}
+		said := excepted(wide)
+		unsaid &^= said & plan.DeviceMknod
+		if own&readWrite&^said == 0 {
+			unsaid &^= readWrite
+		}
+	}
+	return own & (e.said | unsaid)
 }
 
 func (e *Entry) rule() string {
