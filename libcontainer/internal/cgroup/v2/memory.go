@@ -67,11 +67,11 @@ func UsageError(m *plan.Memory, memory, swap uint64) error {
 	if m == nil || !m.CheckBeforeUpdate {
 		return nil
 	}
-	if m.Limit != nil && *m.Limit > 0 && uint64(*m.Limit) < memory {
-		return fmt.Errorf("%smemory.limit: rejecting memory limit %d < usage %d", limit.Resources, *m.Limit, memory)
-	}
 	if m.Swap != nil && *m.Swap > 0 && uint64(*m.Swap) < memory+swap {
 		return fmt.Errorf("%smemory.swap: rejecting memory+swap limit %d < usage %d", limit.Resources, *m.Swap, memory+swap)
+	}
+	if m.Limit != nil && *m.Limit > 0 && uint64(*m.Limit) < memory {
+		return fmt.Errorf("%smemory.limit: rejecting memory limit %d < usage %d", limit.Resources, *m.Limit, memory)
 	}
 	return nil
 }
