@@ -2,6 +2,7 @@ package cgroup
 
 import (
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path"
@@ -53,6 +54,13 @@ func testGroup(t testing.TB) *Group {
 // join starts a process in every group, the way the runtime does.
 func join(t *testing.T, g *Group, script string) *exec.Cmd {
 	t.Helper()
+	cmd, _ := start(t, g, script)
+	return cmd
+}
+
+// start gives the process's output too.
+func start(t *testing.T, g *Group, script string) (*exec.Cmd, io.Reader) {
+	t.Helper()
 	// the shell has one thread, so that writing to tasks moves all of it
 	var b strings.Builder
 	for _, d := range g.Dirs() {
@@ -77,7 +85,7 @@ func join(t *testing.T, g *Group, script string) *exec.Cmd {
 	if _, err := out.Read(line); err != nil || string(line) != "ready\n" {
 		t.Fatalf("the process did not join: %q, %v", line, err)
 	}
-	return cmd
+	return cmd, out
 }
 
 func TestGroup_lifeCycle(t *testing.T) {
