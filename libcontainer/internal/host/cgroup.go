@@ -38,12 +38,16 @@ type Hierarchy struct {
 	V2          bool
 }
 
-// Cgroups looks at /sys/fs/cgroup and /proc/self/cgroup (cgroups(7)). A kernel
-// or a container without either has NoCgroups, which is no error.
-func Cgroups() (CgroupLayout, error) { return cgroupsAt(cgroupRoot, "/proc/self/cgroup") }
+// Cgroups looks at /sys/fs/cgroup and /proc/self/cgroup (cgroups(7)). Only for a
+// v1 hierarchy that is not in its usual place it reads mountinfo. A kernel or a
+// container without control groups has NoCgroups, which is no error.
+func Cgroups() (CgroupLayout, error) {
+	return cgroupsAt(cgroupRoot, "/proc/self/cgroup", "/proc/self/mountinfo")
+}
 
-func cgroupsAt(root, self string) (CgroupLayout, error) {
+func cgroupsAt(root, self, mountinfo string) (CgroupLayout, error) {
 	l := CgroupLayout{Root: root}
+	var mounts v1Mounts
 	var fs unix.Statfs_t
 	if unix.Statfs(root, &fs) != nil {
 		return l, nil
@@ -74,7 +78,7 @@ func cgroupsAt(root, self string) (CgroupLayout, error) {
 			h.Controllers = strings.Split(controllers, ",")
 			h.Name = strings.TrimPrefix(controllers, "name=")
 		}
-		if !unified && !h.find(root) {
+		if !unified && !h.find(root) && (h.V2 || !mounts.find(mountinfo, &h)) {
 			continue
 		}
 		// ".." is a group outside the cgroup namespace; a bound subtree does not show its own way from the root
@@ -123,6 +127,64 @@ func (h *Hierarchy) find(root string) bool {
 		}
 		h.Mount = root + "/" + h.Name
 		return true
+	}
+	return false
+}
+
+// v1Mounts is the v1 hierarchies of mountinfo, read when they are first asked for.
+type v1Mounts struct {
+	read bool
+	list []v1Mount
+}
+
+type v1Mount struct{ at, options string }
+
+// find gives the hierarchy the place that mountinfo knows. Like one that cannot
+// be read, a mountinfo without it says that this process does not see it.
+func (m *v1Mounts) find(mountinfo string, h *Hierarchy) bool {
+	if !m.read {
+		m.read = true
+		text, _ := readSmall(mountinfo)
+		m.parse(text)
+	}
+	for i := range m.list {
+		all := true
+		for _, c := range h.Controllers {
+			all = all && hasOption(m.list[i].options, c)
+		}
+		if all {
+			h.Mount = m.list[i].at
+			h.Name = h.Mount[strings.LastIndexByte(h.Mount, '/')+1:]
+			return true
+		}
+	}
+	return false
+}
+
+// parse reads proc_pid_mountinfo(5): the mount point is the fifth field; after
+// the lone dash come the type, the source and the options of the file system.
+func (m *v1Mounts) parse(text string) {
+	for line := range strings.Lines(text) {
+		head, tail, ok := strings.Cut(line, " - cgroup ")
+		if !ok {
+			continue
+		}
+		_, options, _ := strings.Cut(strings.TrimSuffix(tail, "\n"), " ")
+		for range 4 {
+			_, head, _ = strings.Cut(head, " ")
+		}
+		at, _, _ := strings.Cut(head, " ")
+		if strings.HasPrefix(at, "/") && at != "/" && !strings.Contains(at, "\\") { // an escaped name is nobody's place for control groups
+			m.list = append(m.list, v1Mount{at, options})
+		}
+	}
+}
+
+func hasOption(list, word string) bool {
+	for o := range strings.SplitSeq(list, ",") {
+		if o == word {
+			return true
+		}
 	}
 	return false
 }

@@ -84,7 +84,7 @@ func TestCgroupsAt_places(t *testing.T) {
 			if err := os.WriteFile(self, []byte(c.self), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			l, err := cgroupsAt(c.root, self)
+			l, err := cgroupsAt(c.root, self, "/dev/null")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -117,7 +117,7 @@ func TestCgroupsAt_links(t *testing.T) {
 	if err := os.WriteFile(self, []byte("4:cpu,cpuacct:/\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l, err := cgroupsAt(root, self)
+	l, err := cgroupsAt(root, self, "/dev/null")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,6 +130,34 @@ func TestCgroupsAt_links(t *testing.T) {
 	}
 	if l.Mode != V1 {
 		t.Errorf("mode %d, want v1", l.Mode)
+	}
+}
+
+// Hierarchies outside their usual places are found by mountinfo, and only they.
+func TestCgroupsAt_mountinfo(t *testing.T) {
+	dir, root := t.TempDir(), t.TempDir()
+	for name, text := range map[string]string{
+		"cgroup": "5:cpu,cpuacct:/\n4:memory:/\n3:name=elogind:/\n2:pids:/\n0::/\n",
+		"mountinfo": "30 20 0:26 / /proc rw - proc proc rw\n" +
+			"31 20 0:27 / /mnt/odd\\040name rw,nosuid - cgroup cgroup rw,memory\n" +
+			"32 20 0:28 /a /cgroup/cpu rw,nosuid shared:9 master:3 - cgroup cgroup rw,cpuacct,cpu\n" +
+			"33 20 0:29 / /run/elogind rw - cgroup cgroup rw,xattr,name=elogind\n" +
+			"34 20 0:30 / /cgroup/two rw - cgroup2 cgroup2 rw\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, err := cgroupsAt(root, filepath.Join(dir, "cgroup"), filepath.Join(dir, "mountinfo"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, h := range l.Hierarchies {
+		got = append(got, h.Name+" at "+h.Mount)
+	}
+	if want := []string{"cpu at /cgroup/cpu", "elogind at /run/elogind"}; !slices.Equal(got, want) || l.Mode != V1 {
+		t.Errorf("mode %d, %q, want %q", l.Mode, got, want)
 	}
 }
 
