@@ -77,7 +77,11 @@ func (g *Group) mkdir(dir, mount string) (fresh bool, err error) {
 	case unix.EEXIST:
 		return false, nil
 	}
-	return false, &os.PathError{Op: "make the control group", Path: dir, Err: err}
+	made := &os.PathError{Op: "make the control group", Path: dir, Err: err}
+	if err == unix.EACCES || err == unix.EPERM || err == unix.EROFS {
+		return false, fmt.Errorf("unable to apply cgroup configuration: %w", made) // words that people look for
+	}
+	return false, made
 }
 
 // inheritCPUSet gives a v1 cpuset the CPUs and memory nodes of the one above: a

@@ -19,10 +19,10 @@ import (
 
 // Dir is the container's directory in one hierarchy.
 type Dir struct {
-	Name        string   // of the hierarchy: its directory below /sys/fs/cgroup; empty when that is cgroup v2 itself
-	Path        string   // absolute, on the host
-	Mount       string   // where the hierarchy is mounted
-	V2          bool     //
+	Name        string // of the hierarchy: its directory below /sys/fs/cgroup; empty when that is cgroup v2 itself
+	Path        string // absolute, on the host
+	Mount       string // where the hierarchy is mounted
+	V2          bool
 	Controllers []string // v1; as in /proc/self/cgroup: "name=systemd" for a named hierarchy
 }
 
@@ -38,12 +38,11 @@ func (d *Dir) has(controller string) bool {
 
 // Group is the control groups of one container, one in each hierarchy.
 type Group struct {
-	path     string
-	dirs     []Dir
-	created  bool     // by this process; then made is all that is ours
-	made     []string // directories that Create made, parents first
-	spawn    int      // see SpawnFD
-	optional bool     // nobody asked for this path
+	path    string
+	dirs    []Dir
+	created bool     // by this process; then made is all that is ours
+	made    []string // directories that Create made, parents first
+	spawn   int      // see SpawnFD
 }
 
 // New says where the groups of a container are, and touches nothing. An absolute
@@ -52,8 +51,8 @@ type Group struct {
 // hand no controllers down. An empty one stands for /<id>. Paths cannot leave the
 // hierarchy: ".." is refused.
 func New(l host.CgroupLayout, cgroupsPath, id string) (*Group, error) {
-	g := &Group{path: cgroupsPath, spawn: -1, optional: cgroupsPath == ""}
-	if g.optional {
+	g := &Group{path: cgroupsPath, spawn: -1}
+	if cgroupsPath == "" {
 		g.path = "/" + id
 	}
 	for part := range strings.SplitSeq(g.path, "/") {
@@ -157,7 +156,8 @@ func (g *Group) SpawnFD() int {
 
 // DropDenied leaves out the hierarchies in which this process may not make the
 // container's group, and gives the number of those that are left. It is for
-// runtimes without privileges whose config asks for no path.
+// runtimes without privileges whose config asks for no path. With none left,
+// Create does nothing, and Apply refuses limits.
 func (g *Group) DropDenied() int {
 	kept := g.dirs[:0]
 	for _, d := range g.dirs {

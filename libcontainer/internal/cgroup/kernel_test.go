@@ -193,6 +193,63 @@ func TestDelete_subgroups(t *testing.T) {
 	}
 }
 
+// The v1 freezer holds processes that were killed.
+func TestKill_frozenByV1(t *testing.T) {
+	g := testGroup(t)
+	d := g.v1("freezer")
+	if d == nil {
+		t.Skip("no v1 freezer")
+	}
+	if err := g.Create(); err != nil {
+		t.Fatal(err)
+	}
+	cmd := join(t, g, "sleep 1000 & wait")
+	if err := freezeV1(d.Path); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = cmd.Wait() }()
+	start := time.Now()
+	if err := Open(g.Dirs()).Kill(unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(start); took > 2*time.Second {
+		t.Errorf("took %v", took)
+	}
+	if err := g.Delete(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// One that somebody has moved into a v1 group only.
+func TestKill_movedInByOthers(t *testing.T) {
+	g := testGroup(t)
+	d := g.v1("freezer")
+	if d == nil {
+		t.Skip("no v1 freezer")
+	}
+	if err := g.Create(); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sleep", "1000")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = cmd.Wait() }()
+	for _, d := range g.Dirs() {
+		if !d.V2 {
+			if err := sys.WriteFile(d.Path+"/cgroup.procs", strconv.Itoa(cmd.Process.Pid)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := g.Kill(unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Delete(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Processes that fork all the time must not get away.
 func TestKill_forking(t *testing.T) {
 	g := testGroup(t)

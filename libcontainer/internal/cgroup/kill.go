@@ -43,6 +43,11 @@ func (g *Group) killAll() error {
 		// cgroup.kill takes forks in flight too (Linux 5.14)
 		switch err := sys.WriteFile(d.Path+"/cgroup.kill", "1"); {
 		case err == nil:
+			if f := g.v1("freezer"); f != nil && frozen(f) {
+				if err := g.Thaw(); err != nil { // v1 holds even killed ones
+					return err
+				}
+			}
 			if err := waitEmpty(d.Path, end); err != nil {
 				return err
 			}

@@ -2,7 +2,7 @@ package cgroup
 
 import (
 	"errors"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,33 +29,37 @@ func procs(dir string) ([]int, error) {
 	return list, nil
 }
 
-// members is the directory whose tree tells who is in the container: every
-// process is in every hierarchy, so that any would do.
-func (g *Group) members() *Dir {
-	if d := g.v2(); d != nil && exists(d.Path) {
-		return d
+// members are the directories whose trees tell who is in the container. Every
+// process is in every hierarchy, so that one would do, had nobody been moved by
+// others than the runtime: on a hybrid host one of each version is asked.
+func (g *Group) members() (dirs []string) {
+	if d := g.v2(); d != nil {
+		dirs = append(dirs, d.Path)
 	}
 	for _, c := range [...]string{"freezer", "pids", "devices"} {
 		if d := g.v1(c); d != nil {
-			return d
+			return append(dirs, d.Path)
 		}
 	}
-	if len(g.dirs) > 0 {
-		return &g.dirs[0]
+	if len(dirs) == 0 && len(g.dirs) > 0 {
+		dirs = append(dirs, g.dirs[0].Path)
 	}
-	return nil
+	return dirs
 }
 
 // Pids lists the processes of the container, those in groups below its own too,
 // in ascending order. A container without groups left has none.
 func (g *Group) Pids() ([]int, error) {
-	d := g.members()
-	if d == nil {
-		return nil, nil
+	var all []int
+	for _, dir := range g.members() {
+		list, err := procsBelow(dir)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, list...)
 	}
-	list, err := procsBelow(d.Path)
-	sort.Ints(list)
-	return list, err
+	slices.Sort(all)
+	return slices.Compact(all), nil
 }
 
 func procsBelow(dir string) ([]int, error) {
