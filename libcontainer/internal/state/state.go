@@ -60,7 +60,11 @@ func (s *State) Append(dst []byte) []byte {
 		dst = jsonscan.AppendKey(dst, name)
 		dst = jsonscan.AppendString(dst, v)
 	}
-	number := func(name string, v uint64) {
+	number := func(name string, v int) {
+		dst = jsonscan.AppendKey(dst, name)
+		dst = jsonscan.AppendInt(dst, int64(v))
+	}
+	ticks := func(name string, v uint64) {
 		dst = jsonscan.AppendKey(dst, name)
 		dst = jsonscan.AppendUint(dst, v)
 	}
@@ -71,7 +75,7 @@ func (s *State) Append(dst []byte) []byte {
 		}
 	}
 	dst = append(dst, '{')
-	number("schema", uint64(s.Schema))
+	number("schema", s.Schema)
 	text("ociVersion", s.OCIVersion)
 	text("id", s.ID)
 	text("bundle", s.Bundle)
@@ -83,10 +87,10 @@ func (s *State) Append(dst []byte) []byte {
 		dst = jsonscan.AppendKey(dst, "annotations")
 		dst = jsonscan.AppendStringMap(dst, s.Annotations)
 	}
-	number("init_process_pid", uint64(s.Pid))
-	number("init_process_start", s.StartTime)
-	number("creator_pid", uint64(s.CreatorPid))
-	number("creator_start", s.CreatorStart)
+	number("init_process_pid", s.Pid)
+	ticks("init_process_start", s.StartTime)
+	number("creator_pid", s.CreatorPid)
+	ticks("creator_start", s.CreatorStart)
 	text("cgroup_driver", s.CgroupDriver)
 	dst = jsonscan.AppendKey(dst, "cgroups")
 	dst = append(dst, '[')
@@ -119,14 +123,16 @@ func Parse(file string, raw []byte) (*State, error) {
 			s.member(&sc)
 		}
 	}
-	if err := sc.End(); err != nil {
+	err := sc.End()
+	if s.Schema > Schema {
+		// first of all: what a newer form means by a member is not known here
+		return nil, fmt.Errorf("%s was written by a newer rung (schema %d, this one knows %d)", file, s.Schema, Schema)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s is damaged: %w", file, err)
 	}
 	if s.Schema < 1 || s.ID == "" {
 		return nil, fmt.Errorf("%s is damaged: it has no schema or id", file)
-	}
-	if s.Schema > Schema {
-		return nil, fmt.Errorf("%s was written by a newer rung (schema %d, this one knows %d)", file, s.Schema, Schema)
 	}
 	return s, nil
 }

@@ -22,9 +22,10 @@ const InitName = "rung:[init]"
 
 // Process is what /proc/<pid>/stat tells.
 type Process struct {
-	Name  string
-	State byte
-	Start uint64 // clock ticks since boot: with the pid it names one process for ever
+	Name    string
+	State   byte
+	Threads int
+	Start   uint64 // clock ticks since boot: with the pid it names one process for ever
 }
 
 // ReadProcess looks a process up. ok is false when there is none.
@@ -50,16 +51,22 @@ func parseStat(raw []byte) (p Process, ok bool) {
 	if len(fields) < 20 || len(fields[0]) != 1 {
 		return p, false
 	}
+	threads, err := strconv.Atoi(string(fields[17]))
+	if err != nil {
+		return p, false
+	}
 	start, err := strconv.ParseUint(string(fields[19]), 10, 64)
 	if err != nil {
 		return p, false
 	}
-	return Process{Name: string(raw[from+1 : to]), State: fields[0][0], Start: start}, true
+	return Process{Name: string(raw[from+1 : to]), State: fields[0][0], Threads: threads, Start: start}, true
 }
 
-// Alive says that the process is the recorded one and has not ended.
+// alive says that the process is the recorded one and has not ended. A zombie
+// with other threads is one whose first thread has ended, as pthread_exit in
+// main does: the process goes on.
 func alive(p Process, ok bool, start uint64) bool {
-	return ok && p.Start == start && p.State != 'Z' && p.State != 'X'
+	return ok && p.Start == start && (p.State != 'Z' || p.Threads > 1) && p.State != 'X'
 }
 
 // Status computes the status from facts. frozen is asked only for a process

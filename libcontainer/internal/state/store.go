@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,22 +24,21 @@ const (
 	stateFile  = "state.json"
 	configFile = "config.json"
 	gateFile   = "gate"
-	notifyDir  = "notify"
 	tempFile   = ".state.json"
 )
 
 // Store is a directory of containers.
 type Store struct{ Root string }
 
-// Entry is a container's directory, locked and held open.
+// Entry is a container's directory, held open.
 type Entry struct {
 	id  string
 	dir string
 	fd  int
 }
 
-// maxID keeps every file name made from an id in bounds.
-const maxID = 1024
+// maxID is what a file name holds (NAME_MAX).
+const maxID = 255
 
 // ValidID says what is wrong with an id: it becomes a file name here and in
 // every control group hierarchy.
@@ -67,6 +65,26 @@ func (s Store) Create(id string) (*Entry, error) {
 	if err := ValidID(id); err != nil {
 		return nil, err
 	}
+	for {
+		e, err := s.make(id)
+		if errors.Is(err, ErrNotExist) {
+			continue // a forced delete came between mkdir and open
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := e.Lock(); err != nil {
+			e.Close()
+			return nil, err
+		}
+		if !e.Gone() {
+			return e, nil
+		}
+		e.Close() // or before the lock
+	}
+}
+
+func (s Store) make(id string) (*Entry, error) {
 	dir := filepath.Join(s.Root, id)
 	err := unix.Mkdir(dir, 0o711)
 	if err == unix.ENOENT {
@@ -84,7 +102,8 @@ func (s Store) Create(id string) (*Entry, error) {
 	return s.open(id, dir)
 }
 
-// Open locks the directory of a container that is there.
+// Open opens the directory of a container that is there. ErrNotExist: there is
+// none. It does not lock: who only looks need not wait.
 func (s Store) Open(id string) (*Entry, error) {
 	if err := ValidID(id); err != nil {
 		return nil, err
@@ -152,15 +171,17 @@ func (e *Entry) replace(name string, data []byte) error {
 	if err != nil {
 		return fail("create", err)
 	}
-	defer sys.Close(fd)
-	if err := writeAll(fd, data); err != nil {
-		return fail("write", err)
+	op := "write"
+	if err = writeAll(fd, data); err == nil {
+		op, err = "fsync", unix.Fsync(fd)
 	}
-	if err := unix.Fsync(fd); err != nil {
-		return fail("fsync", err)
+	sys.Close(fd)
+	if err == nil {
+		op, err = "rename", unix.Renameat(e.fd, tempFile, e.fd, name)
 	}
-	if err := unix.Renameat(e.fd, tempFile, e.fd, name); err != nil {
-		return fail("rename", err)
+	if err != nil {
+		_ = unix.Unlinkat(e.fd, tempFile, 0) // a full disk gets its room back
+		return fail(op, err)
 	}
 	return nil
 }
@@ -267,8 +288,12 @@ func (e *Entry) RemoveGate() error {
 	return nil
 }
 
-// Remove takes the directory away. What is gone already is no error.
+// Remove takes the directory away. What is gone already is no error: its path
+// may be another container's by now. The caller holds the lock.
 func (e *Entry) Remove() error {
+	if e.Gone() {
+		return nil
+	}
 	for _, name := range [...]string{gateFile, configFile, tempFile, stateFile} {
 		if err := unix.Unlinkat(e.fd, name, 0); err != nil && err != unix.ENOENT {
 			return &os.PathError{Op: "unlink", Path: filepath.Join(e.dir, name), Err: err}
@@ -276,9 +301,9 @@ func (e *Entry) Remove() error {
 	}
 	err := unix.Rmdir(e.dir)
 	if err == unix.ENOTEMPTY || err == unix.EEXIST {
-		err = os.RemoveAll(e.dir)
+		return os.RemoveAll(e.dir) // the notify socket's directory, or what others put here
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && err != unix.ENOENT {
 		return &os.PathError{Op: "rmdir", Path: e.dir, Err: err}
 	}
 	return nil

@@ -26,14 +26,16 @@ func (s *Stack) Push(name string, f func() error) {
 func (s *Stack) Release() { s.entries = nil }
 
 // Run takes every step back, whether or not others fail, and joins their
-// errors. The stack is empty afterwards.
+// errors. A step that arms another has that taken back next. The stack is empty
+// afterwards.
 func (s *Stack) Run() error {
 	var errs []error
-	for i := len(s.entries) - 1; i >= 0; i-- {
-		if err := s.entries[i].f(); err != nil {
-			errs = append(errs, fmt.Errorf("undo %s: %w", s.entries[i].name, err))
+	for len(s.entries) > 0 {
+		last := s.entries[len(s.entries)-1]
+		s.entries = s.entries[:len(s.entries)-1]
+		if err := last.f(); err != nil {
+			errs = append(errs, fmt.Errorf("undo %s: %w", last.name, err))
 		}
 	}
-	s.entries = nil
 	return errors.Join(errs...)
 }

@@ -1,0 +1,154 @@
+package state
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func full() *State {
+	return &State{
+		Schema: Schema, OCIVersion: "1.2.0", ID: "web-1.a", Bundle: "/b \"q\"\n", Rootfs: "/b/é\u2028", Phase: PhaseCreated,
+		Created: "2024-02-29T01:02:03.000000004Z", Owner: "root", Annotations: map[string]string{"a": "1", "b<": ">&"},
+		Pid: 4194304, StartTime: 1<<64 - 1, CreatorPid: 17, CreatorStart: 99,
+		CgroupDriver: "cgroupfs", Cgroups: []Cgroup{{Name: "memory", Path: "/sys/fs/cgroup/memory/x"}, {Path: "/sys/fs/cgroup/x", V2: true}},
+		Poststart: true, Poststop: true, StartHooks: true, Notify: true, OwnPidSpace: true, Rootless: true, PidFile: "/run/p",
+	}
+}
+
+func TestState_roundTrip(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		s    *State
+	}{
+		{"full", full()},
+		{"intent", &State{Schema: 1, ID: "a", Phase: PhaseIntent, CreatorPid: 5, CreatorStart: 6}},
+		{"odd numbers", &State{Schema: 1, ID: "a", Pid: -1, CreatorPid: -7}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			raw := tt.s.Append(nil)
+			if !json.Valid(raw) {
+				t.Fatalf("not JSON: %s", raw)
+			}
+			got, err := Parse("state.json", raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, tt.s) {
+				t.Errorf("%+v\nwant %+v", got, tt.s)
+			}
+		})
+	}
+}
+
+// Each field has to be saved: one that is added to the struct alone fails here.
+func TestState_everyFieldIsSaved(t *testing.T) {
+	v := reflect.ValueOf(full()).Elem()
+	for i := range v.NumField() {
+		if v.Field(i).IsZero() {
+			t.Errorf("full() leaves %s out", v.Type().Field(i).Name)
+		}
+	}
+	var members map[string]any
+	if err := json.Unmarshal(full().Append(nil), &members); err != nil {
+		t.Fatal(err)
+	}
+	if len(members) != v.NumField() {
+		t.Errorf("%d members for %d fields", len(members), v.NumField())
+	}
+}
+
+// What encoding/json reads from a record, and what Parse reads from what
+// encoding/json writes: other spacing, other order, escapes.
+func TestState_likeEncodingJSON(t *testing.T) {
+	s := full()
+	var m map[string]any
+	if err := json.Unmarshal(s.Append(nil), &m); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]any{
+		"schema": 1.0, "id": s.ID, "bundle": s.Bundle, "rootfs": s.Rootfs, "phase": "created",
+		"init_process_pid": 4194304.0, "rootless": true, "annotations": map[string]any{"a": "1", "b<": ">&"},
+		"cgroups": []any{
+			map[string]any{"name": "memory", "path": "/sys/fs/cgroup/memory/x"},
+			map[string]any{"name": "", "path": "/sys/fs/cgroup/x", "v2": true},
+		},
+	} {
+		if !reflect.DeepEqual(m[name], want) {
+			t.Errorf("%s is %v, want %v", name, m[name], want)
+		}
+	}
+	m["of a later version"] = map[string]any{"deep": []int{1}}
+	m["init_process_start"] = json.Number("18446744073709551615") // a float64 cannot hold it
+	raw, err := json.MarshalIndent(m, "\t", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Parse("f", raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, s) {
+		t.Errorf("%+v\nwant %+v", got, s)
+	}
+}
+
+func TestParse_refuses(t *testing.T) {
+	whole := string(full().Append(nil))
+	for _, tt := range []struct{ name, raw, text string }{
+		{"empty", "", "/s/state.json is damaged: "},
+		{"zeros", strings.Repeat("\x00", 100), "is damaged: "},
+		{"no object", `[]`, "is damaged: "},
+		{"null", `null`, "is damaged: "},
+		{"nothing in it", `{}`, "it has no schema or id"},
+		{"no id", `{"schema":1}`, "it has no schema or id"},
+		{"no schema", `{"id":"a"}`, "it has no schema or id"},
+		{"schema 0", `{"schema":0,"id":"a"}`, "it has no schema or id"},
+		{"twice", whole + whole, "is damaged: "},
+		{"pid is text", `{"schema":1,"id":"a","init_process_pid":"7"}`, "is damaged: "},
+		{"pid is huge", `{"schema":1,"id":"a","init_process_pid":3000000000}`, "is damaged: "},
+		{"cgroups", `{"schema":1,"id":"a","cgroups":[7]}`, "is damaged: "},
+		{"newer", `{"schema":2,"id":"a"}`, "/s/state.json was written by a newer rung (schema 2, this one knows 1)"},
+		{"newer, other form", `{"schema":2,"id":{"name":"a"}}`, "was written by a newer rung"},
+		{"newer, no id", `{"schema":9}`, "was written by a newer rung"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, err := Parse("/s/state.json", []byte(tt.raw))
+			if err == nil || s != nil || !strings.Contains(err.Error(), tt.text) {
+				t.Errorf("%+v, %v, want %s", s, err, tt.text)
+			}
+		})
+	}
+}
+
+// However much of a record was written, it is the whole or an error.
+func TestParse_truncated(t *testing.T) {
+	whole := full().Append(nil)
+	for i := range len(whole) - 1 { // the last byte is a line feed
+		if s, err := Parse("f", whole[:i]); (err == nil) != (i == len(whole)-1) {
+			t.Errorf("%d of %d bytes: %+v, %v", i, len(whole), s, err)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(full().Append(nil))
+	f.Add([]byte(`{"schema":1,"id":"a","cgroups":[{"x":[]}],"annotations":null}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		s, err := Parse("f", raw)
+		if err != nil {
+			return
+		}
+		again, err := Parse("f", s.Append(nil))
+		if err != nil {
+			t.Fatalf("%q is not read back: %v", s.Append(nil), err)
+		}
+		if len(s.Annotations) == 0 {
+			s.Annotations = nil
+		}
+		if !reflect.DeepEqual(s, again) {
+			t.Errorf("%+v\nthen %+v", s, again)
+		}
+	})
+}
