@@ -60,13 +60,22 @@ func main() {
 
 func parse(args []string) (*options, error) {
 	o := new(options)
-	var paths [3]string
+	rung := ""
+	peers := [][2]string{{"crun", "crun"}, {"runc", "runc"}}
 	var views, specNames string
-	names := [3]string{"rung", "crun", "runc"}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
-	f.StringVar(&paths[0], names[0], "./rung", "the runtime to judge")
-	f.StringVar(&paths[1], names[1], "crun", "a peer; empty leaves it out")
-	f.StringVar(&paths[2], names[2], "runc", "a peer; empty leaves it out")
+	f.StringVar(&rung, "rung", "./rung", "the runtime to judge")
+	f.Func("peer", "a further runtime, as `name=path`; a name that is there already (crun, runc) takes its place, no path leaves it out", func(v string) error {
+		name, path, ok := strings.Cut(v, "=")
+		if !ok || name == "" || name == "rung" || strings.ContainsAny(name, "/ ") {
+			return errors.New("want name=path")
+		}
+		peers = slices.DeleteFunc(peers, func(p [2]string) bool { return p[0] == name })
+		if path != "" {
+			peers = append(peers, [2]string{name, path})
+		}
+		return nil
+	})
 	f.StringVar(&views, "view", strings.Join(hostViews(), ","), "kinds of cgroup hierarchy")
 	f.StringVar(&specNames, "spec", "default,docker", "configs")
 	f.IntVar(&o.rounds, "n", 60, "rounds for each view and config")
@@ -77,14 +86,11 @@ func parse(args []string) (*options, error) {
 		return nil, err
 	}
 	o.views, o.specs = strings.Split(views, ","), strings.Split(specNames, ",")
-	for i, p := range paths {
-		if p == "" {
-			continue
-		}
-		path, err := exec.LookPath(p)
+	for i, p := range append([][2]string{{"rung", rung}}, peers...) {
+		path, err := lookPath(p[1])
 		if err != nil {
 			if i > 0 {
-				fmt.Fprintf(os.Stderr, "bench: %s is not here\n", names[i])
+				fmt.Fprintf(os.Stderr, "bench: %s is not here\n", p[0])
 				continue
 			}
 			return nil, err
@@ -97,9 +103,23 @@ func parse(args []string) (*options, error) {
 			return nil, fmt.Errorf("%s --version: %w", path, err)
 		}
 		line, _, _ := bytes.Cut(out, []byte("\n"))
-		o.runtimes = append(o.runtimes, contender{Name: names[i], Path: path, Version: string(line)})
+		o.runtimes = append(o.runtimes, contender{Name: p[0], Path: path, Version: string(line)})
 	}
 	return o, nil
+}
+
+// lookPath looks where the administrator's programs are, too.
+func lookPath(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err == nil || strings.Contains(name, "/") {
+		return path, err
+	}
+	for _, dir := range []string{"/usr/sbin/", "/usr/local/sbin/"} {
+		if path, err := exec.LookPath(dir + name); err == nil {
+			return path, nil
+		}
+	}
+	return "", err
 }
 
 // outside starts one process for each view, and prints what they find.
@@ -130,6 +150,7 @@ func outside(o *options) error {
 		for _, spec := range o.specs {
 			all.print(os.Stdout, view, spec)
 		}
+		all.printTight(os.Stdout, view)
 	}
 	if o.json == "" {
 		return nil
@@ -269,5 +290,12 @@ func measure(o *options, view, name, dir, state string) ([]result, error) {
 	for _, b := range list {
 		results = append(results, b.results(view, name, o.many)...)
 	}
-	return slices.Clip(results), nil
+	if name == o.specs[0] {
+		found, err := checkTight(list, view, filepath.Join(dir, "payload"), filepath.Join(dir, name), spec)
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, found...)
+	}
+	return results, nil
 }

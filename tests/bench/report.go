@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 )
@@ -97,11 +98,11 @@ func (r *report) find(view, spec, op, runtime string) *result {
 	return nil
 }
 
-// print writes one table for a view and a spec: medians with the 95th percentile, and the first runtime's median as a
-// share of the other's.
+// print writes one table for a view and a spec: medians with the 95th percentile, and how many times the first
+// runtime's median that is.
 func (r *report) print(w io.Writer, view, spec string) {
 	first := r.Contender[0].Name
-	fmt.Fprintf(w, "\ncgroup %s, %s spec: median (95th percentile), ×%s/other\n\n", view, spec, first)
+	fmt.Fprintf(w, "\ncgroup %s, %s spec: median (95th percentile), ×: %s = 1.00\n\n", view, spec, first)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	line := func(cells ...string) { fmt.Fprintln(t, strings.Join(cells, "\t")+"\t") }
 	head := []string{"ms"}
@@ -129,9 +130,12 @@ func (r *report) print(w io.Writer, view, spec string) {
 			if tail > 0 {
 				text += fmt.Sprintf(" ("+format+")", tail)
 			}
-			if i > 0 && own != nil && own.Why == "" && v > 0 {
-				mine, _ := value(own)
-				share = fmt.Sprintf("×%.2f", mine/v)
+			if i == 0 || own == nil || own.Why != "" {
+				cells = append(cells, text, share)
+				continue
+			}
+			if mine, _ := value(own); mine > 0 {
+				share = "×" + strconv.FormatFloat(v/mine, 'f', 2, 64)
 			}
 			cells = append(cells, text, share)
 		}
@@ -151,6 +155,26 @@ func (r *report) print(w io.Writer, view, spec string) {
 	for _, c := range r.Contender {
 		if x := r.find(view, spec, "run", c.Name); x != nil && x.Why != "" {
 			fmt.Fprintf(w, "%s: n/a: %s\n", c.Name, x.Why)
+		}
+	}
+}
+
+// printTight writes who runs within limits that are tight.
+func (r *report) printTight(w io.Writer, view string) {
+	for _, t := range tight {
+		said := ""
+		for _, c := range r.Contender {
+			x := r.find(view, "", t.name, c.Name)
+			switch {
+			case x == nil:
+			case x.Why == "":
+				said += fmt.Sprintf("; %s: %d of %[2]d run", c.Name, x.N)
+			default:
+				said += fmt.Sprintf("; %s: %s", c.Name, strings.TrimPrefix(x.Why, c.Name+" "))
+			}
+		}
+		if said != "" {
+			fmt.Fprintf(w, "\n%s: %s\n", t.name, said[2:])
 		}
 	}
 }
