@@ -136,6 +136,7 @@ func TestForeground_signals(t *testing.T) {
 	}
 	// still caught: the runtime has to clean up
 	send(unix.SIGTERM)
+	<-s.forward
 }
 
 func TestForeground_realTime(t *testing.T) {
