@@ -162,7 +162,7 @@ func (g *Group) onlyV2() bool {
 }
 
 // place makes sure that each write has its controller: on cgroup v2 it is turned
-// on from the root down. A write without one that is not Optional is an error.
+// on from the root down. A limit without one is an error.
 func (g *Group) place(list []placed) ([]placed, error) {
 	d := g.v2()
 	var have string
@@ -180,8 +180,8 @@ func (g *Group) place(list []placed) ([]placed, error) {
 			}
 		}
 		if w.dir == "" {
-			if w.Optional {
-				continue
+			if w.Optional || w.Value == "max" || w.Value == "-1" {
+				continue // no limit is what a host without the controller has
 			}
 			return nil, &Error{Origin: w.Origin, Controller: w.Controller, Value: w.Value, Err: g.whyMissing(enableErr)}
 		}

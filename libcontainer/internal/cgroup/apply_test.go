@@ -179,6 +179,19 @@ func TestApply_noController(t *testing.T) {
 	}
 }
 
+// No limit is no matter for a controller.
+func TestApply_noLimits(t *testing.T) {
+	onlyV2(t)
+	g := testGroup(t)
+	must(t, g.Create())
+	r := &plan.Resources{
+		Memory: &plan.Memory{Limit: ptr(int64(-1)), Swap: ptr(int64(-1))}, CPU: &plan.CPU{Quota: ptr(int64(-1))}, Pids: &plan.Pids{Limit: ptr(int64(-1))},
+	}
+	must(t, g.Apply(r))
+	must(t, g.ApplyLate(r))
+	must(t, g.Update(r))
+}
+
 // A controller that a hybrid host has in its cgroup v2.
 func TestApply_controllerOfEither(t *testing.T) {
 	for _, where := range []string{"host", "v2"} {
