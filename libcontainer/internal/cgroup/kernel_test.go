@@ -37,7 +37,14 @@ func testGroup(t testing.TB) *Group {
 	if err != nil {
 		t.Fatal(err)
 	}
+	on := ""
+	if d := g.v2(); d != nil {
+		on, _ = readFile(d.Mount + "/cgroup.subtree_control")
+	}
 	t.Cleanup(func() {
+		if d := g.v2(); d != nil {
+			defer putBack(d.Mount+"/cgroup.subtree_control", on)
+		}
 		all := Open(g.Dirs())
 		if err := all.Kill(unix.SIGKILL); err != nil {
 			t.Error(err)
@@ -49,6 +56,16 @@ func testGroup(t testing.TB) *Group {
 		}
 	})
 	return g
+}
+
+// putBack turns off what a test turned on, unless somebody else uses it by now.
+func putBack(file, on string) {
+	now, _ := readFile(file)
+	for c := range strings.FieldsSeq(now) {
+		if !hasWord(on, c) {
+			_ = sys.WriteFile(file, "-"+c)
+		}
+	}
 }
 
 // join starts a process in every group, the way the runtime does.
