@@ -252,17 +252,20 @@ func enableIn(dir, all string) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	if err = writeValue(file, strings.Join(missing, " ")); err == nil || len(missing) == 1 {
+	// One that cannot be had must not keep the others away: one that the group above lacks, or cpu while realtime
+	// processes run. But not so in a group with processes (EBUSY): it would take the threaded ones, cpu and pids, and
+	// by that become one whose children can hold no processes.
+	err = writeValue(file, strings.Join(missing, " "))
+	if len(missing) == 1 || !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
 		return err
 	}
-	var firstErr error
-	for _, m := range missing { // one that cannot be had must not keep the others away
-		// EOPNOTSUPP: a controller that a threaded group cannot have; ENOENT: one that the group above lacks
-		if err := writeValue(file, m); err != nil && firstErr == nil && !errors.Is(err, unix.ENOENT) {
-			firstErr = err
+	err = nil
+	for _, m := range missing {
+		if one := writeValue(file, m); one != nil && err == nil {
+			err = one
 		}
 	}
-	return firstErr
+	return err
 }
 
 // lacksAny says that list lacks a word of all.
