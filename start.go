@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/rung-oci/rung/libcontainer"
@@ -27,6 +29,7 @@ EXAMPLE:
 			if err != nil {
 				return err
 			}
+			ctr.NotifySocket = os.Getenv("NOTIFY_SOCKET")
 			return ctr.Start()
 		},
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
 	"github.com/rung-oci/rung/libcontainer/internal/hooks"
 	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
+	"github.com/rung-oci/rung/libcontainer/internal/notify"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/runtime"
 	"github.com/rung-oci/rung/libcontainer/internal/spec"
@@ -23,6 +24,10 @@ import (
 
 // Container is a container that was created, by this process or an earlier one.
 type Container struct {
+	// NotifySocket is the host's NOTIFY_SOCKET (sd_notify(3)). Where the container was created with one, Start tells
+	// it that the container is ready, and waits until it is.
+	NotifySocket string
+
 	root, id string
 	state    *state.State
 }
@@ -241,6 +246,13 @@ func (c *Container) start() error {
 			return err
 		}
 	}
+	var ready *notify.Proxy
+	if dir := notifyDir(c.root, c.id); c.NotifySocket != "" && isDir(dir) {
+		if ready, err = notify.Listen(dir); err != nil {
+			return err
+		}
+		defer ready.Close()
+	}
 	gate, err := e.DialGate()
 	if err != nil {
 		return err
@@ -261,9 +273,19 @@ func (c *Container) start() error {
 		return err
 	}
 	if c.state.Poststart {
-		return c.poststart(s)
+		if err := c.poststart(s); err != nil {
+			return err
+		}
 	}
-	return nil
+	if ready != nil {
+		_, err = ready.Forward(c.NotifySocket, c.state.Pid)
+	}
+	return err
+}
+
+func isDir(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.IsDir()
 }
 
 // config is the config as it was at create.
@@ -286,12 +308,20 @@ func (c *Container) startHooks(s *specs.Spec, pidfd int) error {
 	if err != nil {
 		return err
 	}
-	p := &prepared{opt: &CreateOptions{}, spec: s}
+	p := &prepared{opt: &CreateOptions{ID: c.id}, spec: s}
 	p.labels()
 	p.facts.Rootless = c.state.Rootless
-	o := compile.Options{ID: c.id, Bundle: c.state.Bundle, Filter: filter}
+	p.copts = compile.Options{ID: c.id, Bundle: c.state.Bundle, Filter: filter}
+	return runStartHooks(p, c.group(), c.state, compile.Hooks(s.Hooks.StartContainer), pidfd)
+}
+
+// runStartHooks runs them in the namespaces and the control group of the init
+// behind pidfd.
+func runStartHooks(p *prepared, g *cgroup.Group, s *state.State, list []plan.Hook, pidfd int) error {
+	o := p.copts
+	o.Cgroups = nil
 	cgroupFD := -1
-	if g := c.group(); g != nil {
+	if g != nil {
 		for _, d := range g.Dirs() {
 			o.Cgroups = append(o.Cgroups, compile.CgroupDir{Dir: d.Path, V2: d.V2, Join: !d.V2})
 		}
@@ -302,10 +332,10 @@ func (c *Container) startHooks(s *specs.Spec, pidfd int) error {
 		return err
 	}
 	defer exe.Close()
-	st := hooks.StateJSON(c.state.OCIVersion, c.id, state.Created, c.state.Pid, c.state.Bundle, c.state.Annotations)
-	_, err = hooks.Run("startContainer", compile.Hooks(s.Hooks.StartContainer), st, hooks.Options{
+	st := hooks.StateJSON(s.OCIVersion, s.ID, state.Created, s.Pid, s.Bundle, s.Annotations)
+	_, err = hooks.Run("startContainer", list, st, hooks.Options{
 		Spawn: func(h plan.Hook, stdio [3]*os.File) (hooks.Spawned, error) {
-			prog, err := compile.ContainerHook(s, o, p.facts, h)
+			prog, err := compile.ContainerHook(p.spec, o, p.facts, h)
 			if err != nil {
 				return hooks.Spawned{}, err
 			}

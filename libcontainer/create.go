@@ -36,6 +36,9 @@ func Create(o CreateOptions) (*Container, error) {
 	}
 	m.init.Close()
 	m.entry.Close()
+	if m.notify != nil {
+		m.notify.Close() // start listens anew, in the directory that is mounted
+	}
 	return &Container{root: o.Root, id: o.ID, state: m.state}, nil
 }
 
@@ -61,7 +64,8 @@ type made struct {
 	entry    *state.Entry
 	state    *state.State
 	init     *runtime.Init
-	terminal int // the terminal's master, where this process holds it; -1
+	notify   *notify.Proxy // of sd_notify(3), or nil
+	terminal int           // the terminal's master, where this process holds it; -1
 }
 
 // make carries the plan out.
@@ -128,7 +132,7 @@ func stateCgroups(g *cgroup.Group) []state.Cgroup {
 func (m *made) side(exe *runtime.Executable) *runtime.Side {
 	s := &runtime.Side{
 		Stdio:      [3]int{0, 1, 2},
-		Intent:     func() error { return m.entry.Save(m.state) },
+		Intent:     m.intent,
 		ListenGate: m.entry.ListenGate,
 		KeepConfig: func() error { return m.entry.SaveConfig(m.raw) },
 		Terminal:   m.takeTerminal,
@@ -138,12 +142,24 @@ func (m *made) side(exe *runtime.Executable) *runtime.Side {
 		PidFile:    writePidFile,
 		Notify:     m.sendListener,
 		Warn:       m.opt.warn,
+		Debug:      m.opt.Debug,
 	}
 	if g := m.group; g != nil {
 		s.CgroupCreate, s.CgroupLimits, s.CgroupLate = g.Create, g.Apply, g.ApplyLate
 		s.CgroupFD, s.CgroupClean = g.SpawnFD, g.Delete
 	}
 	return s
+}
+
+// intent saves the record, and makes what a mount of the plan will need.
+func (m *made) intent() (err error) {
+	if err := m.entry.Save(m.state); err != nil {
+		return err
+	}
+	if m.opt.NotifySocket != "" {
+		m.notify, err = notify.Listen(notifyDir(m.opt.Root, m.opt.ID))
+	}
+	return err
 }
 
 func (m *made) takeTerminal(master int) error {
@@ -192,7 +208,10 @@ func (m *made) runHooks(exe *runtime.Executable, h plan.RunHooks, i *runtime.Ini
 	}
 	st := hooks.StateJSON(m.state.OCIVersion, m.state.ID, status, i.Pid, m.state.Bundle, m.state.Annotations)
 	o := hooks.Options{Dir: h.Dir}
-	if h.Enter != 0 {
+	switch {
+	case h.Kind == "startContainer":
+		return runStartHooks(m.prepared, m.group, m.state, h.Hooks, i.Pidfd())
+	case h.Enter != 0:
 		o.Spawn = spawnIn(exe, i.Pidfd(), func(hook plan.Hook) (plan.Program, error) {
 			return compile.HostHook(hook, h.Enter, h.Dir), nil
 		})
@@ -230,4 +249,4 @@ func writePidFile(path string, pid int) error {
 	return err
 }
 
-func notifyDir(o *CreateOptions) string { return filepath.Join(o.Root, o.ID, "notify") }
+func notifyDir(root, id string) string { return filepath.Join(root, id, "notify") }

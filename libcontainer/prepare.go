@@ -62,7 +62,7 @@ func prepare(o *CreateOptions, startNow bool) (*prepared, error) {
 	p.copts.PreserveFDs, p.copts.ListenFDs = o.PreserveFDs+o.ListenFDs, o.ListenFDs
 	p.copts.StartNow, p.copts.PidFile, p.copts.Filter = startNow, o.PidFile, filter
 	if o.NotifySocket != "" {
-		p.copts.NotifyDir, p.copts.NotifyTarget = notifyDir(o), "/run/notify"
+		p.copts.NotifyDir, p.copts.NotifyTarget = notifyDir(o.Root, o.ID), "/run/notify"
 	}
 	var warnings []string
 	p.plan, warnings, err = compile.Create(s, p.copts, p.facts)
@@ -156,14 +156,38 @@ func (p *prepared) cgroups() error {
 	if p.group, err = cgroup.New(layout, path, p.opt.ID); err != nil {
 		return err
 	}
-	p.copts.CgroupsPresent = true
 	p.copts.CgroupPath = p.group.Path()
-	for _, d := range p.group.Dirs() {
-		p.copts.Cgroups = append(p.copts.Cgroups, compile.CgroupDir{
-			Name: d.Name, Controllers: d.Controllers, Mount: d.Mount, Dir: d.Path, V2: d.V2, Join: !d.V2,
-		})
+	if p.facts.Rootless && path == "" && p.group.DropDenied() == 0 {
+		p.group = nil // the runtime's own groups are the container's
+		if limited(p.spec) {
+			return errRootlessLimits
+		}
+	}
+	p.copts.CgroupsPresent = p.group != nil
+	for _, h := range layout.Hierarchies {
+		d := compile.CgroupDir{Name: h.Name, Controllers: h.Controllers, Mount: h.Mount, Dir: h.Mount + h.Self, V2: h.V2}
+		if p.group != nil {
+			for _, own := range p.group.Dirs() {
+				if own.Mount == h.Mount {
+					d.Dir, d.Join = own.Path, !h.V2
+				}
+			}
+		}
+		p.copts.Cgroups = append(p.copts.Cgroups, d)
 	}
 	return nil
+}
+
+var errRootlessLimits = errors.New("linux.resources: rootless needs no limits + no cgrouppath when no permission is granted for cgroups")
+
+// limited says that the config sets a limit; rules for devices are none where
+// no node can be made.
+func limited(s *specs.Spec) bool {
+	if s.Linux == nil || s.Linux.Resources == nil {
+		return false
+	}
+	r := s.Linux.Resources
+	return r.Memory != nil || r.CPU != nil || r.Pids != nil || r.BlockIO != nil || len(r.HugepageLimits) > 0 || r.Network != nil || len(r.Rdma) > 0 || len(r.Unified) > 0
 }
 
 // systemdPath is where systemd would put the scope of "slice:prefix:name", for

@@ -42,8 +42,19 @@ func (p *prepared) run(o *RunOptions) (status int, err error) {
 	c := &Container{root: o.Root, id: o.ID, state: m.state}
 	defer m.entry.Close()
 	if o.Detach {
-		m.init.Close()
-		return 0, nil
+		defer m.init.Close()
+		if m.notify != nil {
+			_, err = m.notify.Forward(o.NotifySocket, m.state.Pid)
+		}
+		return 0, err
+	}
+	if m.notify != nil {
+		defer m.notify.Close()
+		go func() {
+			if _, err := m.notify.Forward(o.NotifySocket, m.state.Pid); err != nil {
+				o.warn(err.Error())
+			}
+		}()
 	}
 	m.entry.Unlock() // others may kill, or delete, it meanwhile
 	status, err = m.foreground(signals)

@@ -33,14 +33,25 @@ static void set_propagation(int mount, uint64_t propagation, uint64_t mount_flag
 
 static void set_idmap(int mount, int64_t userns, uint64_t mount_flags)
 {
-	if (userns >= 0 && sys_mount_setattr(mount, recursive(mount_flags), ATTR_IDMAP, 0, 0, (int)userns) < 0)
+	unsigned int flags = mount_flags & MOUNT_IDMAP_TREE ? AT_RECURSIVE_ : 0;
+
+	if (userns >= 0 && sys_mount_setattr(mount, flags, ATTR_IDMAP, 0, 0, (int)userns) < 0)
 		fail_errno(STEP_IDMAP);
 }
 
 /* A mount over the root itself takes its place: later targets, and the pivot, are meant in it. */
 static void place(int mount, int target, uint64_t flags)
 {
-	attach(mount, target);
+	if (sys_move_mount(mount, target) < 0) {
+		struct stat a, b;
+		int err = errno;
+
+		/* the kernel's EINVAL has a better name where it is a file on a directory, or the other way round */
+		if (err == EINVAL && fstat(mount, &a) == 0 && fstat(target, &b) == 0 &&
+		    S_ISDIR(a.st_mode) != S_ISDIR(b.st_mode))
+			fail(STEP_MOVE_MOUNT, ENOTDIR, "");
+		fail(STEP_MOVE_MOUNT, err, "");
+	}
 	if (flags & MOUNT_REPLACE_ROOT) {
 		close(st.root);
 		st.root = mount;
@@ -104,6 +115,28 @@ void op_clone_source(const struct op *o)
 		fail_errno(STEP_OPEN_TREE);
 }
 
+/* The mount that a host path is on: its root is the first directory upwards that is one. */
+static void make_parent_private(const char *path)
+{
+	char dir[PATH_MAX];
+	int fd, r;
+
+	if (snprintf(dir, sizeof dir, "%s", path) >= (int)sizeof dir)
+		fail(STEP_PROPAGATION, ENAMETOOLONG, "");
+	for (;;) {
+		fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0)
+			fail(STEP_PROPAGATION, errno, dir);
+		r = sys_mount_setattr(fd, 0, 0, 0, MS_PRIVATE, -1);
+		close(fd);
+		if (r == 0)
+			return;
+		if (errno != EINVAL || dir[1] == '\0')
+			fail(STEP_PROPAGATION, errno, dir);
+		*(strrchr(dir, '/') == dir ? dir + 1 : strrchr(dir, '/')) = '\0';
+	}
+}
+
 /*
  * The root is mounted over its own path, where hooks look for it. A path that cannot be walked with the container's
  * ids (a 0700 directory above it) is not needed: over / is as good for pivot_root.
@@ -117,9 +150,11 @@ void op_root_open(const struct op *o)
 	tree = clone_source(path, flags, (int64_t)o->n[ROOT_OPEN_N_IDMAP_FD]);
 	if (tree < 0)
 		fail_errno(STEP_OPEN_TREE);
-	/* pivot_root(2): neither the new root nor its parent may be shared */
-	if (sys_mount_setattr(tree, 0, 0, 0, MS_PRIVATE, -1) < 0)
+	/* pivot_root(2): neither the new root nor its parent may be shared; a slave of the host may stay one */
+	if (sys_mount_setattr(tree, 0, 0, 0, st.host_shared ? MS_PRIVATE : MS_SLAVE, -1) < 0)
 		fail_errno(STEP_PROPAGATION);
+	if (st.host_shared)
+		make_parent_private(path);
 	target = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (target < 0 && errno == EACCES)
 		target = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -105,8 +105,9 @@ enum {
 	MOUNT_DELEGATE_ON_DENIED = 1 << 8,
 	MOUNT_NO_CREATE = 1 << 9,
 	MOUNT_PROPAGATION_RECURSIVE = 1 << 10,
-	MOUNT_REPLACE_ROOT = 1 << 11,
-	MOUNT_OPTIONAL = 1 << 12,
+	MOUNT_IDMAP_TREE = 1 << 11,
+	MOUNT_REPLACE_ROOT = 1 << 12,
+	MOUNT_OPTIONAL = 1 << 13,
 };
 
 /* NodeFlag modifies Mknod, Mkdir, Symlink and Mask. */

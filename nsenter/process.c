@@ -210,7 +210,8 @@ void op_identity(const struct op *o)
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		fail_errno(STEP_PRCTL);
 	/* raw calls: the C library's would signal threads that are not there */
-	if (!o->n[IDENTITY_N_SKIP_GROUPS] && syscall(SYS_setgroups, groups->len / 4, groups->p) < 0)
+	if (o->n[IDENTITY_N_SKIP_GROUPS] != 1 && syscall(SYS_setgroups, groups->len / 4, groups->p) < 0 &&
+	    !(errno == EPERM && o->n[IDENTITY_N_SKIP_GROUPS] == 2))
 		fail_errno(STEP_GROUPS);
 	if (syscall(SYS_setresgid, o->n[IDENTITY_N_GID], o->n[IDENTITY_N_GID], o->n[IDENTITY_N_GID]) < 0)
 		fail_errno(STEP_GID);
@@ -364,7 +365,8 @@ void op_find_exec(const struct op *o)
 		struct stat sb;
 
 		if (stat(path, &sb) < 0) {
-			if (errno == EACCES || errno == ELOOP)
+			/* a component of PATH that is no directory is passed over, as execvp(3) does */
+			if (errno == EACCES || errno == ELOOP || strlen(path) + 1 == o->s[FIND_EXEC_S_CANDIDATES].len)
 				err = errno;
 			continue;
 		}

@@ -33,7 +33,7 @@ next:
 }
 
 // capabilities gives the final sets and the bounding set. A config without
-// capabilities has none. What capset(2) and prctl(2) would refuse for being at
+// capabilities leaves the caller's. What capset(2) and prctl(2) would refuse for being at
 // odds with another set is left out with a warning ("Runtimes SHOULD NOT fail
 // if the container configuration requests capabilities that cannot be
 // granted"), and so are names that this version does not know. No set gets what
@@ -41,7 +41,8 @@ next:
 func capabilities(c *specs.LinuxCapabilities, own uint64) (set *plan.Capset, bounding uint64, warnings []string) {
 	set = &plan.Capset{}
 	if c == nil {
-		return set, 0, nil
+		// not a word about capabilities: those of the caller stay, as runc has it; execve takes them from all but root
+		return &plan.Capset{Effective: own, Permitted: own}, own, nil
 	}
 	take := func(field string, names []string) uint64 {
 		mask, unknown := capMask(names)

@@ -148,7 +148,16 @@ func (c *compiler) enter() error {
 	if c.ns.created&unix.CLONE_NEWTIME != 0 {
 		c.emit("linux.namespaces", &plan.Unshare{Flags: unix.CLONE_NEWTIME})
 		if text := timeOffsets(hasLinux(c.spec).TimeOffsets); text != "" {
+			// the files of a non-dumpable process belong to the host's root (proc(5)), which the root of a new user namespace
+			// is not; nothing foreign runs where this process could be seen
+			own := c.ns.user()
+			if own {
+				c.emit("", &plan.Dumpable{Value: 1})
+			}
 			c.emit("linux.timeOffsets", &plan.ProcWrite{Path: "self/timens_offsets", Data: text})
+			if own {
+				c.emit("", &plan.Dumpable{Value: 0})
+			}
 		}
 	}
 	if c.needsFork() {
@@ -293,6 +302,9 @@ func (c *compiler) runtimeHalf() error {
 		c.step("linux.seccomp.listenerPath", plan.Notify{Path: l.Seccomp.ListenerPath, Metadata: l.Seccomp.ListenerMetadata})
 	}
 	if c.opt.StartNow {
+		if h := c.spec.Hooks; h != nil {
+			c.hooks("startContainer", h.StartContainer, c.ns.all(), "/")
+		}
 		c.step("", plan.Start{})
 		if h := c.spec.Hooks; h != nil {
 			c.hooks("poststart", h.Poststart, 0, c.opt.Bundle)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -52,6 +53,9 @@ func (c *compiler) filesystem() error {
 		c.emit(at("linux.readonlyPaths", i), &plan.ReadonlyPath{Path: c.inContainer(p), Flags: plan.NodeMissingOK})
 	}
 	for i, p := range l.MaskedPaths {
+		if slices.Contains(l.MaskedPaths[:i], p) {
+			continue
+		}
 		c.emit(at("linux.maskedPaths", i), &plan.Mask{Path: c.inContainer(p), Flags: plan.NodeMissingOK})
 	}
 	if c.spec.Root.Readonly {
@@ -150,6 +154,10 @@ func (c *compiler) mount(origin string, m *specs.Mount) (late []plan.InitOp, err
 		return nil, err
 	}
 	switch {
+	case o.remount:
+		set, clr, _, _, _ := o.bindAttrs()
+		c.emit(origin, &plan.MountAttr{Target: target, Set: set, Clear: clr, Propagation: o.propagation, Flags: flags})
+		return nil, nil
 	case o.bind || o.rbind || m.Type == "bind":
 		return nil, c.bind(origin, m, &o, target, flags, idmap)
 	case m.Type == "cgroup" || m.Type == "cgroup2":
@@ -225,6 +233,9 @@ func (c *compiler) bind(origin string, m *specs.Mount, o *mountOptions, target s
 		flags |= plan.MountLockRetry
 	}
 	flags |= c.delegate()
+	if o.ridmap {
+		flags |= plan.MountIdmapTree
+	}
 	if idmap != plan.NoFD && c.ns.user() {
 		flags |= plan.MountDelegate
 	}

@@ -172,8 +172,13 @@ func (c *compiler) attributes(p *specs.Process) error {
 // skipGroups: setgroups(2) is denied in a user namespace with the single id of
 // its unprivileged maker (user_namespaces(7)).
 func (c *compiler) skipGroups(u *specs.User) uint64 {
-	if c.facts.Rootless && len(u.AdditionalGids) == 0 && (singleID(c.gids) || !c.ns.user()) {
+	switch {
+	case len(u.AdditionalGids) > 0:
+		return 0
+	case c.facts.Rootless && (singleID(c.gids) || !c.ns.user()):
 		return 1
+	case c.ns.userFD != plan.NoFD:
+		return 2 // whoever made the namespace may have denied it
 	}
 	return 0
 }

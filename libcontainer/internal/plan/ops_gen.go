@@ -295,6 +295,8 @@ const (
 	MountNoCreate
 	// MountPropagationRecursive: propagation applies to the whole tree.
 	MountPropagationRecursive
+	// MountIdmapTree: the id mapping applies to the whole tree (ridmap).
+	MountIdmapTree
 	// MountReplaceRoot: the mount becomes the container's new root (a mount whose destination is /).
 	MountReplaceRoot
 	// MountOptional: eNOENT of the source and ENODEV of the file system type are accepted.
@@ -313,6 +315,7 @@ var namesMountFlag = [...]string{
 	"delegate-on-denied",
 	"no-create",
 	"propagation-recursive",
+	"idmap-tree",
 	"replace-root",
 	"optional",
 }
@@ -1514,7 +1517,7 @@ type Identity struct {
 	UID        uint64 // user
 	GID        uint64 // group
 	Groups     []byte // additional groups, u32 each
-	SkipGroups uint64 // 1 where setgroups is denied
+	SkipGroups uint64 // 1 where setgroups is denied, 2 where it may be
 }
 
 // Kind implements Op.

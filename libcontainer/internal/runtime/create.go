@@ -33,6 +33,7 @@ type Side struct {
 	PidFile      func(path string, pid int) error
 	Notify       func(listener int, n plan.Notify, pid int) error
 	Warn         func(text string)
+	Debug        func(text string) // may be nil
 }
 
 // Init is a container's init that this process has started.
@@ -76,6 +77,9 @@ func Create(p *plan.Plan, exe *Executable, side *Side) (i *Init, err error) {
 		x.notify = &n
 	}
 	for _, s := range p.Runtime {
+		if side.Debug != nil {
+			side.Debug("step: " + plan.ActionLine(s.Do))
+		}
 		if err := x.do(s.Do); err != nil {
 			var step *StepError
 			if s.Origin == "" || errors.As(err, &step) {

@@ -66,6 +66,7 @@ var flagSets = []flagSet{
 		{"MountDelegateOnDenied", "The same, after EACCES or EPERM here."},
 		{"MountNoCreate", "The target has to exist."},
 		{"MountPropagationRecursive", "Propagation applies to the whole tree."},
+		{"MountIdmapTree", "The id mapping applies to the whole tree (ridmap)."},
 		{"MountReplaceRoot", "The mount becomes the container's new root (a mount whose destination is /)."},
 		{"MountOptional", "ENOENT of the source and ENODEV of the file system type are accepted."},
 	}},
@@ -260,7 +261,7 @@ var ops = []op{
 	{"CloseFrom", "CloseFrom sets CLOEXEC on every descriptor from First on (close_range(2)), before anything of the container runs.", []field{{"First", tU64, "first descriptor", ""}}},
 	{"Bounding", "Bounding drops capabilities from the bounding set (PR_CAPBSET_DROP); it needs CAP_SETPCAP, so it comes before the identity changes.", []field{{"Keep", tU64, "capability bits that stay", "hex"}}},
 	{"Identity", "Identity is PR_SET_KEEPCAPS, setgroups, setresgid, setresuid.", []field{
-		{"UID", tU64, "user", ""}, {"GID", tU64, "group", ""}, {"Groups", tBytes, "additional groups, u32 each", ""}, {"SkipGroups", tU64, "1 where setgroups is denied", ""},
+		{"UID", tU64, "user", ""}, {"GID", tU64, "group", ""}, {"Groups", tBytes, "additional groups, u32 each", ""}, {"SkipGroups", tU64, "1 where setgroups is denied, 2 where it may be", ""},
 	}},
 	{"Capset", "Capset is capset(2) and, last, PR_CAP_AMBIENT_RAISE.", []field{
 		{"Effective", tU64, "", "hex"}, {"Permitted", tU64, "", "hex"}, {"Inheritable", tU64, "", "hex"}, {"Ambient", tU64, "", "hex"},
