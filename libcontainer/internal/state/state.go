@@ -154,6 +154,7 @@ func (s *State) member(sc *jsonscan.Scanner) {
 	case "annotations":
 		s.Annotations, _ = sc.StringMap()
 	case "cgroups":
+		s.Cgroups = nil // of two members of one name the later holds
 		if sc.Array() {
 			for sc.Element() {
 				s.Cgroups = append(s.Cgroups, parseCgroup(sc))

@@ -43,17 +43,19 @@ const maxID = 255
 // ValidID says what is wrong with an id: it becomes a file name here and in
 // every control group hierarchy.
 func ValidID(id string) error {
-	if id == "" {
+	switch {
+	case id == "":
 		return errors.New("container id cannot be empty")
-	}
-	if len(id) > maxID || id == "." || id == ".." {
-		return fmt.Errorf("invalid container id %s", strconv.Quote(id[:min(len(id), 64)]))
+	case id == "." || id == "..":
+		return fmt.Errorf("invalid container id %q: no directory can have that name", id)
+	case len(id) > maxID:
+		return fmt.Errorf("invalid container id %q…: longer than %d bytes", id[:64], maxID)
 	}
 	for i := 0; i < len(id); i++ {
 		switch c := id[i]; {
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-', c == '.', c == '+':
 		default:
-			return fmt.Errorf("invalid container id %s: only letters, digits and _ - + . are allowed", strconv.Quote(id))
+			return fmt.Errorf("invalid container id %q: only letters, digits and _ - + . are allowed", id)
 		}
 	}
 	return nil
@@ -88,7 +90,9 @@ func (s Store) make(id string) (*Entry, error) {
 	dir := filepath.Join(s.Root, id)
 	err := unix.Mkdir(dir, 0o711)
 	if err == unix.ENOENT {
-		if err := os.MkdirAll(s.Root, 0o711); err != nil {
+		// sticky: what is below $XDG_RUNTIME_DIR may be cleaned up otherwise (XDG
+		// Base Directory Specification)
+		if err := os.MkdirAll(s.Root, 0o711|os.ModeSticky); err != nil {
 			return nil, err
 		}
 		err = unix.Mkdir(dir, 0o711)
@@ -119,7 +123,32 @@ func (s Store) open(id, dir string) (*Entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.trust(fd, dir); err != nil {
+		sys.Close(fd)
+		return nil, err
+	}
 	return &Entry{id: id, dir: dir, fd: fd}, nil
+}
+
+// trust refuses a record that somebody put into a directory of several users,
+// such as /tmp: it names processes to kill and directories to remove. Records
+// of the caller, of root and of the owner of the whole store are believed; the
+// last are a user's containers that root looks at.
+func (s Store) trust(fd int, dir string) error {
+	var entry, root unix.Stat_t
+	if err := unix.Fstat(fd, &entry); err != nil {
+		return &os.PathError{Op: "stat", Path: dir, Err: err}
+	}
+	if entry.Uid == 0 || entry.Uid == uint32(unix.Geteuid()) {
+		return nil
+	}
+	if err := unix.Stat(s.Root, &root); err != nil {
+		return &os.PathError{Op: "stat", Path: s.Root, Err: err}
+	}
+	if entry.Uid != root.Uid {
+		return fmt.Errorf("%s belongs to user %d, %s to user %d: %w", dir, entry.Uid, s.Root, root.Uid, unix.EPERM)
+	}
+	return nil
 }
 
 // Lock waits for the container's lock. It is the kernel's (flock(2)) and ends
@@ -160,10 +189,12 @@ func (e *Entry) FD() int { return e.fd }
 // Save replaces the record: whoever reads sees the old or the new one, whole.
 func (e *Entry) Save(s *State) error {
 	s.Schema = Schema
-	return e.replace(stateFile, s.Append(nil))
+	return e.replace(stateFile, s.Append(nil), true)
 }
 
-func (e *Entry) replace(name string, data []byte) error {
+// replace puts a file with the given content in the place of name, under the
+// lock, for which tempFile is one name. durable: also after a power failure.
+func (e *Entry) replace(name string, data []byte, durable bool) error {
 	fail := func(op string, err error) error {
 		return &os.PathError{Op: op, Path: filepath.Join(e.dir, name), Err: err}
 	}
@@ -172,7 +203,7 @@ func (e *Entry) replace(name string, data []byte) error {
 		return fail("create", err)
 	}
 	op := "write"
-	if err = writeAll(fd, data); err == nil {
+	if err = writeAll(fd, data); err == nil && durable {
 		op, err = "fsync", unix.Fsync(fd)
 	}
 	sys.Close(fd)
@@ -209,18 +240,9 @@ func (e *Entry) Load() (*State, error) {
 	return Parse(filepath.Join(e.dir, stateFile), raw)
 }
 
-// SaveConfig keeps the config as it was at create: the bundle's may change.
-func (e *Entry) SaveConfig(raw []byte) error {
-	fd, err := unix.Openat(e.fd, configFile, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
-	if err == nil {
-		err = writeAll(fd, raw)
-		sys.Close(fd)
-	}
-	if err != nil {
-		return &os.PathError{Op: "write", Path: filepath.Join(e.dir, configFile), Err: err}
-	}
-	return nil
-}
+// SaveConfig keeps the config as it was at create: the bundle's may change. A
+// create that is killed on the way leaves the whole of it or nothing.
+func (e *Entry) SaveConfig(raw []byte) error { return e.replace(configFile, raw, false) }
 
 // Config reads what SaveConfig kept.
 func (e *Entry) Config() ([]byte, error) { return e.read(configFile) }

@@ -59,6 +59,19 @@ func TestValidID(t *testing.T) {
 	}
 }
 
+func TestValidID_text(t *testing.T) {
+	for id, want := range map[string]string{
+		"":                       "container id cannot be empty",
+		"..":                     `invalid container id "..": no directory can have that name`,
+		"a/\x00b":                `invalid container id "a/\x00b": only letters, digits and _ - + . are allowed`,
+		strings.Repeat("a", 300): `invalid container id "` + strings.Repeat("a", 64) + `"…: longer than 255 bytes`,
+	} {
+		if err := ValidID(id); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
 func mustCreate(t *testing.T, s Store, id string) *Entry {
 	t.Helper()
 	e, err := s.Create(id)
@@ -112,6 +125,9 @@ func TestStore(t *testing.T) {
 		}
 	}
 
+	if st, err := os.Stat(s.Root); err != nil || st.Mode() != fs.ModeDir|fs.ModeSticky|0o711 {
+		t.Errorf("%s: %v, %v", s.Root, st.Mode(), err)
+	}
 	mustCreate(t, s, "a.b")
 	mustCreate(t, s, "B")
 	if err := errors.Join(os.WriteFile(filepath.Join(s.Root, "file"), nil, 0o600), os.Mkdir(filepath.Join(s.Root, "no id"), 0o700)); err != nil {
@@ -164,6 +180,39 @@ func TestStore_notADirectory(t *testing.T) {
 	}
 }
 
+// A record names what to kill and to remove: one from a stranger is not read.
+func TestStore_owner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root to give files away")
+	}
+	for _, tt := range []struct {
+		name        string
+		root, entry int
+		ok          bool
+	}{
+		{"own", 0, 0, true},
+		{"root's among a user's", 1001, 0, true},
+		{"a user's own", 1001, 1001, true},
+		{"a user's among root's", 0, 1001, false},
+		{"of two users", 1001, 1002, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := Store{t.TempDir()}
+			e := mustCreate(t, s, "c")
+			if err := errors.Join(os.Chown(s.Root, tt.root, -1), os.Chown(e.Dir(), tt.entry, -1)); err != nil {
+				t.Fatal(err)
+			}
+			o, err := s.Open("c")
+			if err == nil {
+				o.Close()
+			}
+			if (err == nil) != tt.ok || err != nil && !errors.Is(err, fs.ErrPermission) {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // The record is not followed to where it might point, and not written there.
 func TestEntry_links(t *testing.T) {
 	victim := filepath.Join(t.TempDir(), "victim")
@@ -209,6 +258,12 @@ func TestSave_full(t *testing.T) {
 	err := e.Save(big)
 	if !errors.Is(err, unix.ENOSPC) || !strings.Contains(err.Error(), "/c/state.json") {
 		t.Error(err)
+	}
+	if err := e.SaveConfig([]byte(strings.Repeat("x", 100_000))); !errors.Is(err, unix.ENOSPC) || !strings.Contains(err.Error(), "/c/config.json") {
+		t.Error(err)
+	}
+	if _, err := e.Config(); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a part of the config is left: %v", err)
 	}
 	if got, err := e.Load(); err != nil || !reflect.DeepEqual(got, full()) {
 		t.Errorf("%+v, %v", got, err)
