@@ -64,8 +64,8 @@ type made struct {
 	entry    *state.Entry
 	state    *state.State
 	init     *runtime.Init
-	notify   *notify.Proxy // of sd_notify(3), or nil
-	terminal int           // the terminal's master, where this process holds it; -1
+	notify   *notify.Proxy     // of sd_notify(3), or nil
+	terminal *console.Terminal // where this process holds it; or nil
 }
 
 // make carries the plan out.
@@ -74,13 +74,13 @@ func (p *prepared) make() (m *made, err error) {
 	if err != nil {
 		return nil, err
 	}
-	m = &made{prepared: p, entry: entry, terminal: -1}
+	m = &made{prepared: p, entry: entry}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, entry.Remove())
 			entry.Close()
-			if m.terminal >= 0 {
-				sys.Close(m.terminal)
+			if m.terminal != nil {
+				m.terminal.Close()
 			}
 		}
 	}()
@@ -164,7 +164,13 @@ func (m *made) intent() (err error) {
 
 func (m *made) takeTerminal(master int) error {
 	if m.opt.ConsoleSocket == "" {
-		m.terminal = master
+		// before the start: the process finds the size of the caller's terminal
+		t, err := console.Open(master)
+		if err != nil {
+			sys.Close(master)
+			return err
+		}
+		m.terminal = t
 		return nil
 	}
 	defer sys.Close(master)

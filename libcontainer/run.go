@@ -5,7 +5,6 @@ import (
 	"os"
 
 	"github.com/rung-oci/rung/libcontainer/internal/console"
-	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -73,14 +72,9 @@ func (p *prepared) run(o *RunOptions) (status int, err error) {
 // foreground stays with the process until it ends.
 func (m *made) foreground(signals *console.Signals) (int, error) {
 	defer m.init.Close()
-	var t *console.Terminal
+	t := m.terminal
 	resize := func() {}
-	if m.terminal >= 0 {
-		var err error
-		if t, err = console.Open(m.terminal); err != nil {
-			sys.Close(m.terminal)
-			return -1, err
-		}
+	if t != nil {
 		defer t.Close()
 		t.Start()
 		resize = t.Resize

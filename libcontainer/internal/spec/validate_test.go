@@ -278,7 +278,7 @@ var broken = []struct {
 	{"sysctl empty", []string{"linux sysctl", `{"":"1"}`}, []string{`MUST linux.sysctl[""]`}},
 	{"sysctl with slashes", []string{"linux sysctl", `{"net/ipv4/conf/eth0.1/forwarding":"1","net.ipv4.conf.eth0/1.forwarding":"1"}`}, nil},
 	{"sysctl hostname", []string{"linux sysctl", `{"kernel.hostname":"x"}`}, []string{`MUST linux.sysctl["kernel.hostname"] "kernel.hostname" conflicts with hostname`}},
-	{"sysctl hostname alone", []string{"linux sysctl", `{"kernel.hostname":"x"}`, "hostname", ""}, nil},
+	{"sysctl hostname alone", []string{"linux sysctl", `{"kernel.hostname":"x"}`, "hostname", ""}, []string{`MUST linux.sysctl["kernel.hostname"]`}},
 	{"device rule type", []string{"linux resources devices 0 type", `"x"`}, []string{"MUST linux.resources.devices[0].type"}},
 	{"device rule access", []string{"linux resources devices 0 access", `"rx"`}, []string{"MUST linux.resources.devices[0].access"}},
 	{"device rule wildcard -1", []string{"linux resources devices 0 major", "-1"}, nil},
