@@ -23,7 +23,7 @@ import (
 type idRange = syscall.SysProcIDMap
 
 // patience is how long a runtime command, or something waited for, may take.
-const patience = 60 * time.Second
+const patience = 20 * time.Second
 
 // bundle is a container to be: its bundle's directory, its id, and the runtime's --root, which is its own.
 type bundle struct {

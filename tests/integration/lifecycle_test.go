@@ -588,6 +588,29 @@ func TestLifecycle_readiness_is_told_to_NOTIFY_SOCKET(t *testing.T) {
 	f.exit()
 }
 
+// expectFD waits for a descriptor while the test goes on; what it returns gives that descriptor.
+func expectFD(t *testing.T, l *net.UnixListener) func() (name string, file *os.File) {
+	t.Helper()
+	type message struct {
+		name string
+		file *os.File
+	}
+	got := make(chan message, 1)
+	go func() {
+		defer close(got)
+		name, f := receiveFD(t, l)
+		got <- message{name, f}
+	}()
+	return func() (string, *os.File) {
+		t.Helper()
+		m := <-got
+		if m.file == nil {
+			t.Fatal("no descriptor came")
+		}
+		return m.name, m.file
+	}
+}
+
 // receiveFD takes one message with one descriptor from an AF_UNIX stream socket.
 func receiveFD(t *testing.T, l *net.UnixListener) (name string, file *os.File) {
 	t.Helper()
@@ -638,13 +661,9 @@ func TestLifecycle_pidfd_socket(t *testing.T) {
 	requires(t, "rt:pidfd-socket")
 	b := waiting(t)
 	path, l := b.listen("pidfd.sock")
-	got := make(chan *os.File, 1)
-	go func() {
-		_, f := receiveFD(t, l)
-		got <- f
-	}()
+	received := expectFD(t, l)
 	c := b.create("--pidfd-socket", path)
-	pidfd := <-got
+	_, pidfd := received()
 	defer pidfd.Close()
 	c.start()
 	c.next("waiting")
