@@ -4,10 +4,12 @@ package notify
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/rung-oci/rung/libcontainer/internal/console"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
@@ -96,8 +98,12 @@ func open(dir int) error {
 // then tells the service manager at hostSocket, the value of NOTIFY_SOCKET: a
 // path, or "@" and an abstract name. It is told READY=1 and MAINPID=pid, the
 // container's process as the host sees it, and nothing else that the container
-// says: the container is not trusted with the service. ready is false, without
-// an error, when pid has ended, or Close was called, before.
+// says: the container is not trusted with the service. Forward then waits for
+// the manager to take the message, for some seconds at most. ready is false,
+// without an error, when pid has ended, or Close was called, before.
+//
+// What the container says after READY=1 is not read. Call Close soon: it also
+// lets those go on that wait for a barrier (sd_notify_barrier(3)).
 func (p *Proxy) Forward(hostSocket string, pid int) (ready bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -120,7 +126,8 @@ func (p *Proxy) Forward(hostSocket string, pid int) (ready bool, err error) {
 			// asked before every message: who sends without a pause must not
 			// keep the runtime
 			var stopped bool
-			if ended, stopped, err = p.wait(pidfd); err != nil || stopped {
+			_, ended, stopped, err = p.wait(p.sock, unix.POLLIN, pidfd, -1)
+			if err != nil || stopped {
 				return false, err
 			}
 		}
@@ -135,7 +142,7 @@ func (p *Proxy) Forward(hostSocket string, pid int) (ready bool, err error) {
 		case err != nil:
 			return false, &os.PathError{Op: "receive from", Path: filepath.Join(p.dir, SocketName), Err: err}
 		case saysReady(buf[:n]):
-			if err := tell(hostSocket, pid); err != nil {
+			if err := p.tell(hostSocket, pid, pidfd); err != nil {
 				return false, err
 			}
 			return true, nil
@@ -148,16 +155,22 @@ func (p *Proxy) Forward(hostSocket string, pid int) (ready bool, err error) {
 // (net.unix.max_dgram_qlen, 10 or 512).
 const queue = 4096
 
-func (p *Proxy) wait(pidfd int) (ended, stopped bool, err error) {
+// wait waits for an event of fd, the end of the process behind pidfd (-1:
+// none), or Close; for a time at most unless that is negative.
+func (p *Proxy) wait(fd int, event int16, pidfd int, most time.Duration) (ready, ended, stopped bool, err error) {
 	fds := []unix.PollFd{
-		{Fd: int32(p.sock), Events: unix.POLLIN},
+		{Fd: int32(fd), Events: event},
 		{Fd: int32(pidfd), Events: unix.POLLIN},
 		{Fd: int32(p.stop), Events: unix.POLLIN},
 	}
-	if _, err := unix.Poll(fds, -1); err != nil && err != unix.EINTR {
-		return false, false, &os.SyscallError{Syscall: "poll", Err: err}
+	ms := -1
+	if most >= 0 {
+		ms = int(most.Milliseconds())
 	}
-	return fds[1].Revents != 0, fds[2].Revents != 0, nil
+	if _, err := unix.Poll(fds, ms); err != nil && err != unix.EINTR {
+		return false, false, false, &os.SyscallError{Syscall: "poll", Err: err}
+	}
+	return fds[0].Revents != 0, fds[1].Revents != 0, fds[2].Revents != 0, nil
 }
 
 func saysReady(message []byte) bool {
@@ -169,9 +182,13 @@ func saysReady(message []byte) bool {
 	return false
 }
 
-func tell(hostSocket string, pid int) error {
+// patience is how long a service manager may take to read: what systemd-notify(1)
+// gives it.
+const patience = 5 * time.Second
+
+func (p *Proxy) tell(hostSocket string, pid, pidfd int) error {
 	fail := func(op string, err error) error { return &os.PathError{Op: op, Path: hostSocket, Err: err} }
-	sock, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	sock, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return fail("socket for", err)
 	}
@@ -179,10 +196,52 @@ func tell(hostSocket string, pid int) error {
 	if err := console.Connect(sock, hostSocket); err != nil {
 		return fail("connect", err)
 	}
-	if err := sys.Send(sock, []byte("READY=1\nMAINPID="+strconv.Itoa(pid)), -1); err != nil {
+	until := time.Now().Add(patience)
+	if err := p.send(sock, "READY=1\nMAINPID="+strconv.Itoa(pid), -1, until); err != nil {
 		return fail("notify", err)
 	}
+	p.barrier(sock, pidfd, until)
 	return nil
+}
+
+// send waits while the manager's queue is full: a few datagrams fill it.
+func (p *Proxy) send(sock int, text string, fd int, until time.Time) error {
+	for {
+		err := sys.Send(sock, []byte(text), fd)
+		left := time.Until(until)
+		if !errors.Is(err, unix.EAGAIN) || left <= 0 {
+			return err
+		}
+		if _, _, stopped, waitErr := p.wait(sock, unix.POLLOUT, -1, left); stopped || waitErr != nil {
+			return err
+		}
+	}
+}
+
+// barrier waits until the manager has read what it was sent before. It finds
+// out whose message it is by the sender's control group, so a runtime that
+// ends at once, as start does, might be gone too early. The manager closes the
+// pipe that comes with BARRIER=1 once it gets there (sd_notify_barrier(3),
+// systemd 246; older ones and others close what they do not know). Readiness
+// is told by then: that nobody answers is no error.
+func (p *Proxy) barrier(sock, pidfd int, until time.Time) {
+	var pipe [2]int
+	if unix.Pipe2(pipe[:], unix.O_CLOEXEC) != nil {
+		return
+	}
+	defer sys.Close(pipe[0])
+	err := p.send(sock, "BARRIER=1", pipe[1], until)
+	sys.Close(pipe[1])
+	for err == nil {
+		left := time.Until(until)
+		if left <= 0 {
+			return
+		}
+		var closed, ended, stopped bool
+		if closed, ended, stopped, err = p.wait(pipe[0], 0, pidfd, left); closed || ended || stopped { // POLLHUP comes unasked
+			return
+		}
+	}
 }
 
 // Close ends a Forward that waits, takes the socket away and leaves its

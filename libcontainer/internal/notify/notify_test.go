@@ -6,18 +6,21 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rung-oci/rung/libcontainer/internal/console"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
-// manager is a service manager's socket.
-func manager(t *testing.T, name string) int {
+// socket makes a service manager's socket.
+func socket(t *testing.T, name string) int {
 	t.Helper()
 	s, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err == nil {
@@ -28,6 +31,38 @@ func manager(t *testing.T, name string) int {
 	}
 	t.Cleanup(func() { sys.Close(s) })
 	return s
+}
+
+// manager is a service manager: it reads what it is sent, closes what comes
+// along and gives the texts, until there is a "stop".
+func manager(t *testing.T, name string) <-chan string {
+	t.Helper()
+	s := socket(t, name)
+	got := make(chan string, 100)
+	go func() {
+		defer close(got)
+		buf := make([]byte, 100)
+		for {
+			n, fd, err := sys.Receive(s, buf)
+			if err != nil || string(buf[:n]) == "stop" {
+				return
+			}
+			got <- string(buf[:n])
+			sys.Close(fd)
+		}
+	}()
+	t.Cleanup(func() { say(t, name, "stop") })
+	return got
+}
+
+// told is all that a manager was told.
+func told(t *testing.T, name string, got <-chan string) (all []string) {
+	t.Helper()
+	say(t, name, "stop")
+	for text := range got {
+		all = append(all, text)
+	}
+	return all
 }
 
 func say(t *testing.T, path string, messages ...string) {
@@ -79,21 +114,205 @@ func TestForward(t *testing.T) {
 			if ready != tt.ready || err != nil {
 				t.Fatalf("%v, %v", ready, err)
 			}
-			buf := make([]byte, 100)
-			n, _, err := unix.Recvfrom(host, buf, unix.MSG_DONTWAIT)
-			if !tt.ready {
-				if err != unix.EAGAIN {
-					t.Errorf("told %q", buf[:n])
-				}
-				return
+			var want []string
+			if tt.ready {
+				want = []string{"READY=1\nMAINPID=" + strconv.Itoa(pid), "BARRIER=1"}
 			}
-			if got, want := string(buf[:max(n, 0)]), "READY=1\nMAINPID="+strconv.Itoa(pid); got != want || err != nil {
-				t.Errorf("told %q, %v, want %q", got, err, want)
-			}
-			if _, _, err := unix.Recvfrom(host, buf, unix.MSG_DONTWAIT); err != unix.EAGAIN {
-				t.Error("told more")
+			if got := told(t, tt.host, host); !slices.Equal(got, want) {
+				t.Errorf("told %q, want %q", got, want)
 			}
 		})
+	}
+}
+
+// The manager has read the message when Forward is back.
+func TestForward_barrier(t *testing.T) {
+	host := filepath.Join(t.TempDir(), "s")
+	s := socket(t, host)
+	dir := t.TempDir()
+	p, err := Listen(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	say(t, filepath.Join(dir, SocketName), "READY=1")
+	var read atomic.Bool
+	go func() {
+		buf := make([]byte, 100)
+		if n, fd, err := sys.Receive(s, buf); !strings.HasPrefix(string(buf[:n]), "READY=1\n") || fd != -1 || err != nil {
+			t.Errorf("%q, descriptor %d, %v", buf[:n], fd, err)
+		}
+		n, fd, err := sys.Receive(s, buf)
+		if string(buf[:n]) != "BARRIER=1" || fd < 0 || err != nil {
+			t.Errorf("%q, descriptor %d, %v", buf[:n], fd, err)
+		}
+		read.Store(true)
+		sys.Close(fd)
+	}()
+	if ready, err := p.Forward(host, os.Getpid()); !ready || err != nil || !read.Load() {
+		t.Error(ready, err, read.Load())
+	}
+}
+
+// A manager that does not read holds Forward up no longer than the container
+// or its caller lasts, even when its queue was full before.
+func TestForward_silentManager(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		full  bool
+		close bool
+		ready bool
+	}{
+		{"Close", false, true, true},
+		{"end of the process", false, false, true},
+		{"Close, full queue", true, true, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			host := filepath.Join(t.TempDir(), "s")
+			s := socket(t, host)
+			if tt.full {
+				fill(t, host)
+			}
+			dir := t.TempDir()
+			p, err := Listen(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			say(t, filepath.Join(dir, SocketName), "READY=1")
+			c := exec.Command("cat")
+			in, err := c.StdinPipe()
+			if err == nil {
+				err = c.Start()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { in.Close(); _ = c.Wait() }()
+			type result struct {
+				ready bool
+				err   error
+			}
+			done := make(chan result)
+			go func() { r, err := p.Forward(host, c.Process.Pid); done <- result{r, err} }()
+			if !tt.full { // the message is there: nothing but the barrier holds Forward
+				if err := poll(s); err != nil {
+					t.Fatal(err)
+				}
+			}
+			begin := time.Now()
+			if tt.close {
+				p.Close()
+			} else {
+				in.Close()
+			}
+			r := <-done
+			if r.ready != tt.ready {
+				t.Errorf("%+v", r)
+			}
+			if r.err != nil && (!tt.full || !errors.Is(r.err, unix.EAGAIN) || !strings.Contains(r.err.Error(), host)) {
+				t.Error(r.err)
+			}
+			if d := time.Since(begin); d >= patience {
+				t.Errorf("took %v", d)
+			}
+		})
+	}
+}
+
+// fill sends until the queue of a socket is full.
+func fill(t *testing.T, path string) {
+	t.Helper()
+	s, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sys.Close(s)
+	if err := console.Connect(s, path); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		err := sys.Send(s, []byte("x"), -1)
+		if errors.Is(err, unix.EAGAIN) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// poll waits until there is something to read.
+func poll(fd int) error {
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	for {
+		if _, err := unix.Poll(fds, -1); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+// Who sends a barrier to the proxy after READY=1 goes on at Close.
+func TestClose_barrier(t *testing.T) {
+	host := filepath.Join(t.TempDir(), "s")
+	manager(t, host)
+	dir := t.TempDir()
+	p, err := Listen(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	s, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sys.Close(s)
+	if err := console.Connect(s, filepath.Join(dir, SocketName)); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(sys.Send(s, []byte("READY=1"), -1), sys.Send(s, []byte("BARRIER=1"), int(w.Fd()))); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	if ready, err := p.Forward(host, os.Getpid()); !ready || err != nil {
+		t.Fatal(ready, err)
+	}
+	p.Close()
+	if n, err := r.Read(make([]byte, 1)); n != 0 || err == nil {
+		t.Error("the barrier is open")
+	}
+}
+
+// Descriptors must not pile up.
+func TestForward_closes(t *testing.T) {
+	host := filepath.Join(t.TempDir(), "s")
+	manager(t, host)
+	count := func() int {
+		d, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(d)
+	}
+	before := count()
+	for range 5 {
+		dir := t.TempDir()
+		p, err := Listen(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		say(t, filepath.Join(dir, SocketName), "READY=1")
+		if ready, err := p.Forward(host, os.Getpid()); !ready || err != nil {
+			t.Error(ready, err)
+		}
+		p.Close()
+	}
+	if after := count(); after != before {
+		t.Errorf("%d descriptors, then %d", before, after)
 	}
 }
 
