@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 	"unsafe"
@@ -280,8 +279,7 @@ func TestSeccomp_startContainer_hooks_are_under_the_filter(t *testing.T) {
 type agent struct {
 	path  string
 	l     *net.UnixListener
-	state chan specs.ContainerProcessState
-	wg    sync.WaitGroup
+	state chan specs.ContainerProcessState // closed at the end
 }
 
 type seccompNotif struct {
@@ -310,9 +308,8 @@ func (b *bundle) newAgent(answer func(nr int) unix.Errno) *agent {
 	b.t.Helper()
 	a := &agent{state: make(chan specs.ContainerProcessState, 1)}
 	a.path, a.l = b.listen("agent.sock")
-	a.wg.Add(1)
 	go func() {
-		defer a.wg.Done()
+		defer close(a.state)
 		_ = a.l.SetDeadline(time.Now().Add(patience))
 		conn, err := a.l.AcceptUnix()
 		if err != nil {
