@@ -52,10 +52,9 @@ func (t *tail) cut() {
 }
 
 // collect reads r until its end or until its deadline passes. The deadline is
-// set when the hook has ended: what the hook wrote is then in the pipe, so that
-// one more look (FIONREAD, which is TIOCINQ here), as far as the pipe was filled at that moment, takes it all. A
-// child that the hook left behind may keep the pipe open, and even write to it
-// for ever; neither is waited for.
+// set when the hook has ended: what the hook wrote is then in the pipe, and
+// drain takes it. A child that the hook left behind may keep the pipe open, and
+// even write to it for ever; neither is waited for.
 func (t *tail) collect(r *os.File) {
 	buf := make([]byte, 4<<10)
 	for {
@@ -72,6 +71,8 @@ func (t *tail) collect(r *os.File) {
 	t.cut()
 }
 
+// drain takes as much as is in the pipe now (FIONREAD, whose other name is
+// TIOCINQ), and no more.
 func (t *tail) drain(r *os.File, buf []byte) {
 	raw, err := r.SyscallConn()
 	if err != nil {
