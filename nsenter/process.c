@@ -3,6 +3,7 @@
 #include "passwd.h"
 
 #include <limits.h>
+#include <link.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/keyctl.h>
@@ -238,6 +239,24 @@ void op_capset(const struct op *o)
 
 static void end_now(int sig) { _exit(128 + sig); }
 
+/*
+ * While it waits an init needs none of the pages that its way here has mapped; they come back from the page cache when
+ * it goes on. Only what the executable maps read-only is let go.
+ */
+static int release_segments(struct dl_phdr_info *info, size_t size, void *data)
+{
+	(void)size;
+	(void)data;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+		uintptr_t from = (info->dlpi_addr + p->p_vaddr) & ~(uintptr_t)4095;
+
+		if (p->p_type == PT_LOAD && !(p->p_flags & PF_W))
+			madvise((void *)from, info->dlpi_addr + p->p_vaddr + p->p_memsz - from, MADV_DONTNEED);
+	}
+	return 0;
+}
+
 /* A connection is an order only once it has sent a byte: whoever looks whether somebody listens sends none. */
 static void wait_for_start(int gate)
 {
@@ -263,18 +282,18 @@ static void wait_for_start(int gate)
 void op_gate(const struct op *o)
 {
 	struct sigaction act = {.sa_handler = end_now}, before;
-	uint32_t type;
 
 	/* pid 1 of a namespace ignores signals that it does not handle (pid_namespaces(7)) */
 	if (sigaction(SIGTERM, &act, &before) < 0)
 		fail_errno(STEP_OP);
 	say(MSG_READY, 0, -1);
-	type = hear(NULL, NULL);
-	if (type == MSG_GO) {
-		if (o->n[GATE_N_FLAGS] & GATE_CONTROL)
-			type = hear(NULL, NULL);
-		else
+	if (hear(NULL, NULL) == MSG_GO) {
+		if (o->n[GATE_N_FLAGS] & GATE_CONTROL) {
+			hear(NULL, NULL);
+		} else {
+			dl_iterate_phdr(release_segments, NULL);
 			wait_for_start((int)o->n[GATE_N_FD]);
+		}
 	}
 	if (sigaction(SIGTERM, &before, NULL) < 0)
 		fail_errno(STEP_OP);

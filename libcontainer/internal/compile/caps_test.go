@@ -43,7 +43,7 @@ func TestCapabilities(t *testing.T) {
 		bounding uint64
 		warnings []string // words of each, in order
 	}{
-		{"none configured", nil, plan.Capset{}, 0, nil},
+		{"none configured: the caller's stay", nil, plan.Capset{Effective: ^uint64(0), Permitted: ^uint64(0)}, ^uint64(0), nil},
 		{"empty", &specs.LinuxCapabilities{}, plan.Capset{}, 0, nil},
 		{
 			"the default config",
