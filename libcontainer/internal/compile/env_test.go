@@ -48,8 +48,8 @@ func TestExecCandidates(t *testing.T) {
 		want []string
 	}{
 		{"absolute", "/bin/sh", []string{"PATH=/usr/bin"}, "/", []string{"/bin/sh"}},
-		{"relative", "./sh", []string{"PATH=/usr/bin"}, "/work", []string{"./sh"}},
-		{"below", "bin/../sh", nil, "/work", []string{"bin/../sh"}},
+		{"relative", "./sh", []string{"PATH=/usr/bin"}, "/srv", []string{"./sh"}},
+		{"below", "bin/../sh", nil, "/srv", []string{"bin/../sh"}},
 		{"no name", "", []string{"PATH=/usr/bin"}, "/", []string{""}},
 		{"path", "sh", []string{"A=1", "PATH=/usr/bin:/bin"}, "/", []string{"/usr/bin/sh", "/bin/sh"}},
 		{"the last path counts", "sh", []string{"PATH=/a", "PATH=/b"}, "/", []string{"/b/sh"}},
@@ -57,7 +57,7 @@ func TestExecCandidates(t *testing.T) {
 		{"not cleaned", "sh", []string{"PATH=/link/../bin"}, "/", []string{"/link/../bin/sh"}},
 		{"unset", "sh", []string{"XPATH=/x"}, "/", []string{"/usr/local/sbin/sh", "/usr/local/bin/sh", "/usr/sbin/sh", "/usr/bin/sh", "/sbin/sh", "/bin/sh"}},
 		{"empty", "sh", []string{"PATH="}, "/", []string{"/usr/local/sbin/sh", "/usr/local/bin/sh", "/usr/sbin/sh", "/usr/bin/sh", "/sbin/sh", "/bin/sh"}},
-		{"empty and relative entries", "sh", []string{"PATH=:bin:/bin:"}, "/work", []string{"/work/sh", "/work/bin/sh", "/bin/sh", "/work/sh"}},
+		{"empty and relative entries", "sh", []string{"PATH=:bin:/bin:"}, "/srv", []string{"/srv/sh", "/work/bin/sh", "/bin/sh", "/srv/sh"}},
 		{"the same in the root", "sh", []string{"PATH=:bin:."}, "/", []string{"/sh", "/bin/sh", "/./sh"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

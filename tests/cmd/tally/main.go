@@ -23,7 +23,7 @@ func main() {
 	leg := flag.String("leg", "", "name of the leg")
 	total := flag.Bool("total", false, "add up, and judge")
 	tap := flag.String("tap", "", "a file of ok and not ok lines that counts too")
-	budget := flag.String("budget", "", "file whose line \"total N\" bounds what may be skipped")
+	budget := flag.String("budget", "", "file whose line \"all total N\" bounds what may be skipped")
 	flag.Parse()
 
 	var c count
@@ -132,16 +132,16 @@ func (c *count) addTap(file string) {
 	}
 }
 
-// allowance reads the budget: a line "total N"; lines of other words belong to
-// the tests themselves.
+// allowance reads the budget: a line "all total N"; the other lines belong to
+// the integration tests, which hold themselves to them.
 func allowance(file string) (int, bool) {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return 0, false
 	}
 	for line := range strings.SplitSeq(string(b), "\n") {
-		if f := strings.Fields(line); len(f) >= 2 && f[0] == "total" {
-			n, err := strconv.Atoi(f[1])
+		if f := strings.Fields(line); len(f) >= 3 && f[0] == "all" && f[1] == "total" {
+			n, err := strconv.Atoi(f[2])
 			return n, err == nil
 		}
 	}
