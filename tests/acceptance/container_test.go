@@ -2,6 +2,7 @@ package acceptance
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -108,8 +109,11 @@ func (c *container) writeConfig() {
 	}
 }
 
+// command is a command of the runtime, which is killed when it takes too long.
 func (c *container) command(arg ...string) *exec.Cmd {
-	return exec.Command(runtimePath, append([]string{"--root", filepath.Join(c.dir, "state")}, arg...)...)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	c.t.Cleanup(cancel)
+	return exec.CommandContext(ctx, runtimePath, append([]string{"--root", filepath.Join(c.dir, "state")}, arg...)...)
 }
 
 // run runs the container to its end, and returns what it wrote and its exit status.

@@ -1,10 +1,12 @@
 package acceptance
 
 import (
+	"context"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The demo is the first thing that a newcomer types.
@@ -12,7 +14,9 @@ func TestDemo(t *testing.T) {
 	needRoot(t)
 	needCommand(t, "make")
 	before, _ := filepath.Glob("/tmp/rung-demo.*")
-	cmd := exec.Command("make", "--no-print-directory", "demo")
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute) // it builds first
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "make", "--no-print-directory", "demo")
 	cmd.Dir = repository
 	cmd.WaitDelay = patience
 	b, err := cmd.CombinedOutput()
