@@ -97,6 +97,22 @@ func (p *prepared) make() (m *made, err error) {
 	return m, err
 }
 
+// limitError puts a limit that was refused into the words of the config.
+func limitError(err error) error {
+	var e *cgroup.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	step := &runtime.StepError{Origin: e.Origin, Step: "cgroup-limits", What: "write " + strconv.Quote(e.Value) + " to " + e.File, Err: e.Err}
+	if e.File == "" {
+		step.What = "the " + e.Controller + " controller is not available to the container"
+	}
+	if errors.As(e.Err, &step.Errno) {
+		step.Err = nil
+	}
+	return step
+}
+
 func (m *made) newState() *state.State {
 	s, o := m.spec, m.opt
 	self, _ := state.ReadProcess(os.Getpid())
@@ -145,7 +161,10 @@ func (m *made) side(exe *runtime.Executable) *runtime.Side {
 		Debug:      m.opt.Debug,
 	}
 	if g := m.group; g != nil {
-		s.CgroupCreate, s.CgroupLimits, s.CgroupLate = g.Create, g.Apply, g.ApplyLate
+		s.CgroupCreate = g.Create
+		s.CgroupLimits = func(r *plan.Resources) error { return limitError(g.Apply(r)) }
+		s.CgroupLate = func(r *plan.Resources) error { return limitError(g.ApplyLate(r)) }
+		s.CgroupDelegate = g.Delegate
 		s.CgroupFD, s.CgroupClean = g.SpawnFD, g.Delete
 	}
 	return s

@@ -260,6 +260,7 @@ func (c *compiler) runtimeHalf() error {
 	if c.opt.CgroupsPresent {
 		c.step("linux.cgroupsPath", plan.CgroupCreate{Path: c.opt.CgroupPath})
 		c.step("linux.resources", plan.CgroupLimits{Resources: res})
+		c.delegateCgroup()
 	}
 	if !c.opt.StartNow {
 		c.step("", plan.GateListen{FD: plan.FDGate})
@@ -311,6 +312,26 @@ func (c *compiler) runtimeHalf() error {
 		}
 	}
 	return nil
+}
+
+// delegateCgroup: a cgroup2 that is mounted writable in a cgroup and a user
+// namespace of the container's own belongs to its root (config-linux.md, Cgroup
+// ownership).
+func (c *compiler) delegateCgroup() {
+	if !c.facts.UnifiedV2 || c.ns.created&unix.CLONE_NEWCGROUP == 0 || c.ns.created&unix.CLONE_NEWUSER == 0 || c.facts.Rootless {
+		return
+	}
+	uid, okUID := c.uids.ToHost(0)
+	gid, okGID := c.gids.ToHost(0)
+	for i := range c.spec.Mounts {
+		m := &c.spec.Mounts[i]
+		if m.Type != "cgroup" && m.Type != "cgroup2" {
+			continue
+		}
+		if o, err := parseMountOptions(m.Options); err == nil && !o.readOnly && okUID && okGID {
+			c.step(at("mounts", i), plan.CgroupDelegate{UID: uid, GID: gid})
+		}
+	}
 }
 
 func (c *compiler) hasV2() bool {

@@ -57,7 +57,7 @@ func TestExecCandidates(t *testing.T) {
 		{"not cleaned", "sh", []string{"PATH=/link/../bin"}, "/", []string{"/link/../bin/sh"}},
 		{"unset", "sh", []string{"XPATH=/x"}, "/", []string{"/usr/local/sbin/sh", "/usr/local/bin/sh", "/usr/sbin/sh", "/usr/bin/sh", "/sbin/sh", "/bin/sh"}},
 		{"empty", "sh", []string{"PATH="}, "/", []string{"/usr/local/sbin/sh", "/usr/local/bin/sh", "/usr/sbin/sh", "/usr/bin/sh", "/sbin/sh", "/bin/sh"}},
-		{"empty and relative entries", "sh", []string{"PATH=:bin:/bin:"}, "/srv", []string{"/srv/sh", "/work/bin/sh", "/bin/sh", "/srv/sh"}},
+		{"empty and relative entries", "sh", []string{"PATH=:bin:/bin:"}, "/srv", []string{"/srv/sh", "/srv/bin/sh", "/bin/sh", "/srv/sh"}},
 		{"the same in the root", "sh", []string{"PATH=:bin:."}, "/", []string{"/sh", "/bin/sh", "/./sh"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

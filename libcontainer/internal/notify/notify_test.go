@@ -2,6 +2,7 @@ package notify
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -252,38 +253,78 @@ func poll(fd int) error {
 	}
 }
 
-// Who sends a barrier to the proxy after READY=1 goes on at Close.
-func TestClose_barrier(t *testing.T) {
+// Nobody reads what is said after READY=1: who says it must not stand still,
+// be it for a barrier or because a queue is full (WATCHDOG=1).
+func TestForward_thenSilence(t *testing.T) {
 	host := filepath.Join(t.TempDir(), "s")
 	manager(t, host)
-	dir := t.TempDir()
-	p, err := Listen(dir)
+	for name, manager := range map[string]string{"ready": host, "no manager": "/nonexistent/socket"} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			p, err := Listen(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			s, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer sys.Close(s)
+			path := filepath.Join(dir, SocketName)
+			if err := console.Connect(s, path); err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(sys.Send(s, []byte("READY=1"), -1), sys.Send(s, []byte("BARRIER=1"), int(w.Fd()))); err != nil {
+				t.Fatal(err)
+			}
+			w.Close()
+			if ready, err := p.Forward(manager, os.Getpid()); ready != (manager == host) || (err == nil) != ready {
+				t.Fatal(ready, err)
+			}
+			if err := sys.Send(s, []byte("WATCHDOG=1"), -1); !errors.Is(err, unix.ECONNREFUSED) {
+				t.Errorf("sent: %v", err)
+			}
+			if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+				t.Error(err)
+			}
+			if err := r.SetReadDeadline(time.Now().Add(patience)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.Read(make([]byte, 1)); err != io.EOF {
+				t.Errorf("the barrier is open: %v", err)
+			}
+			if ready, err := p.Forward(manager, os.Getpid()); ready || err != nil {
+				t.Error(ready, err)
+			}
+		})
+	}
+}
+
+// Close may come after the container was deleted, and the next one of its name
+// made.
+func TestClose_nextContainer(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "notify")
+	old, err := Listen(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, w, err := os.Pipe()
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	next, err := Listen(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
-	s, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer sys.Close(s)
-	if err := console.Connect(s, filepath.Join(dir, SocketName)); err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(sys.Send(s, []byte("READY=1"), -1), sys.Send(s, []byte("BARRIER=1"), int(w.Fd()))); err != nil {
-		t.Fatal(err)
-	}
-	w.Close()
-	if ready, err := p.Forward(host, os.Getpid()); !ready || err != nil {
-		t.Fatal(ready, err)
-	}
-	p.Close()
-	if n, err := r.Read(make([]byte, 1)); n != 0 || err == nil {
-		t.Error("the barrier is open")
+	defer next.Close()
+	old.Close()
+	if _, err := os.Lstat(filepath.Join(dir, SocketName)); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -57,6 +57,10 @@ type CgroupCreate struct{ Path string }
 // CgroupLimits writes the limits that do not hinder the init; all but pids.
 type CgroupLimits struct{ Resources *Resources }
 
+// CgroupDelegate gives the cgroup v2 group to the user that is root in the
+// container: it can be written there, and is a namespace of its own.
+type CgroupDelegate struct{ UID, GID uint32 }
+
 // CgroupLateLimits writes pids.max: the init may be two processes for a
 // moment, the container's process is one.
 type CgroupLateLimits struct{ Resources *Resources }
@@ -144,6 +148,7 @@ func (OpenNamespace) name() string     { return "open-namespace" }
 func (MakeUserNamespace) name() string { return "make-user-namespace" }
 func (CgroupCreate) name() string      { return "cgroup-create" }
 func (CgroupLimits) name() string      { return "cgroup-limits" }
+func (CgroupDelegate) name() string    { return "cgroup-delegate" }
 func (CgroupLateLimits) name() string  { return "cgroup-late-limits" }
 func (GateListen) name() string        { return "gate-listen" }
 func (Spawn) name() string             { return "spawn" }
@@ -171,6 +176,11 @@ func (a MakeUserNamespace) describe(d *describer) {
 }
 func (a CgroupCreate) describe(d *describer) { d.str("path", a.Path) }
 func (a CgroupLimits) describe(d *describer) { describeResources(d, a.Resources) }
+func (a CgroupDelegate) describe(d *describer) {
+	d.num("uid", int64(a.UID))
+	d.num("gid", int64(a.GID))
+}
+
 func (a CgroupLateLimits) describe(d *describer) {
 	if a.Resources != nil && a.Resources.Pids != nil && a.Resources.Pids.Limit != nil {
 		d.num("pids.max", *a.Resources.Pids.Limit)

@@ -17,23 +17,24 @@ import (
 // state directory, the control groups, the terminal, hooks. A nil function is
 // a step that the plan does not have.
 type Side struct {
-	Stdio        [3]int
-	Intent       func() error
-	CgroupCreate func() error
-	CgroupLimits func(*plan.Resources) error
-	CgroupLate   func(*plan.Resources) error
-	CgroupFD     func() int // for clone3(2) on cgroup v2; -1 for none
-	CgroupClean  func() error
-	ListenGate   func() (int, error)
-	Terminal     func(master int) error
-	NetDevices   func(pid int) error
-	RunHooks     func(h plan.RunHooks, i *Init) error
-	KeepConfig   func() error
-	Save         func(pid int) error
-	PidFile      func(path string, pid int) error
-	Notify       func(listener int, n plan.Notify, pid int) error
-	Warn         func(text string)
-	Debug        func(text string) // may be nil
+	Stdio          [3]int
+	Intent         func() error
+	CgroupCreate   func() error
+	CgroupLimits   func(*plan.Resources) error
+	CgroupLate     func(*plan.Resources) error
+	CgroupDelegate func(uid, gid int) error
+	CgroupFD       func() int // for clone3(2) on cgroup v2; -1 for none
+	CgroupClean    func() error
+	ListenGate     func() (int, error)
+	Terminal       func(master int) error
+	NetDevices     func(pid int) error
+	RunHooks       func(h plan.RunHooks, i *Init) error
+	KeepConfig     func() error
+	Save           func(pid int) error
+	PidFile        func(path string, pid int) error
+	Notify         func(listener int, n plan.Notify, pid int) error
+	Warn           func(text string)
+	Debug          func(text string) // may be nil
 }
 
 // Init is a container's init that this process has started.
@@ -106,6 +107,8 @@ func (x *executor) do(a plan.Action) error {
 		return x.side.CgroupCreate()
 	case plan.CgroupLimits:
 		return x.side.CgroupLimits(a.Resources)
+	case plan.CgroupDelegate:
+		return x.side.CgroupDelegate(int(a.UID), int(a.GID))
 	case plan.CgroupLateLimits:
 		return x.side.CgroupLate(a.Resources)
 	case plan.GateListen:
