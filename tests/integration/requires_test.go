@@ -32,6 +32,7 @@ import (
 //	rtsched           real-time scheduling policies
 //	cpus:N            at least N processors
 //	command:NAME      that program in PATH
+//	file:PATH         that file
 //	rt:NAME           something that rung can and an oracle cannot; rt:rung is rung alone, rt:runc is rung and any
 //	                  runc, rt:runc-1.4 is rung and runc 1.4
 func requires(t *testing.T, needs ...string) {
@@ -158,6 +159,9 @@ func look(word string) error {
 		}
 	case "rtsched":
 		return inStage("sched-fifo")
+	case "file":
+		_, err := os.Stat(name)
+		return err
 	case "command":
 		_, err := exec.LookPath(name)
 		return err

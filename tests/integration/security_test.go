@@ -1,0 +1,282 @@
+package integration
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// replaceByLink makes a directory of the image a symlink.
+func (b *bundle) replaceByLink(dir, target string) {
+	b.t.Helper()
+	if err := os.RemoveAll(filepath.Join(b.Rootfs, dir)); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.Symlink(target, filepath.Join(b.Rootfs, dir)); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// CVE-2019-19921, CVE-2023-27561: with the mount elsewhere, masks and labels miss.
+func TestSecurity_proc_and_sys_of_the_image_are_no_symlinks(t *testing.T) {
+	t.Parallel()
+	for _, dir := range []string{"proc", "sys"} {
+		for _, target := range []string{"/evil", "tmp", "/", "/../../../../tmp"} {
+			t.Run(dir+" to "+target, func(t *testing.T) {
+				t.Parallel()
+				if dir == "sys" {
+					requires(t, "rt:runc-1.4")
+				}
+				b := newBundle(t)
+				mkdir(t, b.Rootfs+"/evil", 0o755)
+				b.replaceByLink(dir, target)
+				b.Spec.Process.Args = []string{"/probe", "--echo", "it-started"}
+				res := b.run()
+				wantFailure(t, res)
+				if strings.Contains(res.Stdout, "it-started") {
+					t.Error("the process was started")
+				}
+				if dir == "proc" && lacking("rt:runc") == nil {
+					wantFailure(t, res, "must be mounted on ordinary directory")
+				}
+			})
+		}
+	}
+}
+
+// CVE-2026-41579: nodes and links of /dev made, or removed, on the host.
+func TestSecurity_dev_of_the_image_as_a_symlink_does_no_harm(t *testing.T) {
+	t.Parallel()
+	for _, mounted := range []bool{true, false} {
+		t.Run(fmt.Sprintf("tmpfs on it %v", mounted), func(t *testing.T) {
+			t.Parallel()
+			b := newBundle(t)
+			outside := filepath.Join(b.Dir, "outside")
+			mkdir(t, outside, 0o777)
+			writeFile(t, outside+"/ptmx", "the host's")
+			writeFile(t, outside+"/null", "the host's")
+			b.replaceByLink("dev", outside)
+			b.Spec.Process.Args = []string{"/probe", "--exit", "0"}
+			if !mounted {
+				b.Spec.Mounts = []specs.Mount{b.Spec.Mounts[0]}
+			}
+			b.run()
+			entries, err := os.ReadDir(outside)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want(t, "entries outside", len(entries), 2)
+			for _, name := range []string{"ptmx", "null"} {
+				want(t, name, readFile(t, filepath.Join(outside, name)), "the host's")
+			}
+		})
+	}
+}
+
+// CVE-2024-21626.
+func TestSecurity_cwd_through_a_leaked_descriptor_is_refused(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	leak, err := os.Open("/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer leak.Close()
+	for range 12 {
+		b.Extra = append(b.Extra, leak)
+	}
+	for fd := 3; fd < 24; fd += 3 {
+		b.Spec.Process.Cwd = fmt.Sprintf("/proc/self/fd/%d", fd)
+		b.Spec.Process.Args = []string{"/probe", "--ls", ".", "--ls", "../../../../../..", "--report"}
+		res := b.run()
+		if res.Exit != 0 {
+			continue
+		}
+		if r := parseProbe(t, res.Stdout); !strings.HasPrefix(r.Cwd, "/proc/") {
+			t.Errorf("cwd %s: %s", b.Spec.Process.Cwd, r.Cwd)
+		} else {
+			for _, a := range r.actions {
+				for _, e := range a.Entries {
+					if e.Name == "lost+found" || e.Name == filepath.Base(repository) {
+						t.Errorf("cwd %s shows the host", b.Spec.Process.Cwd)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestSecurity_the_callers_descriptors_are_not_in_a_created_init(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:rung")
+	b := newBundle(t)
+	secret := filepath.Join(b.Dir, "secret")
+	writeFile(t, secret, "s")
+	f, err := os.Open(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	b.Extra = []*os.File{f, f, f, f}
+	b.Spec.Process.Args = []string{"/probe", "--sleep"}
+	c := b.create()
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", c.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		target, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", c.Pid, e.Name()))
+		if err != nil {
+			continue
+		}
+		if target == secret {
+			t.Errorf("the caller's descriptor is the init's %s", e.Name())
+		}
+		if strings.HasPrefix(target, b.Root) {
+			t.Errorf("the init has %s open", target)
+		}
+	}
+}
+
+// CVE-2019-5736: the runtime's own file must not be writable from inside.
+func TestSecurity_the_runtimes_file_is_out_of_reach(t *testing.T) {
+	t.Parallel()
+	before := fileID(t, runtimePath)
+	b := newBundle(t)
+	if err := os.Symlink("/proc/self/exe", b.Rootfs+"/entry"); err != nil {
+		t.Fatal(err)
+	}
+	b.Spec.Process.Args = []string{"/entry", "--version"}
+	b.run() // it may fail, or run the sealed copy
+	b.Spec.Process.Args = []string{"/probe", "--until-term"}
+	c := b.create()
+	exe := fmt.Sprintf("/proc/%d/exe", c.Pid)
+	if f, err := os.OpenFile(exe, os.O_WRONLY, 0); err == nil {
+		f.Close()
+		t.Error("the waiting init's executable can be opened for writing")
+	} else if runtimeName == "rung" && !strings.Contains(err.Error(), "read-only") && !strings.Contains(err.Error(), "text file busy") && !strings.Contains(err.Error(), "not permitted") {
+		t.Error(err)
+	}
+	want(t, "the runtime", fileID(t, runtimePath), before)
+}
+
+func fileID(t *testing.T, path string) string {
+	t.Helper()
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint(st.Ino, st.Size, st.Mtim, st.Ctim)
+}
+
+// CVE-2025-31133: what hides files is the null device, checked to be it.
+func TestSecurity_a_null_device_of_the_image_is_not_trusted(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:runc-1.4")
+	b := newBundle(t)
+	dev := b.volume("dev")
+	for _, d := range []string{"pts", "shm", "mqueue"} {
+		mkdir(t, filepath.Join(dev, d), 0o755)
+	}
+	writeFile(t, b.Dir+"/host-secret", "secret")
+	if err := os.Symlink(b.Dir+"/host-secret", dev+"/null"); err != nil {
+		t.Fatal(err)
+	}
+	b.Spec.Mounts[1] = bind(dev, "/dev", "rbind")
+	writeFile(t, b.Rootfs+"/masked", "to be hidden")
+	b.Spec.Linux.MaskedPaths = []string{"/masked"}
+	b.Spec.Process.Args = []string{"/probe", "--read", "/masked", "--report"}
+	res := b.run()
+	if res.Exit != 0 {
+		return
+	}
+	if data := parseProbe(t, res.Stdout).action(t, 0).Data; data != "" {
+		t.Errorf("the masked file reads %q", data)
+	}
+}
+
+// CVE-2019-16884, CVE-2025-52881: what the runtime writes to /proc goes there.
+func TestSecurity_a_fake_proc_is_not_written_to(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	fake := b.volume("fake")
+	mkdir(t, fake+"/sys/net/ipv4", 0o755)
+	writeFile(t, fake+"/sys/net/ipv4/ip_forward", "untouched")
+	b.Spec.Mounts[0] = bind(fake, "/proc", "bind")
+	b.Spec.Linux.MaskedPaths, b.Spec.Linux.ReadonlyPaths = nil, nil
+	b.Spec.Linux.Sysctl = map[string]string{"net.ipv4.ip_forward": "1"}
+	b.Spec.Process.Args = []string{"/probe", "--exit", "0"}
+	b.run() // refused, or done with a /proc of the runtime's own
+	want(t, "the fake file", readFile(t, fake+"/sys/net/ipv4/ip_forward"), "untouched")
+}
+
+func TestSecurity_mount_targets_stay_inside(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	outside := filepath.Join(b.Dir, "outside")
+	mkdir(t, outside, 0o755)
+	if err := os.Symlink(outside, b.Rootfs+"/escape"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("../../../../../../../.."+outside, b.Rootfs+"/escape2"); err != nil {
+		t.Fatal(err)
+	}
+	b.Spec.Process.Args = []string{"/probe", "--exit", "0"}
+	withMount(
+		specs.Mount{Destination: "/escape/a", Type: "tmpfs", Source: "tmpfs"}, specs.Mount{Destination: "/escape2/b", Type: "tmpfs", Source: "tmpfs"},
+		specs.Mount{Destination: "/../../../../.." + outside + "/c", Type: "tmpfs", Source: "tmpfs"},
+	)(b.Spec)
+	b.run()
+	entries, err := os.ReadDir(outside)
+	if err != nil || len(entries) != 0 {
+		t.Errorf("made outside: %v, %v", entries, err)
+	}
+}
+
+func TestSecurity_masked_paths_of_the_image_cannot_point_outside(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	writeFile(t, b.Dir+"/host-file", "host")
+	if err := os.Symlink(b.Dir+"/host-file", b.Rootfs+"/link"); err != nil {
+		t.Fatal(err)
+	}
+	b.Spec.Linux.MaskedPaths = []string{"/link"}
+	b.Spec.Linux.ReadonlyPaths = []string{"/link"}
+	b.Spec.Process.Args = []string{"/probe", "--exit", "0"}
+	b.run()
+	want(t, "the host's file", readFile(t, b.Dir+"/host-file"), "host")
+	wantSlice(t, "mounts", mountsBelow(t, b.Dir), nil)
+}
+
+func TestSecurity_the_waiting_init_cannot_be_traced(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:rung")
+	b := newBundle(t)
+	b.Spec.Process.Args = []string{"/probe", "--sleep"}
+	c := b.create()
+	var st unix.Stat_t
+	// What is not dumpable belongs, in /proc, to root of the initial user namespace.
+	if err := unix.Stat(fmt.Sprintf("/proc/%d/fd", c.Pid), &st); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "owner", st.Uid, 0)
+}
+
+func TestSecurity_the_state_is_not_for_others(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	b.Spec.Process.Args = []string{"/probe", "--sleep"}
+	b.create()
+	st, err := os.Stat(filepath.Join(b.Root, b.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st.Mode().Perm()&0o066 != 0 {
+		t.Errorf("mode of the state directory: %v", st.Mode())
+	}
+}
