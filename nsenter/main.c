@@ -94,6 +94,21 @@ static void op_fork(const struct op *o)
 	}
 }
 
+/* Raw calls: the C library keeps two signals to itself, and an ignored one of them would pass through execve. */
+static void op_signals(void)
+{
+	static const struct {
+		uintptr_t handler;
+		unsigned long flags;
+		uintptr_t restorer;
+		uint64_t mask;
+	} none;
+
+	for (int sig = 1; sig <= 64; sig++)
+		syscall(SYS_rt_sigaction, sig, &none, NULL, sizeof none.mask);
+	check(syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none.mask, NULL, sizeof none.mask), STEP_OP);
+}
+
 static void op_rlimit(const struct op *o)
 {
 	struct rlimit r = {o->n[RLIMIT_N_SOFT], o->n[RLIMIT_N_HARD]};
@@ -217,6 +232,9 @@ static void run_op(const struct op *o)
 			      /* the kernel takes one bit off (set_mempolicy(2), bugs) */
 			      o->s[MEMORY_POLICY_S_NODES].len ? o->s[MEMORY_POLICY_S_NODES].len * 8 + 1 : 0),
 		      STEP_OP);
+		break;
+	case OP_SIGNALS:
+		op_signals();
 		break;
 	case OP_UMASK:
 		umask((mode_t)o->n[UMASK_N_VALUE]);

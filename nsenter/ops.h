@@ -192,23 +192,24 @@ enum {
 	OP_AFFINITY = 34,
 	OP_PERSONALITY = 35,
 	OP_MEMORY_POLICY = 36,
-	OP_UMASK = 37,
-	OP_CHDIR = 38,
-	OP_CLOSE_FROM = 39,
-	OP_BOUNDING = 40,
-	OP_IDENTITY = 41,
-	OP_CAPSET = 42,
-	OP_NO_NEW_PRIVILEGES = 43,
-	OP_FIND_EXEC = 44,
-	OP_GATE = 45,
-	OP_SECCOMP = 46,
-	OP_HOME = 47,
-	OP_EXEC = 48,
-	OP_EXEC_HOST = 49,
-	OP_CLONE_SOURCE = 50,
-	OP_SEND_FD = 51,
-	OP_ROOT_HERE = 52,
-	OP_COUNT = 53,
+	OP_SIGNALS = 37,
+	OP_UMASK = 38,
+	OP_CHDIR = 39,
+	OP_CLOSE_FROM = 40,
+	OP_BOUNDING = 41,
+	OP_IDENTITY = 42,
+	OP_CAPSET = 43,
+	OP_NO_NEW_PRIVILEGES = 44,
+	OP_FIND_EXEC = 45,
+	OP_GATE = 46,
+	OP_SECCOMP = 47,
+	OP_HOME = 48,
+	OP_EXEC = 49,
+	OP_EXEC_HOST = 50,
+	OP_CLONE_SOURCE = 51,
+	OP_SEND_FD = 52,
+	OP_ROOT_HERE = 53,
+	OP_COUNT = 54,
 };
 
 enum {
@@ -506,6 +507,7 @@ struct op_shape {
 	{0, "b"} /* affinity */, \
 	{1, ""} /* personality */, \
 	{1, "b"} /* memory-policy */, \
+	{0, ""} /* signals */, \
 	{1, ""} /* umask */, \
 	{1, "s"} /* chdir */, \
 	{1, ""} /* close-from */, \

@@ -48,6 +48,7 @@ func (c *compiler) process(p *specs.Process, gate bool) error {
 	if needHome {
 		c.emit("process.env", &plan.Home{UID: uint64(u.UID)})
 	}
+	c.emit("", &plan.Signals{})
 	if u.Umask != nil {
 		c.emit("process.user.umask", &plan.Umask{Value: uint64(*u.Umask)})
 	} else {

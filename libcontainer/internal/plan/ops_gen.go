@@ -540,6 +540,8 @@ const (
 	KindPersonality
 	// KindMemoryPolicy is the kind of MemoryPolicy.
 	KindMemoryPolicy
+	// KindSignals is the kind of Signals.
+	KindSignals
 	// KindUmask is the kind of Umask.
 	KindUmask
 	// KindChdir is the kind of Chdir.
@@ -612,6 +614,7 @@ var kindNames = [...]string{
 	"affinity",
 	"personality",
 	"memory-policy",
+	"signals",
 	"umask",
 	"chdir",
 	"close-from",
@@ -1435,6 +1438,21 @@ func (o *MemoryPolicy) encode(e *encoder) {
 func (o *MemoryPolicy) describe(d *describer) {
 	d.hex("mode", o.Mode)
 	d.bytes("nodes", o.Nodes)
+}
+
+// Signals gives every signal its default disposition and blocks none (rt_sigaction(2), rt_sigprocmask(2)): what the caller ignores is not the container's business.
+type Signals struct {
+}
+
+// Kind implements Op.
+func (*Signals) Kind() Kind { return KindSignals }
+
+func (*Signals) encode(e *encoder) {
+	e.begin(KindSignals, 0, 0)
+	e.end()
+}
+
+func (*Signals) describe(d *describer) {
 }
 
 // Umask is umask(2).

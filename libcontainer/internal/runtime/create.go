@@ -58,6 +58,8 @@ type executor struct {
 	init    *Init
 	serve   plan.Serve // the maps, for whenever the init asks
 	waiting bool       // the init stands at a sync point
+	forking bool       // the process that was spawned will name the one that goes on
+	early   []wire.Message
 	notify  *plan.Notify
 	undo    undo.Stack
 }
@@ -170,6 +172,11 @@ func (x *executor) spawn(a plan.Spawn) error {
 		return err
 	}
 	x.init = &Init{Pid: c.pid, exe: x.exe, child: c}
+	for _, o := range x.plan.Init {
+		if _, ok := o.Op.(*plan.Fork); ok {
+			x.forking = true
+		}
+	}
 	x.undo.Push("init", func() error {
 		c.kill()
 		c.close()
@@ -195,6 +202,11 @@ func (x *executor) serveUntil(until plan.Point) error {
 			}
 			return err
 		}
+		// The child may be quicker than its parent is in naming it: what it says is kept until it is known who says it.
+		if x.forking && m.Type != plan.MsgForked && m.Type != plan.MsgMaps && m.Type != plan.MsgFail {
+			x.early = append(x.early, m)
+			continue
+		}
 		done, err := x.answer(m, until)
 		if err != nil || done {
 			return err
@@ -202,13 +214,27 @@ func (x *executor) serveUntil(until plan.Point) error {
 	}
 }
 
+// forked takes the process that goes on for the init, and hears what it has
+// said already.
+func (x *executor) forked(m wire.Message, until plan.Point) (done bool, err error) {
+	c := x.init.child
+	c.adopt(m)
+	x.init.Pid, x.forking = c.pid, false
+	early := x.early
+	x.early = nil
+	for _, m := range early {
+		if done, err = x.answer(m, until); err != nil {
+			return false, err
+		}
+	}
+	return done, nil
+}
+
 func (x *executor) answer(m wire.Message, until plan.Point) (done bool, err error) {
 	c := x.init.child
 	switch m.Type {
 	case plan.MsgForked:
-		c.adopt(m)
-		x.init.Pid = c.pid
-		return false, nil
+		return x.forked(m, until)
 	case plan.MsgMaps:
 		if err := writeMaps(c.pid, &x.serve); err != nil {
 			return false, err

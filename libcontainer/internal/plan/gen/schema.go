@@ -256,6 +256,7 @@ var ops = []op{
 	{"Affinity", "Affinity is sched_setaffinity(2).", []field{{"Mask", tBytes, "CPU bit mask", ""}}},
 	{"Personality", "Personality is personality(2).", []field{{"Value", tU64, "persona", "hex"}}},
 	{"MemoryPolicy", "MemoryPolicy is set_mempolicy(2).", []field{{"Mode", tU64, "MPOL_* with flags", "hex"}, {"Nodes", tBytes, "node bit mask", ""}}},
+	{"Signals", "Signals gives every signal its default disposition and blocks none (rt_sigaction(2), rt_sigprocmask(2)): what the caller ignores is not the container's business.", nil},
 	{"Umask", "Umask is umask(2).", []field{{"Value", tU64, "mask", "oct"}}},
 	{"Chdir", "Chdir is chdir(2) in the container, and the check that the working directory is inside its root (CVE-2024-21626).", []field{{"Path", tStr, "path in the container", ""}, {"Flags", tU64, "ChdirFlag", "ChdirFlag"}}},
 	{"CloseFrom", "CloseFrom sets CLOEXEC on every descriptor from First on (close_range(2)), before anything of the container runs.", []field{{"First", tU64, "first descriptor", ""}}},
