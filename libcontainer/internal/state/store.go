@@ -189,12 +189,13 @@ func (e *Entry) FD() int { return e.fd }
 // Save replaces the record: whoever reads sees the old or the new one, whole.
 func (e *Entry) Save(s *State) error {
 	s.Schema = Schema
-	return e.replace(stateFile, s.Append(nil), true)
+	return e.replace(stateFile, s.Append(nil))
 }
 
 // replace puts a file with the given content in the place of name, under the
-// lock, for which tempFile is one name. durable: also after a power failure.
-func (e *Entry) replace(name string, data []byte, durable bool) error {
+// lock, for which tempFile is one name. It is not synced: what the record names
+// does not outlive the kernel that would lose it (docs/adr/0008).
+func (e *Entry) replace(name string, data []byte) error {
 	fail := func(op string, err error) error {
 		return &os.PathError{Op: op, Path: filepath.Join(e.dir, name), Err: err}
 	}
@@ -203,9 +204,7 @@ func (e *Entry) replace(name string, data []byte, durable bool) error {
 		return fail("create", err)
 	}
 	op := "write"
-	if err = writeAll(fd, data); err == nil && durable {
-		op, err = "fsync", unix.Fsync(fd)
-	}
+	err = writeAll(fd, data)
 	sys.Close(fd)
 	if err == nil {
 		op, err = "rename", unix.Renameat(e.fd, tempFile, e.fd, name)
@@ -242,7 +241,7 @@ func (e *Entry) Load() (*State, error) {
 
 // SaveConfig keeps the config as it was at create: the bundle's may change. A
 // create that is killed on the way leaves the whole of it or nothing.
-func (e *Entry) SaveConfig(raw []byte) error { return e.replace(configFile, raw, false) }
+func (e *Entry) SaveConfig(raw []byte) error { return e.replace(configFile, raw) }
 
 // Config reads what SaveConfig kept.
 func (e *Entry) Config() ([]byte, error) { return e.read(configFile) }
