@@ -15,6 +15,7 @@ ifeq ($(LINK),static)
 LDFLAGS  += -extldflags "-static"
 endif
 GOFLAGS_ := -tags "$(TAGS)" -trimpath -buildvcs=false
+TESTFLAGS := -tags "$(TAGS)"
 export CGO_ENABLED := 1
 
 NSENTER  := $(wildcard nsenter/*.c)
@@ -38,14 +39,14 @@ test: deps-test build ## run every test that this machine can run
 	script/test
 
 test-unit: deps-build ## unit and golden tests alone
-	$(GO) test $(GOFLAGS_) $$($(GO) list ./... | grep -v /tests/)
+	$(GO) test $(TESTFLAGS) $$($(GO) list ./... | grep -v /tests/)
 
 integration: deps-test build ## integration tests; V=v1|v2 for one kind of cgroup hierarchy alone, RUN=regexp
 	tests/cmd/build
-	RUNG_CGROUP_VIEW=$(V) $(GO) test $(GOFLAGS_) -count=1 $(if $(RUN),-run '$(RUN)') ./tests/integration
+	RUNG_CGROUP_VIEW=$(V) $(GO) test $(TESTFLAGS) -count=1 $(if $(RUN),-run '$(RUN)') ./tests/integration
 
 acceptance: deps-test build ## a Debian root file system, a network, an engine
-	$(GO) test $(GOFLAGS_) -count=1 -timeout 30m ./tests/acceptance
+	$(GO) test $(TESTFLAGS) -count=1 -timeout 30m ./tests/acceptance
 
 ccheck: ## check the init program alone: warnings, analyzer, sanitizers, fuzzers (FUZZTIME)
 	script/ccheck "$(CWARN)" $(OUT) $(FUZZTIME)

@@ -13,9 +13,6 @@ import (
 // groupParent is the cgroup that the containers' cgroups are made in.
 const groupParent = "rung-bench"
 
-// specNames is the configs that are measured.
-var specNames = []string{"default", "docker"}
-
 // newSpec is the config of that name.
 func newSpec(o *options, name, view, dir string) (*specs.Spec, error) {
 	if name == "docker" {
