@@ -278,11 +278,17 @@ func TestCgroups_unified_resources_are_refused_on_v1(t *testing.T) {
 
 func TestCgroups_a_value_the_kernel_refuses_is_named(t *testing.T) {
 	t.Parallel()
-	requires(t, "v1:cpu")
-	res := mustFail(t, resources(func(r *specs.LinuxResources) { r.CPU = &specs.LinuxCPU{Period: ptr[uint64](100)} }), "invalid argument")
-	if !strings.Contains(res.Stderr, "cpu.cfs_period_us") {
-		t.Errorf("error %q does not name the file", res.Stderr)
+	requires(t, "v1:cpuset")
+	res := mustFail(t, resources(func(r *specs.LinuxResources) { r.CPU = &specs.LinuxCPU{Cpus: "1023"} }))
+	if !strings.Contains(res.Stderr, "cpuset.cpus") || !strings.Contains(res.Stderr, "1023") {
+		t.Errorf("error %q does not name the file and the value", res.Stderr)
 	}
+}
+
+func TestCgroups_a_period_the_kernel_would_refuse_is_refused(t *testing.T) {
+	t.Parallel()
+	requires(t, "ctrl:cpu")
+	mustFail(t, resources(func(r *specs.LinuxResources) { r.CPU = &specs.LinuxCPU{Period: ptr[uint64](100)} }))
 }
 
 func TestCgroups_a_limit_of_a_missing_controller_is_refused(t *testing.T) {

@@ -34,7 +34,7 @@ func (b *bundle) cleanUp() {
 		}
 		for _, dir := range cgroupsOf(id) {
 			b.t.Errorf("left: cgroup %s", dir)
-			_ = removeCgroup(dir)
+			removeCgroup(dir)
 		}
 		if exists(filepath.Join(b.Root, id)) {
 			b.t.Errorf("left: state %s", filepath.Join(b.Root, id))
@@ -120,26 +120,53 @@ func cgroupsOf(id string) (dirs []string) {
 }
 
 // removeCgroup kills what is in a cgroup and removes it with those below it.
-func removeCgroup(dir string) error {
-	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.IsDir() {
-			return err
+func removeCgroup(dir string) {
+	var dirs []string
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			dirs = append(dirs, path)
 		}
-		procs, _ := os.ReadFile(filepath.Join(path, "cgroup.procs"))
-		for _, p := range strings.Fields(string(procs)) {
-			if pid, err := strconv.Atoi(p); err == nil {
-				_ = unix.Kill(pid, unix.SIGKILL)
-			}
-		}
-		if path != dir {
-			if err := removeCgroup(path); err != nil {
-				return err
-			}
-			return fs.SkipDir
-		}
-		defer os.Remove(path)
 		return nil
 	})
+	for _, d := range slices.Backward(dirs) {
+		procs, _ := os.ReadFile(filepath.Join(d, "cgroup.procs"))
+		for _, p := range strings.Fields(string(procs)) {
+			pid, err := strconv.Atoi(p)
+			if err != nil || pid == 0 {
+				continue
+			}
+			fd, err := unix.PidfdOpen(pid, 0)
+			if err != nil {
+				continue
+			}
+			_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+			_, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 1000)
+			unix.Close(fd)
+		}
+		_ = os.Remove(d)
+	}
+}
+
+// sweep removes the containers of runs of these tests that were killed, and could not clean up. Ids hold the pid of
+// their run.
+func sweep() {
+	dead := func(name string) bool {
+		pid, ok := strings.CutPrefix(name, "rit-")
+		pid, _, _ = strings.Cut(pid, "-")
+		n, err := strconv.Atoi(pid)
+		return ok && err == nil && processState(n) == 0
+	}
+	var dirs []string
+	_ = filepath.WalkDir("/sys/fs/cgroup", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && dead(d.Name()) {
+			dirs = append(dirs, path)
+			return fs.SkipDir
+		}
+		return nil
+	})
+	for _, d := range dirs {
+		removeCgroup(d)
+	}
 }
 
 // mountsBelow lists this namespace's mounts at or below dir, the deepest first.

@@ -19,13 +19,12 @@ func TestErrors_a_bad_config_leaves_nothing(t *testing.T) {
 		"an array":         "[]",
 		"a wrong type":     `{"ociVersion": "1.0.2", "root": {"path": 7}}`,
 		"nothing in it":    "{}",
-		"no version":       `{"root": {"path": "rootfs"}, "process": {"args": ["/probe"], "cwd": "/", "user": {}}}`,
 		"trailing garbage": `{"ociVersion": "1.0.2", "root": {"path": "rootfs"}, "process": {"args": ["/probe"], "cwd": "/", "user": {"uid": 0, "gid": 0}}, "linux": {"namespaces": [{"type": "mount"}]}} trailing`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			switch name {
-			case "nothing in it", "no version", "trailing garbage":
+			case "nothing in it", "trailing garbage":
 				requires(t, "rt:rung")
 			}
 			b := newBundle(t)

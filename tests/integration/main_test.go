@@ -80,6 +80,7 @@ func setUp() error {
 	runtimeVersion = string(line)
 	runtimeName, _, _ = strings.Cut(runtimeVersion, " ")
 
+	sweep()
 	if base, err = os.MkdirTemp("", "rung-it-"); err != nil {
 		return err
 	}

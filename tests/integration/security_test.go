@@ -97,14 +97,11 @@ func TestSecurity_cwd_through_a_leaked_descriptor_is_refused(t *testing.T) {
 		if res.Exit != 0 {
 			continue
 		}
-		if r := parseProbe(t, res.Stdout); !strings.HasPrefix(r.Cwd, "/proc/") {
-			t.Errorf("cwd %s: %s", b.Spec.Process.Cwd, r.Cwd)
-		} else {
-			for _, a := range r.actions {
-				for _, e := range a.Entries {
-					if e.Name == "lost+found" || e.Name == filepath.Base(repository) {
-						t.Errorf("cwd %s shows the host", b.Spec.Process.Cwd)
-					}
+		// It may be a place inside: what /proc/self/fd/3 leads to when the container's own root is open there.
+		for _, a := range parseProbe(t, res.Stdout).actions {
+			for _, e := range a.Entries {
+				if e.Name == "lost+found" || e.Name == filepath.Base(base) {
+					t.Errorf("cwd %s shows the host: %+v", b.Spec.Process.Cwd, a.Entries)
 				}
 			}
 		}
