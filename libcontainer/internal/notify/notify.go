@@ -23,9 +23,10 @@ const SocketName = "notify.sock"
 
 // Proxy listens in the place of the service manager.
 type Proxy struct {
-	sock  int
-	stop  int // eventfd
+	sock  int // -1: nothing more is read
+	at    int // the directory
 	dir   string
+	stop  int // eventfd
 	close sync.Once
 	mu    sync.Mutex // held while Forward uses the descriptors
 }
@@ -44,23 +45,25 @@ func Listen(dir string) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer sys.Close(d)
 	sock, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
+		sys.Close(d)
 		return fail("socket for", err)
 	}
 	stop, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
 	if err != nil {
+		sys.Close(d)
 		sys.Close(sock)
 		return nil, &os.SyscallError{Syscall: "eventfd", Err: err}
 	}
 	err = bind(sock, d)
 	if err != nil {
+		sys.Close(d)
 		sys.Close(sock)
 		sys.Close(stop)
 		return fail("listen on", err)
 	}
-	return &Proxy{sock: sock, stop: stop, dir: dir}, nil
+	return &Proxy{sock: sock, at: d, dir: dir, stop: stop}, nil
 }
 
 func bind(sock, dir int) error {
@@ -102,14 +105,16 @@ func open(dir int) error {
 // the manager to take the message, for some seconds at most. ready is false,
 // without an error, when pid has ended, or Close was called, before.
 //
-// What the container says after READY=1 is not read. Call Close soon: it also
-// lets those go on that wait for a barrier (sd_notify_barrier(3)).
+// It listens once: after it nobody reads what the container says, so the socket
+// is gone, at READY=1 already. Whoever goes on, with WATCHDOG=1 say, or waits
+// for a barrier (sd_notify_barrier(3)), gets an answer instead of a full queue.
 func (p *Proxy) Forward(hostSocket string, pid int) (ready bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.sock < 0 {
 		return false, nil
 	}
+	defer p.unlisten()
 	pidfd, err := sys.PidfdOpen(pid)
 	if err != nil {
 		pidfd = -1 // it has ended: look at what it said before
@@ -142,6 +147,7 @@ func (p *Proxy) Forward(hostSocket string, pid int) (ready bool, err error) {
 		case err != nil:
 			return false, &os.PathError{Op: "receive from", Path: filepath.Join(p.dir, SocketName), Err: err}
 		case saysReady(buf[:n]):
+			p.unlisten()
 			if err := p.tell(hostSocket, pid, pidfd); err != nil {
 				return false, err
 			}
@@ -244,6 +250,18 @@ func (p *Proxy) barrier(sock, pidfd int, until time.Time) {
 	}
 }
 
+// unlisten takes the socket away, by its directory's descriptor: after delete
+// the path may be another container's.
+func (p *Proxy) unlisten() {
+	if p.sock < 0 {
+		return
+	}
+	_ = unix.Unlinkat(p.at, SocketName, 0)
+	sys.Close(p.sock)
+	sys.Close(p.at)
+	p.sock, p.at = -1, -1
+}
+
 // Close ends a Forward that waits, takes the socket away and leaves its
 // directory. It may be called from any goroutine, more than once.
 func (p *Proxy) Close() {
@@ -251,9 +269,8 @@ func (p *Proxy) Close() {
 		_, _ = unix.Write(p.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0})
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		sys.Close(p.sock)
+		p.unlisten()
 		sys.Close(p.stop)
-		p.sock, p.stop = -1, -1
-		_ = unix.Unlink(filepath.Join(p.dir, SocketName))
+		p.stop = -1
 	})
 }
