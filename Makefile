@@ -52,7 +52,7 @@ ccheck: ## check the init program alone: warnings, analyzer, sanitizers, fuzzers
 	script/ccheck "$(CWARN)" $(OUT) $(FUZZTIME)
 
 fuzz: deps-test ## every Go fuzz target in turn, FUZZTIME each
-	script/fuzz $(FUZZTIME)
+	script/fuzz "$(TAGS)" $(FUZZTIME)
 
 bench: deps-test build ## rung beside the installed crun and runc, alternating in one run
 	$(GO) run $(GOFLAGS_) ./tests/bench -rung ./rung $(BENCHFLAGS)
