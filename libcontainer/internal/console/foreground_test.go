@@ -159,7 +159,8 @@ func TestForeground_orphans(t *testing.T) {
 	if !subreaper() {
 		t.Fatal("not a subreaper")
 	}
-	k := script(t, `(sh -c 'echo $$; read x' <&0 &); read y; exit 4`)
+	// a shell gives what is in the background /dev/null before it looks at <&0
+	k := script(t, `exec 3<&0; (sh -c 'echo $$; read x' <&3 3<&- &); read y; exit 4`)
 	orphan, err := strconv.Atoi(k.line(t))
 	if err != nil {
 		t.Fatal(err)

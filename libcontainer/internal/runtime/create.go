@@ -58,8 +58,6 @@ type executor struct {
 	init    *Init
 	serve   plan.Serve // the maps, for whenever the init asks
 	waiting bool       // the init stands at a sync point
-	forking bool       // the process that was spawned will name the one that goes on
-	early   []wire.Message
 	notify  *plan.Notify
 	undo    undo.Stack
 }
@@ -172,11 +170,6 @@ func (x *executor) spawn(a plan.Spawn) error {
 		return err
 	}
 	x.init = &Init{Pid: c.pid, exe: x.exe, child: c}
-	for _, o := range x.plan.Init {
-		if _, ok := o.Op.(*plan.Fork); ok {
-			x.forking = true
-		}
-	}
 	x.undo.Push("init", func() error {
 		c.kill()
 		c.close()
@@ -195,17 +188,13 @@ func (x *executor) serveUntil(until plan.Point) error {
 		}
 	}
 	for {
-		m, err := c.conn.Receive()
+		m, err := c.receive()
+		x.init.Pid = c.pid
 		if err != nil {
 			if errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) {
 				return c.died()
 			}
 			return err
-		}
-		// The child may be quicker than its parent is in naming it: what it says is kept until it is known who says it.
-		if x.forking && m.Type != plan.MsgForked && m.Type != plan.MsgMaps && m.Type != plan.MsgFail {
-			x.early = append(x.early, m)
-			continue
 		}
 		done, err := x.answer(m, until)
 		if err != nil || done {
@@ -214,27 +203,9 @@ func (x *executor) serveUntil(until plan.Point) error {
 	}
 }
 
-// forked takes the process that goes on for the init, and hears what it has
-// said already.
-func (x *executor) forked(m wire.Message, until plan.Point) (done bool, err error) {
-	c := x.init.child
-	c.adopt(m)
-	x.init.Pid, x.forking = c.pid, false
-	early := x.early
-	x.early = nil
-	for _, m := range early {
-		if done, err = x.answer(m, until); err != nil {
-			return false, err
-		}
-	}
-	return done, nil
-}
-
 func (x *executor) answer(m wire.Message, until plan.Point) (done bool, err error) {
 	c := x.init.child
 	switch m.Type {
-	case plan.MsgForked:
-		return x.forked(m, until)
 	case plan.MsgMaps:
 		if err := writeMaps(c.pid, &x.serve); err != nil {
 			return false, err
@@ -322,7 +293,7 @@ func (x *executor) start() error {
 
 func (x *executor) awaitExec() error {
 	for {
-		m, err := x.init.child.conn.Receive()
+		m, err := x.init.child.receive()
 		if err != nil {
 			if errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) {
 				return nil

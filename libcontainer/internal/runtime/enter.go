@@ -58,7 +58,7 @@ func Enter(exe *Executable, program plan.Program, pidfd, cgroupFD int, stdio [3]
 	}
 	defer c.conn.Close()
 	for {
-		m, err := c.conn.Receive()
+		m, err := c.receive()
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, unix.ECONNRESET):
 			return &Process{Pid: c.pid, pidfd: c.pidfd}, nil
@@ -66,7 +66,7 @@ func Enter(exe *Executable, program plan.Program, pidfd, cgroupFD int, stdio [3]
 			c.kill()
 			return nil, err
 		}
-		if err := enterAnswer(c, program, m); err != nil {
+		if err := enterAnswer(program, m); err != nil {
 			c.kill()
 			sys.Close(c.pidfd)
 			return nil, err
@@ -74,11 +74,8 @@ func Enter(exe *Executable, program plan.Program, pidfd, cgroupFD int, stdio [3]
 	}
 }
 
-func enterAnswer(c *child, program plan.Program, m wire.Message) error {
+func enterAnswer(program plan.Program, m wire.Message) error {
 	switch m.Type {
-	case plan.MsgForked:
-		c.adopt(m)
-		return nil
 	case plan.MsgExec, plan.MsgWarn:
 		return nil
 	case plan.MsgFail:

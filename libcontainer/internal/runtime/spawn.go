@@ -41,9 +41,11 @@ func (x *Executable) Close() {
 
 // child is a process started from the executable, and the channel to it.
 type child struct {
-	pid   int
-	pidfd int
-	conn  *wire.Conn
+	pid     int
+	pidfd   int
+	conn    *wire.Conn
+	forking bool           // the process that was spawned will name the one that goes on
+	early   []wire.Message // what that one said before it was named
 }
 
 type spawnOptions struct {
@@ -110,7 +112,41 @@ func (x *Executable) spawn(o spawnOptions) (*child, error) {
 		sys.Close(ours)
 		return nil, &os.SyscallError{Syscall: "start the init (clone3, execve)", Err: err}
 	}
-	return &child{pid: pid, pidfd: pidfd, conn: wire.NewConn(ours)}, nil
+	return &child{pid: pid, pidfd: pidfd, conn: wire.NewConn(ours), forking: forks(o.program)}, nil
+}
+
+func forks(p plan.Program) bool {
+	for i := range p {
+		if _, ok := p[i].Op.(*plan.Fork); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// receive gives the next message. The process that the init forks may be quicker
+// than its parent is in naming it: what it says, its failure above all, is heard
+// once it is known who says it, or nobody would end it and its control group
+// could not be removed.
+func (c *child) receive() (wire.Message, error) {
+	for c.forking || len(c.early) == 0 {
+		m, err := c.conn.Receive()
+		switch {
+		case err != nil && len(c.early) > 0:
+			c.forking = false // it was the parent that spoke, and failed
+		case err != nil:
+			return m, err
+		case m.Type == plan.MsgForked:
+			c.adopt(m)
+		case c.forking && m.Type != plan.MsgMaps:
+			c.early = append(c.early, m)
+		default:
+			return m, nil
+		}
+	}
+	m := c.early[0]
+	c.early = c.early[1:]
+	return m, nil
 }
 
 // kill ends a child that is of no more use, and reaps it.
@@ -136,7 +172,7 @@ func (c *child) close() {
 func (c *child) adopt(m wire.Message) {
 	_, _ = sys.Reap(c.pid)
 	sys.Close(c.pidfd)
-	c.pid, c.pidfd = int(m.Arg), m.FD
+	c.pid, c.pidfd, c.forking = int(m.Arg), m.FD, false
 }
 
 // died tells what became of an init that closed its channel.
@@ -171,7 +207,7 @@ func (x *Executable) oneShot(o spawnOptions) (int, error) {
 	defer c.close()
 	defer c.kill()
 	for {
-		m, err := c.conn.Receive()
+		m, err := c.receive()
 		switch {
 		case errors.Is(err, io.EOF):
 			return -1, c.died()
@@ -179,8 +215,6 @@ func (x *Executable) oneShot(o spawnOptions) (int, error) {
 			return -1, err
 		}
 		switch m.Type {
-		case plan.MsgForked:
-			c.adopt(m)
 		case plan.MsgFD:
 			return m.FD, nil
 		case plan.MsgFail:

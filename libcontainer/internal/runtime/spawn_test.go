@@ -1,0 +1,91 @@
+package runtime
+
+import (
+	"errors"
+	"io"
+	"os/exec"
+	"testing"
+
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
+	"github.com/rung-oci/rung/libcontainer/internal/wire"
+	"golang.org/x/sys/unix"
+)
+
+// process starts a process that this test reaps itself.
+func process(t *testing.T, argv ...string) (pid, pidfd int) {
+	t.Helper()
+	cmd := exec.Command(argv[0], argv[1:]...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pid = cmd.Process.Pid
+	pidfd, err := sys.PidfdOpen(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid, pidfd
+}
+
+func channel(t *testing.T) (c *child, other *wire.Conn) {
+	t.Helper()
+	ours, theirs, err := sys.SocketPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c = &child{conn: wire.NewConn(ours), forking: true}
+	t.Cleanup(c.conn.Close)
+	return c, wire.NewConn(theirs)
+}
+
+// A forked process that fails before its parent has named it must be ended and
+// reaped too: else its control group is busy for a moment, and stays.
+func TestReceive_failure_before_the_name(t *testing.T) {
+	c, other := channel(t)
+	defer other.Close()
+	c.pid, c.pidfd = process(t, "true")
+	forked, forkedFD := process(t, "sleep", "60")
+	for _, m := range []wire.Message{
+		{Type: plan.MsgWarn, Op: 1, FD: -1},
+		{Type: plan.MsgFail, Op: 2, Err: unix.EPERM, FD: -1},
+		{Type: plan.MsgForked, Arg: int64(forked), FD: forkedFD},
+	} {
+		if err := other.Send(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sys.Close(forkedFD)
+	for i, want := range []plan.Msg{plan.MsgWarn, plan.MsgFail} {
+		m, err := c.receive()
+		if err != nil || m.Type != want || m.Op != i+1 {
+			t.Fatalf("message %d: %+v, %v", i, m, err)
+		}
+		if c.pid != forked {
+			t.Fatalf("heard %v from %d, before it was known that %d speaks", m.Type, c.pid, forked)
+		}
+	}
+	c.kill()
+	if err := unix.Kill(forked, 0); !errors.Is(err, unix.ESRCH) {
+		t.Errorf("the forked process: %v", err)
+	}
+	sys.Close(c.pidfd)
+}
+
+func TestReceive_failure_of_the_one_that_should_fork(t *testing.T) {
+	c, other := channel(t)
+	for _, m := range []wire.Message{{Type: plan.MsgMaps, FD: -1}, {Type: plan.MsgFail, Op: 7, FD: -1}} {
+		if err := other.Send(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other.Close()
+	if m, err := c.receive(); err != nil || m.Type != plan.MsgMaps {
+		t.Fatalf("%+v, %v: it waits for an answer before it forks", m, err)
+	}
+	if m, err := c.receive(); err != nil || m.Type != plan.MsgFail || m.Op != 7 {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	if _, err := c.receive(); !errors.Is(err, io.EOF) {
+		t.Errorf("after the last message: %v", err)
+	}
+}
