@@ -326,19 +326,6 @@ func (c *container) nextReport() report {
 	return parseProbe(c.t, line+"\n")
 }
 
-// rest reads the output to its end, which comes when nobody holds it open any more.
-func (c *container) rest() string {
-	c.t.Helper()
-	var b strings.Builder
-	for {
-		line, ok := c.line()
-		if !ok {
-			return b.String()
-		}
-		b.WriteString(line + "\n")
-	}
-}
-
 // wait waits for the container's init, a child of ours since its creator has ended, and returns its exit status;
 // 128+N if signal N killed it.
 func (c *container) wait() int {

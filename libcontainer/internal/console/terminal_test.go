@@ -157,11 +157,9 @@ func TestTerminal_mode(t *testing.T) {
 			before := termios(t, int(caller.Fd()))
 			master, slave := pty(t)
 			in, _, out, _ := ends(t)
-			inFD, tty := int(in.Fd()), caller.Name()
+			inFD, tty := int(in.Fd()), "/proc/self/fd/"+itoa(int(caller.Fd()))
 			if stdin {
 				inFD, tty = int(caller.Fd()), "/nonexistent"
-			} else {
-				tty = "/proc/self/fd/" + itoa(int(caller.Fd()))
 			}
 			term, err := open(master, inFD, int(out.Fd()), tty)
 			if err != nil {

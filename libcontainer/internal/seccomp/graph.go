@@ -102,14 +102,6 @@ func (g *graph) branch(t test, yes, no ref) ref {
 	return g.intern(node{t, yes, no})
 }
 
-// greater is the node that asks whether w > k.
-func (g *graph) greater(w word, k uint32, yes, no ref) ref {
-	if k == ^uint32(0) {
-		return no
-	}
-	return g.branch(test{word: w, op: opGe, k: k + 1}, yes, no)
-}
-
 // holds evaluates t on v.
 func (t test) holds(v uint32) bool {
 	switch t.op {

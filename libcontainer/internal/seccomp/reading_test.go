@@ -377,7 +377,6 @@ func TestCompile_notLibseccompsMistakes(t *testing.T) {
 	if native != abiX8664 {
 		t.Skip("the numbers tried are those of x86")
 	}
-	type args = []specs.LinuxSeccompArg
 	allow := func(a ...specs.LinuxSeccompArg) specs.LinuxSyscall {
 		return specs.LinuxSyscall{Names: []string{"mprotect"}, Action: specs.ActAllow, Args: a}
 	}

@@ -53,5 +53,6 @@ type Shapes struct {
 	Escaped  int     `json:"a.b-c"`
 	Self     *Shapes `json:"self,omitempty"`
 	Hidden   int     `json:"-"`
-	private  int
+	//lint:ignore U1000 the generator must pass it over
+	private int
 }
