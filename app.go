@@ -27,9 +27,10 @@ Options may stand before or after the container id.`
 // run is the program: it returns the exit status.
 func run(args []string, stdout, stderr *os.File) int {
 	g := &globals{stdout: stdout, stderr: stderr, log: logger{out: stderr, level: levelWarning}}
+	g.failure = 1
 	if err := g.dispatch(args); err != nil {
 		g.report(err)
-		return 1
+		return g.failure
 	}
 	return g.status
 }
@@ -37,9 +38,13 @@ func run(args []string, stdout, stderr *os.File) int {
 // command is one command: how it is described, and what it does.
 type command struct {
 	cli.Command
-	minArgs, maxArgs int                       // how many positional arguments it takes
+	minArgs, maxArgs int                       // how many positional arguments it takes; see noLimit
+	plain            int                       // after that many all the rest is positional; 0: options may stand anywhere
+	failure          int                       // exit status when it fails; 0 is 1
 	action           func(args []string) error // with that many
 }
+
+const noLimit = 1 << 30
 
 // checkArguments sees that there are as many positional arguments as the command takes.
 func (c *command) checkArguments(args []string) error {
@@ -83,7 +88,14 @@ func (g *globals) dispatch(args []string) error {
 	if cmd == nil {
 		return errors.New("No help topic for '" + rest[0] + "'") //nolint:staticcheck // text that scripts match
 	}
-	opts, rest, err = arrange(rest[1:], cmd.Flags, -1)
+	if cmd.failure != 0 {
+		g.failure = cmd.failure
+	}
+	plain := -1
+	if cmd.plain > 0 {
+		plain = cmd.plain
+	}
+	opts, rest, err = arrange(rest[1:], cmd.Flags, plain)
 	if opts.help() {
 		return g.help(name, flags, []string{"help", cmd.Name})
 	}

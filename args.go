@@ -195,3 +195,17 @@ func set(f cli.Flag, value string) error {
 func badValue(name string, err error) error {
 	return errors.New("option --" + name + ": " + err.Error())
 }
+
+// words collects the values of an option that may be repeated. A comma does not part them.
+type words struct{ list *[]string }
+
+func (w words) Set(value string) error { *w.list = append(*w.list, value); return nil }
+func (w words) String() string         { return "" }
+
+func listFlag(name, alias string, list *[]string, usage string) *cli.GenericFlag {
+	f := &cli.GenericFlag{Name: name, Value: words{list}, Usage: usage}
+	if alias != "" {
+		f.Aliases = []string{alias}
+	}
+	return f
+}

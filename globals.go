@@ -28,7 +28,8 @@ type globals struct {
 
 	log            logger
 	stdout, stderr *os.File
-	status         int // what run's process ended with
+	status         int // what the process of run or exec ended with
+	failure        int // exit status for an error
 }
 
 func (g *globals) flags() []cli.Flag {

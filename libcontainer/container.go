@@ -263,7 +263,7 @@ func (c *Container) start() error {
 		n = &plan.Notify{Path: s.Linux.Seccomp.ListenerPath, Metadata: s.Linux.Seccomp.ListenerMetadata}
 	}
 	side := &runtime.Side{
-		Notify: func(fd int, n plan.Notify, pid int) error { return sendListener(c.state, fd, n, pid) },
+		Notify: func(fd int, n plan.Notify, pid int) error { return sendListener(c.state, state.Creating, fd, n, pid) },
 		Warn:   func(string) {},
 	}
 	if err := runtime.StartAtGate(gate, pidfd, c.state.Pid, n, side); err != nil {
@@ -309,7 +309,7 @@ func (c *Container) startHooks(s *specs.Spec, pidfd int) error {
 		return err
 	}
 	p := &prepared{opt: &CreateOptions{ID: c.id}, spec: s}
-	p.labels()
+	securityModules(&p.facts, s, s.Process)
 	p.facts.Rootless = c.state.Rootless
 	p.copts = compile.Options{ID: c.id, Bundle: c.state.Bundle, Filter: filter}
 	return runStartHooks(p, c.group(), c.state, compile.Hooks(s.Hooks.StartContainer), pidfd)

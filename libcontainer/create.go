@@ -25,7 +25,7 @@ import (
 func Create(o CreateOptions) (*Container, error) {
 	p, err := prepare(&o, false)
 	if err == nil {
-		err = p.checkTerminal(true)
+		err = checkTerminal(p.spec.Process.Terminal, true, o.ConsoleSocket)
 	}
 	if err != nil {
 		return nil, opError("create", o.ID, err)
@@ -48,11 +48,11 @@ var (
 )
 
 // checkTerminal: whoever stays holds the terminal, or a socket takes it.
-func (p *prepared) checkTerminal(detached bool) error {
-	switch terminal := p.spec.Process.Terminal; {
-	case terminal && detached && p.opt.ConsoleSocket == "":
+func checkTerminal(terminal, detached bool, socket string) error {
+	switch {
+	case terminal && detached && socket == "":
 		return errNoSocket
-	case !terminal && p.opt.ConsoleSocket != "":
+	case !terminal && socket != "":
 		return errSocket
 	}
 	return nil
@@ -119,7 +119,7 @@ func (m *made) newState() *state.State {
 	st := &state.State{
 		OCIVersion: specs.Version, ID: o.ID, Bundle: o.Bundle, Rootfs: m.plan.Rootfs, Phase: state.PhaseIntent,
 		Created: time.Now().UTC().Format(time.RFC3339Nano), Owner: strconv.Itoa(os.Geteuid()), Annotations: s.Annotations,
-		CreatorPid: os.Getpid(), CreatorStart: self.Start, Rootless: m.facts.Rootless,
+		CreatorPid: os.Getpid(), CreatorStart: self.Start, Rootless: m.facts.Rootless, NoNewKeyring: o.NoNewKeyring,
 		Notify: m.copts.Filter != nil && m.copts.Filter.Notify,
 	}
 	if m.group != nil {
@@ -156,6 +156,7 @@ func (m *made) side(exe *runtime.Executable) *runtime.Side {
 		RunHooks:   func(h plan.RunHooks, i *runtime.Init) error { return m.runHooks(exe, h, i) },
 		Save:       m.save,
 		PidFile:    writePidFile,
+		Pidfd:      console.SendPidfd,
 		Notify:     m.sendListener,
 		Warn:       m.opt.warn,
 		Debug:      m.opt.Debug,
@@ -165,7 +166,7 @@ func (m *made) side(exe *runtime.Executable) *runtime.Side {
 		s.CgroupLimits = func(r *plan.Resources) error { return limitError(g.Apply(r)) }
 		s.CgroupLate = func(r *plan.Resources) error { return limitError(g.ApplyLate(r)) }
 		s.CgroupDelegate = g.Delegate
-		s.CgroupFD, s.CgroupClean = g.SpawnFD, g.Delete
+		s.CgroupFD, s.CgroupClean = func() (int, error) { return g.SpawnFD(), nil }, g.Delete
 	}
 	return s
 }
@@ -181,19 +182,23 @@ func (m *made) intent() (err error) {
 	return err
 }
 
-func (m *made) takeTerminal(master int) error {
-	if m.opt.ConsoleSocket == "" {
+func (m *made) takeTerminal(master int) (err error) {
+	m.terminal, err = takeTerminal(m.opt.ConsoleSocket, master)
+	return err
+}
+
+// takeTerminal hands a terminal's master on to the socket, or holds it.
+func takeTerminal(socket string, master int) (*console.Terminal, error) {
+	if socket == "" {
 		// before the start: the process finds the size of the caller's terminal
 		t, err := console.Open(master)
 		if err != nil {
 			sys.Close(master)
-			return err
 		}
-		m.terminal = t
-		return nil
+		return t, err
 	}
 	defer sys.Close(master)
-	return console.SendMaster(m.opt.ConsoleSocket, master)
+	return nil, console.SendMaster(socket, master)
 }
 
 func (m *made) save(pid int) error {
@@ -202,25 +207,15 @@ func (m *made) save(pid int) error {
 		return unix.ESRCH
 	}
 	m.state.Pid, m.state.StartTime, m.state.Phase = pid, p.Start, state.PhaseCreated
-	if m.opt.PidfdSocket != "" {
-		pidfd, err := m.state.Pidfd()
-		if err != nil {
-			return err
-		}
-		defer sys.Close(pidfd)
-		if err := console.SendPidfd(m.opt.PidfdSocket, pidfd); err != nil {
-			return err
-		}
-	}
 	return m.entry.Save(m.state)
 }
 
 func (m *made) sendListener(listener int, n plan.Notify, pid int) error {
-	return sendListener(m.state, listener, n, pid)
+	return sendListener(m.state, state.Creating, listener, n, pid)
 }
 
-func sendListener(s *state.State, listener int, n plan.Notify, pid int) error {
-	st := hooks.StateJSON(s.OCIVersion, s.ID, state.Creating, pid, s.Bundle, s.Annotations)
+func sendListener(s *state.State, status string, listener int, n plan.Notify, pid int) error {
+	st := hooks.StateJSON(s.OCIVersion, s.ID, status, pid, s.Bundle, s.Annotations)
 	return notify.SendListener(n.Path, listener, notify.ContainerProcessState(s.OCIVersion, pid, n.Metadata, st))
 }
 

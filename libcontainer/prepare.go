@@ -49,7 +49,7 @@ func prepare(o *CreateOptions, startNow bool) (*prepared, error) {
 	if err := judge(o, loaded, p.facts.Rootless); err != nil {
 		return nil, err
 	}
-	p.labels()
+	securityModules(&p.facts, s, s.Process)
 	if err := p.cgroups(); err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func prepare(o *CreateOptions, startNow bool) (*prepared, error) {
 	p.copts.ID, p.copts.Bundle = o.ID, o.Bundle
 	p.copts.NoPivot, p.copts.NoNewKeyring = o.NoPivot, o.NoNewKeyring
 	p.copts.PreserveFDs, p.copts.ListenFDs = o.PreserveFDs+o.ListenFDs, o.ListenFDs
-	p.copts.StartNow, p.copts.PidFile, p.copts.Filter = startNow, o.PidFile, filter
+	p.copts.StartNow, p.copts.PidFile, p.copts.PidfdSocket, p.copts.Filter = startNow, o.PidFile, o.PidfdSocket, filter
 	if o.NotifySocket != "" {
 		p.copts.NotifyDir, p.copts.NotifyTarget = notifyDir(o.Root, o.ID), "/run/notify"
 	}
@@ -126,14 +126,15 @@ func rootless(mode string) (bool, error) {
 	return false, fmt.Errorf("--rootless %q: auto, true or false", mode)
 }
 
-// labels asks for the security modules only where the config names a label.
-func (p *prepared) labels() {
-	if pr := p.spec.Process; pr != nil {
-		p.facts.AppArmor = pr.ApparmorProfile != "" && host.AppArmor()
-		p.facts.SELinux = pr.SelinuxLabel != "" && selinux.GetEnabled()
+// securityModules asks for them only where the config or the process names a
+// label.
+func securityModules(f *compile.Facts, s *specs.Spec, p *specs.Process) {
+	if p != nil {
+		f.AppArmor = p.ApparmorProfile != "" && host.AppArmor()
+		f.SELinux = p.SelinuxLabel != "" && selinux.GetEnabled()
 	}
-	if l := p.spec.Linux; l != nil && l.MountLabel != "" {
-		p.facts.SELinux = p.facts.SELinux || selinux.GetEnabled()
+	if s.Linux != nil && s.Linux.MountLabel != "" {
+		f.SELinux = f.SELinux || selinux.GetEnabled()
 	}
 }
 

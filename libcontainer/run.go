@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/rung-oci/rung/libcontainer/internal/console"
+	"github.com/rung-oci/rung/libcontainer/internal/runtime"
 	"golang.org/x/sys/unix"
 )
 
@@ -14,7 +15,7 @@ import (
 func Run(o RunOptions) (status int, err error) {
 	p, err := prepare(&o.CreateOptions, true)
 	if err == nil {
-		err = p.checkTerminal(o.Detach)
+		err = checkTerminal(p.spec.Process.Terminal, o.Detach, o.ConsoleSocket)
 	}
 	if err != nil {
 		return -1, opError("run", o.ID, err)
@@ -56,7 +57,7 @@ func (p *prepared) run(o *RunOptions) (status int, err error) {
 		}()
 	}
 	m.entry.Unlock() // others may kill, or delete, it meanwhile
-	status, err = m.foreground(signals)
+	status, err = foreground(m.init, m.terminal, signals)
 	if err == nil && o.Keep {
 		return status, nil
 	}
@@ -69,17 +70,16 @@ func (p *prepared) run(o *RunOptions) (status int, err error) {
 	return status, err
 }
 
-// foreground stays with the process until it ends.
-func (m *made) foreground(signals *console.Signals) (int, error) {
-	defer m.init.Close()
-	t := m.terminal
+// foreground stays with a process until it ends, and closes what it has of it.
+func foreground(i *runtime.Init, t *console.Terminal, signals *console.Signals) (int, error) {
+	defer i.Close()
 	resize := func() {}
 	if t != nil {
 		defer t.Close()
 		t.Start()
 		resize = t.Resize
 	}
-	status, err := signals.Foreground(m.init.Pid, m.init.Pidfd(), resize)
+	status, err := signals.Foreground(i.Pid, i.Pidfd(), resize)
 	if t != nil {
 		t.Drain()
 	}

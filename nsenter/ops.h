@@ -460,6 +460,10 @@ enum {
 	CLONE_SOURCE_N_IDMAP_FD = 1,
 };
 
+enum {
+	ROOT_HERE_N_FD = 0,
+};
+
 #define OP_MAX_NUMBERS 9
 #define OP_MAX_STRINGS 4
 
@@ -523,6 +527,6 @@ struct op_shape {
 	{1, "sll"} /* exec-host */, \
 	{2, "s"} /* clone-source */, \
 	{0, ""} /* send-fd */, \
-	{0, ""} /* root-here */,
+	{1, ""} /* root-here */,
 
 #endif

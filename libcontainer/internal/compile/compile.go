@@ -24,6 +24,7 @@ type Options struct {
 	ListenFDs       int  // how many of them are for sd_listen_fds(3)
 	StartNow        bool // run: the start order comes over the control channel
 	PidFile         string
+	PidfdSocket     string // AF_UNIX socket that receives a pidfd of the process
 	NotifyDir       string // host directory of the sd_notify proxy socket, or empty
 	NotifyTarget    string // where it is in the container
 	CgroupPath      string // as shown in plans
@@ -73,6 +74,8 @@ type compiler struct {
 	uids     plan.IDMap
 	gids     plan.IDMap
 	attrs    plan.Attributes
+	// finalCPUs is process.execCPUAffinity.final as a mask; nil: all that the control group allows
+	finalCPUs []byte
 }
 
 // namespaces is what the config says of each kind.

@@ -294,6 +294,9 @@ func (c *compiler) runtimeHalf() error {
 	if len(c.attrs.Rlimits) > 0 || c.attrs.Scheduler != nil {
 		c.step("process", c.attrs)
 	}
+	if c.opt.PidfdSocket != "" {
+		c.step("", plan.SendPidfd{Socket: c.opt.PidfdSocket})
+	}
 	c.step("", plan.SaveState{})
 	if c.opt.PidFile != "" {
 		c.step("", plan.WritePidFile{Path: c.opt.PidFile})

@@ -46,29 +46,13 @@ func hookArgv(h plan.Hook) []string {
 // pidfd is descriptor plan.FDFirst.
 func ContainerHook(s *specs.Spec, o Options, f Facts, h plan.Hook) (plan.Program, error) {
 	c := &compiler{spec: s, opt: o, facts: f}
-	c.ns.userFD = plan.NoFD
-	c.opt.PreserveFDs, c.opt.ListenFDs = 0, 0
-	var enter uint64
-	for _, n := range hasLinux(s).Namespaces {
-		enter |= namespaceBit(n.Type)
-	}
-	c.ns.created = enter
-	c.emit("", &plan.Dumpable{Value: 0})
-	for _, g := range o.Cgroups {
-		if g.Join {
-			c.emit("linux.cgroupsPath", &plan.WriteFile{Path: g.Dir + "/tasks", Data: "0"})
-		}
-	}
 	p := *s.Process
-	p.Terminal, p.Cwd, p.Scheduler = false, "/", nil
-	c.labels(&p)
-	c.enterAll(enter)
-	c.emit("", &plan.RootHere{})
+	p.Terminal, p.Cwd, p.Scheduler, p.Rlimits = false, "/", nil, nil
 	p.Args = hookArgv(h)
 	if h.Env != nil {
 		p.Env = h.Env
 	}
-	p.Rlimits = nil
+	c.comeIn(&p)
 	if err := c.process(&p, false); err != nil {
 		return nil, err
 	}

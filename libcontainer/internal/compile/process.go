@@ -143,7 +143,11 @@ func (c *compiler) attributes(p *specs.Process) error {
 		} else {
 			c.emit("process.scheduler", s)
 		}
-	} else {
+	}
+	switch {
+	case len(c.finalCPUs) > 0:
+		c.emit("process.execCPUAffinity.final", &plan.Affinity{Mask: c.finalCPUs})
+	case p.Scheduler == nil:
 		c.emit("", &plan.Affinity{Mask: allCPUs()})
 	}
 	if p.IOPriority != nil {

@@ -1770,17 +1770,20 @@ func (*SendFD) encode(e *encoder) {
 func (*SendFD) describe(d *describer) {
 }
 
-// RootHere makes the current root directory the root below which paths are resolved: exec.
+// RootHere makes the root directory that came with the mount namespace the root below which paths are resolved, or changes (chroot(2)) to a directory that is handed over, for a container without a mount namespace.
 type RootHere struct {
+	FD FD // root directory of the container's init, or -1
 }
 
 // Kind implements Op.
 func (*RootHere) Kind() Kind { return KindRootHere }
 
-func (*RootHere) encode(e *encoder) {
-	e.begin(KindRootHere, 0, 0)
+func (o *RootHere) encode(e *encoder) {
+	e.begin(KindRootHere, 1, 0)
+	e.num(uint64(o.FD))
 	e.end()
 }
 
-func (*RootHere) describe(d *describer) {
+func (o *RootHere) describe(d *describer) {
+	d.fd("fd", o.FD)
 }

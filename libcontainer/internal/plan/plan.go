@@ -137,6 +137,9 @@ type KeepConfig struct{}
 // WritePidFile writes the pid of the init as the runtime sees it.
 type WritePidFile struct{ Path string }
 
+// SendPidfd gives a pidfd of the process to whoever listens at a socket.
+type SendPidfd struct{ Socket string }
+
 // Release lets the init go on to its gate.
 type Release struct{}
 
@@ -159,6 +162,7 @@ func (Notify) name() string            { return "notify" }
 func (KeepConfig) name() string        { return "keep-config" }
 func (SaveState) name() string         { return "save-state" }
 func (WritePidFile) name() string      { return "pid-file" }
+func (SendPidfd) name() string         { return "send-pidfd" }
 func (Release) name() string           { return "release" }
 func (Start) name() string             { return "start" }
 
@@ -236,6 +240,7 @@ func (a Notify) describe(d *describer) {
 func (KeepConfig) describe(*describer)       {}
 func (SaveState) describe(*describer)        {}
 func (a WritePidFile) describe(d *describer) { d.str("path", a.Path) }
+func (a SendPidfd) describe(d *describer)    { d.str("socket", a.Socket) }
 func (Release) describe(*describer)          {}
 func (Start) describe(*describer)            {}
 

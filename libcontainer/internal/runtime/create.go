@@ -23,7 +23,8 @@ type Side struct {
 	CgroupLimits   func(*plan.Resources) error
 	CgroupLate     func(*plan.Resources) error
 	CgroupDelegate func(uid, gid int) error
-	CgroupFD       func() int // for clone3(2) on cgroup v2; -1 for none
+	CgroupFD       func() (int, error) // for clone3(2) on cgroup v2; -1 for none
+	CgroupBusy     func() (int, error) // the one to take when that takes no processes (EBUSY); may be nil
 	CgroupClean    func() error
 	ListenGate     func() (int, error)
 	Terminal       func(master int) error
@@ -32,6 +33,7 @@ type Side struct {
 	KeepConfig     func() error
 	Save           func(pid int) error
 	PidFile        func(path string, pid int) error
+	Pidfd          func(socket string, pidfd int) error
 	Notify         func(listener int, n plan.Notify, pid int) error
 	Warn           func(text string)
 	Debug          func(text string) // may be nil
@@ -64,8 +66,14 @@ type executor struct {
 
 // Create carries the plan out, step after step. After an error nothing of the
 // container is left but what Side made and undoes itself.
-func Create(p *plan.Plan, exe *Executable, side *Side) (i *Init, err error) {
-	x := &executor{plan: p, exe: exe, side: side, files: map[plan.FD]int{}}
+func Create(p *plan.Plan, exe *Executable, side *Side) (*Init, error) {
+	return Exec(p, exe, side, map[plan.FD]int{})
+}
+
+// Exec carries out a plan whose init comes into a running container, with files
+// at the numbers that its program knows. They are closed.
+func Exec(p *plan.Plan, exe *Executable, side *Side, files map[plan.FD]int) (i *Init, err error) {
+	x := &executor{plan: p, exe: exe, side: side, files: files}
 	defer func() {
 		for _, fd := range x.files {
 			sys.Close(fd)
@@ -132,6 +140,8 @@ func (x *executor) do(a plan.Action) error {
 		return x.side.Save(x.init.Pid)
 	case plan.WritePidFile:
 		return x.side.PidFile(a.Path, x.init.Pid)
+	case plan.SendPidfd:
+		return x.side.Pidfd(a.Socket, x.init.Pidfd())
 	case plan.Release:
 		x.exe.Close() // nothing is started from it any more; see Executable.Close
 		return x.init.child.conn.Go()
@@ -162,10 +172,19 @@ func (x *executor) openNamespace(a plan.OpenNamespace) error {
 
 func (x *executor) spawn(a plan.Spawn) error {
 	o := spawnOptions{program: x.plan.Init, clone: a.Clone, cgroupFD: -1, files: x.files, stdio: x.side.Stdio, preserve: a.PreserveFDs}
+	var err error
 	if a.IntoCgroup {
-		o.cgroupFD = x.side.CgroupFD()
+		if o.cgroupFD, err = x.side.CgroupFD(); err != nil {
+			return err
+		}
 	}
 	c, err := x.exe.spawn(o)
+	if errors.Is(err, unix.EBUSY) && o.cgroupFD >= 0 && x.side.CgroupBusy != nil {
+		if o.cgroupFD, err = x.side.CgroupBusy(); err != nil {
+			return err
+		}
+		c, err = x.exe.spawn(o)
+	}
 	if err != nil {
 		return err
 	}

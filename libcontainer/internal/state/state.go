@@ -44,6 +44,7 @@ type State struct {
 	Notify       bool // the seccomp filter has a listener
 	OwnPidSpace  bool // the container's pid namespace is its own: killing the init kills all
 	Rootless     bool
+	NoNewKeyring bool // the container is in its creator's session keyring
 	PidFile      string
 }
 
@@ -108,6 +109,7 @@ func (s *State) Append(dst []byte) []byte {
 	flag("notify", s.Notify)
 	flag("own_pid_namespace", s.OwnPidSpace)
 	flag("rootless", s.Rootless)
+	flag("no_new_keyring", s.NoNewKeyring)
 	if s.PidFile != "" {
 		text("pid_file", s.PidFile)
 	}
@@ -172,6 +174,8 @@ func (s *State) member(sc *jsonscan.Scanner) {
 		s.OwnPidSpace, _ = sc.Bool()
 	case "rootless":
 		s.Rootless, _ = sc.Bool()
+	case "no_new_keyring":
+		s.NoNewKeyring, _ = sc.Bool()
 	default:
 		sc.Skip()
 	}

@@ -282,5 +282,7 @@ var ops = []op{
 		{"Path", tStr, "host path", ""}, {"Flags", tU64, "MountFlag", "MountFlag"}, {"IDMapFD", tFD, "user namespace for an idmapped mount, or -1", ""},
 	}},
 	{"SendFD", "SendFD hands the mount made by the op before it to the runtime, and ends: the last op of a delegate.", nil},
-	{"RootHere", "RootHere makes the current root directory the root below which paths are resolved: exec.", nil},
+	{"RootHere", "RootHere makes the root directory that came with the mount namespace the root below which paths are resolved, or changes (chroot(2)) to a directory that is handed over, for a container without a mount namespace.", []field{
+		{"FD", tFD, "root directory of the container's init, or -1", ""},
+	}},
 }

@@ -1,0 +1,364 @@
+package libcontainer
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/rung-oci/rung/libcontainer/internal/cgroup"
+	"github.com/rung-oci/rung/libcontainer/internal/compile"
+	"github.com/rung-oci/rung/libcontainer/internal/console"
+	"github.com/rung-oci/rung/libcontainer/internal/host"
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"github.com/rung-oci/rung/libcontainer/internal/runtime"
+	"github.com/rung-oci/rung/libcontainer/internal/spec"
+	"github.com/rung-oci/rung/libcontainer/internal/state"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
+	"golang.org/x/sys/unix"
+)
+
+// ExecOptions describes a further process of a container. What it leaves out is
+// as the container's config has it.
+type ExecOptions struct {
+	// ProcessFile holds the process as JSON (config.md, Process); it is read once, from its beginning to its end, and may
+	// be a pipe. Its environment is the whole one. The fields below that are set change what it says.
+	ProcessFile string
+
+	Args           []string
+	Env            []string // added to the config's; of one name the last value holds
+	Cwd            string
+	UID, GID       *uint32
+	AdditionalGids []uint32 // added
+	Capabilities   []string // added to the bounding, effective and permitted set, to the ambient one where they are inheritable
+	Terminal       bool
+	NoNewPrivs     bool
+	Apparmor       string
+	ProcessLabel   string
+
+	// SubGroups are control groups below the container's, each "PATH" or "CONTROLLER[,CONTROLLER…]:PATH".
+	SubGroups    []SubGroup
+	IgnorePaused bool // in a paused container the process waits, and so does Exec
+
+	ConsoleSocket string // AF_UNIX socket that receives the terminal's master
+	PidFile       string
+	PidfdSocket   string // AF_UNIX socket that receives a pidfd of the process
+	PreserveFDs   int    // descriptors from 3 on that the process keeps
+	Detach        bool   // return when the process runs
+
+	Warn  func(text string)
+	Debug func(text string)
+}
+
+func (o *ExecOptions) warn(text string) {
+	if o.Warn != nil {
+		o.Warn(text)
+	}
+}
+
+// SubGroup is a control group below the container's: in the v1 hierarchies of
+// these controllers, or in all hierarchies when there are none.
+type SubGroup = cgroup.SubGroup
+
+var (
+	errPaused = errors.New("cannot exec in a paused container (--ignore-paused waits until it is resumed)")
+	errNoArgs = errors.New("process.args: a command is needed")
+)
+
+// Exec runs a further process in the container, under all that confines the
+// first one, and gives its exit status, or 128 and the signal's number; with
+// Detach it gives 0 as soon as the process runs. ErrNotRunning: the container has
+// ended.
+func (c *Container) Exec(o ExecOptions) (status int, err error) {
+	status, err = c.exec(&o)
+	return status, opError("exec", c.id, err)
+}
+
+func (c *Container) exec(o *ExecOptions) (int, error) {
+	x, err := c.prepareExec(o)
+	if err != nil {
+		return -1, err
+	}
+	defer x.close()
+	var signals *console.Signals
+	if !o.Detach {
+		signals = console.Watch()
+	}
+	exe, err := runtime.OpenExecutable()
+	if err != nil {
+		return -1, err
+	}
+	defer exe.Close()
+	i, err := runtime.Exec(x.plan, exe, x.side(), x.files)
+	if err != nil {
+		if x.terminal != nil {
+			x.terminal.Close()
+		}
+		return -1, err
+	}
+	if o.Detach {
+		i.Close()
+		return 0, nil
+	}
+	return foreground(i, x.terminal, signals)
+}
+
+// execution is an exec that is decided.
+type execution struct {
+	c        *Container
+	opt      *ExecOptions
+	plan     *plan.Plan
+	join     *cgroup.Join // nil: the container has no control group
+	files    map[plan.FD]int
+	terminal *console.Terminal
+}
+
+func (x *execution) close() {
+	if x.join != nil {
+		x.join.Close()
+	}
+	for _, fd := range x.files {
+		sys.Close(fd)
+	}
+}
+
+// prepareExec decides everything, and touches only descriptors.
+func (c *Container) prepareExec(o *ExecOptions) (*execution, error) {
+	e, err := c.open()
+	if err != nil {
+		return nil, err
+	}
+	defer e.Close()
+	switch status := c.status(e); {
+	case status == state.Stopped:
+		return nil, fmt.Errorf("cannot exec in a stopped container: %w", ErrNotRunning)
+	case status == state.Creating:
+		return nil, fmt.Errorf("cannot exec in a container that is being created: %w", ErrNotRunning)
+	case status == state.Paused && !o.IgnorePaused:
+		return nil, errPaused
+	}
+	s, err := c.config(e)
+	if err != nil {
+		return nil, err
+	}
+	p, err := o.process(s)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkTerminal(p.Terminal, o.Detach, o.ConsoleSocket); err != nil {
+		return nil, err
+	}
+	x := &execution{c: c, opt: o, files: map[plan.FD]int{}}
+	if err := x.compile(s, p); err != nil {
+		x.close()
+		return nil, err
+	}
+	return x, nil
+}
+
+// compile makes the plan, and opens what it needs.
+func (x *execution) compile(s *specs.Spec, p *specs.Process) error {
+	copts, err := x.options(s)
+	if err != nil {
+		return err
+	}
+	facts := compile.Facts{Rootless: x.c.state.Rootless, Capabilities: host.Capabilities()}
+	securityModules(&facts, s, p)
+	var warnings []string
+	if x.plan, warnings, err = compile.Exec(s, p, copts, facts); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalidConfig, err)
+	}
+	for _, w := range warnings {
+		x.opt.warn(w)
+	}
+	return x.openInit(s)
+}
+
+// openInit takes the descriptors by which the container is entered.
+func (x *execution) openInit(s *specs.Spec) error {
+	pidfd, err := x.c.state.Pidfd()
+	if err != nil {
+		if errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("cannot exec in a stopped container: %w", ErrNotRunning)
+		}
+		return err
+	}
+	x.files[plan.FDFirst] = pidfd
+	if hasNamespace(s, specs.MountNamespace) {
+		return nil
+	}
+	// the pidfd holds the pid: it is the init's root, or nobody's
+	root, err := sys.Open("/proc/"+strconv.Itoa(x.c.state.Pid)+"/root", unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return err
+	}
+	x.files[plan.FDFirst+1] = root
+	return nil
+}
+
+func hasNamespace(s *specs.Spec, kind specs.LinuxNamespaceType) bool {
+	return s.Linux != nil && slices.ContainsFunc(s.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == kind })
+}
+
+func (x *execution) options(s *specs.Spec) (compile.Options, error) {
+	c, o := x.c, x.opt
+	filter, err := compileFilter(s)
+	if err != nil {
+		return compile.Options{}, err
+	}
+	copts := compile.Options{
+		ID: c.id, Bundle: c.state.Bundle, Filter: filter, NoNewKeyring: c.state.NoNewKeyring,
+		PreserveFDs: o.PreserveFDs, PidFile: o.PidFile, PidfdSocket: o.PidfdSocket,
+	}
+	g := c.group()
+	if g == nil {
+		if len(o.SubGroups) > 0 {
+			return copts, errors.New("--cgroup: the container has no control group of its own")
+		}
+		return copts, nil
+	}
+	if x.join, err = g.Join(c.state.Pid, o.SubGroups); err != nil {
+		return copts, fmt.Errorf("--cgroup: %w", err)
+	}
+	copts.CgroupsPresent = true
+	for _, d := range x.join.Dirs() {
+		copts.Cgroups = append(copts.Cgroups, compile.CgroupDir{Dir: d.Path, V2: d.V2, Join: !d.V2})
+	}
+	return copts, nil
+}
+
+func (x *execution) side() *runtime.Side {
+	s := &runtime.Side{
+		Stdio: [3]int{0, 1, 2},
+		Terminal: func(master int) (err error) {
+			x.terminal, err = takeTerminal(x.opt.ConsoleSocket, master)
+			return err
+		},
+		PidFile: writePidFile,
+		Pidfd:   console.SendPidfd,
+		Notify: func(fd int, n plan.Notify, pid int) error {
+			return sendListener(x.c.state, state.Running, fd, n, pid)
+		},
+		Warn:  x.opt.warn,
+		Debug: x.opt.Debug,
+	}
+	if x.join != nil {
+		s.CgroupFD, s.CgroupBusy = x.join.FD, x.join.Busy
+	}
+	return s
+}
+
+// process is the process that the options and the config describe together.
+func (o *ExecOptions) process(s *specs.Spec) (*specs.Process, error) {
+	p := *s.Process
+	if o.ProcessFile != "" {
+		own, err := readProcess(o.ProcessFile, o.warn)
+		if err != nil {
+			return nil, err
+		}
+		p = inherit(*own, s.Process)
+	} else {
+		p.Args, p.Terminal = nil, false
+		p.Env = append(p.Env[:len(p.Env):len(p.Env)], o.Env...)
+	}
+	if len(o.Args) > 0 {
+		p.Args = o.Args
+	}
+	if len(p.Args) == 0 {
+		return nil, errNoArgs
+	}
+	if o.Cwd != "" {
+		p.Cwd = o.Cwd
+	}
+	if o.UID != nil {
+		p.User.UID = *o.UID
+	}
+	if o.GID != nil {
+		p.User.GID = *o.GID
+	}
+	p.User.AdditionalGids = append(slices.Clip(p.User.AdditionalGids), o.AdditionalGids...)
+	p.Terminal = p.Terminal || o.Terminal
+	p.NoNewPrivileges = p.NoNewPrivileges || o.NoNewPrivs
+	if o.Apparmor != "" {
+		p.ApparmorProfile = o.Apparmor
+	}
+	if o.ProcessLabel != "" {
+		p.SelinuxLabel = o.ProcessLabel
+	}
+	if len(o.Capabilities) > 0 {
+		p.Capabilities = withCapabilities(p.Capabilities, o.Capabilities)
+	}
+	if err := spec.ValidateProcess(&p).Err(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalidConfig, err)
+	}
+	return &p, nil
+}
+
+func readProcess(path string, warn func(string)) (*specs.Process, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	p, unknown, err := spec.ParseProcess(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrInvalidConfig, path, err)
+	}
+	for _, u := range unknown {
+		warn(u.String())
+	}
+	return p, nil
+}
+
+// inherit fills what a process of its own leaves out with what confines, or
+// schedules, the container's first one. Its environment it brings itself.
+func inherit(p specs.Process, from *specs.Process) specs.Process {
+	if p.Capabilities == nil {
+		p.Capabilities = from.Capabilities
+	}
+	if p.Rlimits == nil {
+		p.Rlimits = from.Rlimits
+	}
+	if p.ApparmorProfile == "" {
+		p.ApparmorProfile = from.ApparmorProfile
+	}
+	if p.SelinuxLabel == "" {
+		p.SelinuxLabel = from.SelinuxLabel
+	}
+	if p.User.Umask == nil {
+		p.User.Umask = from.User.Umask
+	}
+	if p.OOMScoreAdj == nil {
+		p.OOMScoreAdj = from.OOMScoreAdj
+	}
+	if p.Scheduler == nil {
+		p.Scheduler = from.Scheduler
+	}
+	if p.IOPriority == nil {
+		p.IOPriority = from.IOPriority
+	}
+	if p.ExecCPUAffinity == nil {
+		p.ExecCPUAffinity = from.ExecCPUAffinity
+	}
+	return p
+}
+
+// withCapabilities adds capabilities for one process. They are never made
+// inheritable, for what the process executes would get them from files of the
+// image (CVE-2022-29162); and the kernel lets only inheritable ones be ambient.
+func withCapabilities(have *specs.LinuxCapabilities, add []string) *specs.LinuxCapabilities {
+	c := specs.LinuxCapabilities{}
+	if have != nil {
+		c = *have
+	}
+	c.Bounding = append(slices.Clip(c.Bounding), add...)
+	c.Effective = append(slices.Clip(c.Effective), add...)
+	c.Permitted = append(slices.Clip(c.Permitted), add...)
+	for _, name := range add {
+		if slices.Contains(c.Inheritable, name) {
+			c.Ambient = append(slices.Clip(c.Ambient), name)
+		}
+	}
+	return &c
+}

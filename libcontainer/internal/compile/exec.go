@@ -1,0 +1,106 @@
+package compile
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"golang.org/x/sys/unix"
+)
+
+// Exec plans a further process of a container: s is the config that the
+// container was created from, p the process. The init's pidfd is descriptor
+// plan.FDFirst; its root directory is plan.FDFirst+1 for a container that has no
+// mount namespace.
+func Exec(s *specs.Spec, p *specs.Process, o Options, f Facts) (*plan.Plan, []string, error) {
+	c := &compiler{spec: s, opt: o, facts: f}
+	c.opt.StartNow = true
+	var initial []byte
+	if a := p.ExecCPUAffinity; a != nil {
+		var err error
+		if initial, err = affinity("process.execCPUAffinity.initial", a.Initial); err != nil {
+			return nil, nil, err
+		}
+		if c.finalCPUs, err = affinity("process.execCPUAffinity.final", a.Final); err != nil {
+			return nil, nil, err
+		}
+	}
+	if len(initial) > 0 {
+		c.emit("process.execCPUAffinity.initial", &plan.Affinity{Mask: initial})
+	}
+	c.comeIn(p)
+	if !o.NoNewKeyring {
+		c.emit("", &plan.Keyring{Name: "_ses." + o.ID})
+	}
+	if p.Terminal {
+		c.console(p, false)
+	}
+	if err := c.process(p, true); err != nil {
+		return nil, nil, err
+	}
+	c.step("", plan.Spawn{IntoCgroup: o.CgroupsPresent && c.hasV2(), PreserveFDs: o.PreserveFDs})
+	c.step("", plan.Serve{Terminal: p.Terminal})
+	c.startSteps()
+	return &plan.Plan{ID: o.ID, Bundle: o.Bundle, Runtime: c.steps, Init: c.init}, c.warnings, nil
+}
+
+// startSteps is what the runtime does from the moment its process waits for the
+// start, up to that.
+func (c *compiler) startSteps() {
+	if len(c.attrs.Rlimits) > 0 || c.attrs.Scheduler != nil {
+		c.step("process", c.attrs)
+	}
+	if c.opt.PidfdSocket != "" {
+		c.step("", plan.SendPidfd{Socket: c.opt.PidfdSocket})
+	}
+	if c.opt.PidFile != "" {
+		c.step("", plan.WritePidFile{Path: c.opt.PidFile})
+	}
+	c.step("", plan.Release{})
+	if l := hasLinux(c.spec); c.opt.Filter != nil && c.opt.Filter.Notify && l.Seccomp != nil {
+		c.step("linux.seccomp.listenerPath", plan.Notify{Path: l.Seccomp.ListenerPath, Metadata: l.Seccomp.ListenerMetadata})
+	}
+	c.step("", plan.Start{})
+}
+
+// comeIn is how a process comes into a running container: into its control
+// groups, its namespaces and its root. What is written below /proc is written
+// before: the container's own is not to be trusted.
+func (c *compiler) comeIn(p *specs.Process) {
+	c.ns.userFD = plan.NoFD
+	for _, n := range hasLinux(c.spec).Namespaces {
+		c.ns.created |= namespaceBit(n.Type)
+	}
+	if c.ns.user() {
+		c.ns.userFD = plan.FDFirst // setgroups(2) may be denied in it
+	}
+	c.emit("", &plan.Dumpable{Value: 0})
+	if p.OOMScoreAdj != nil {
+		c.emit("process.oomScoreAdj", &plan.ProcWrite{Path: "self/oom_score_adj", Data: strconv.Itoa(*p.OOMScoreAdj), Flags: c.mayBeDenied()})
+	}
+	for _, g := range c.opt.Cgroups {
+		if g.Join {
+			c.emit("linux.cgroupsPath", &plan.WriteFile{Path: g.Dir + "/tasks", Data: "0"})
+		}
+	}
+	if p.SelinuxLabel != "" && c.facts.SELinux && !c.opt.NoNewKeyring {
+		c.emit("process.selinuxLabel", &plan.ProcWrite{Path: "self/attr/keycreate", Data: p.SelinuxLabel})
+	}
+	c.labels(p)
+	c.enterAll(c.ns.created)
+	c.emit("", &plan.Setsid{}) // behind the fork: the terminal is taken by the leader of a session
+	root := &plan.RootHere{FD: plan.NoFD}
+	if !c.ns.has(unix.CLONE_NEWNS) {
+		root.FD = plan.FDFirst + 1
+	}
+	c.emit("", root)
+}
+
+func affinity(origin, list string) ([]byte, error) {
+	mask, err := cpuMask(list)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", origin, err)
+	}
+	return mask, nil
+}
