@@ -30,6 +30,7 @@ type record struct {
 	Notify       bool              `json:"notify,omitempty"`
 	OwnPidSpace  bool              `json:"own_pid_namespace,omitempty"`
 	Rootless     bool              `json:"rootless,omitempty"`
+	NoNewKeyring bool              `json:"no_new_keyring,omitempty"`
 	PidFile      string            `json:"pid_file,omitempty"`
 }
 
