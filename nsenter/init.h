@@ -83,6 +83,7 @@ int clone_tree(int dir, const char *path, unsigned int flags);
 void op_mkdir(const struct op *o);
 void op_mknod(const struct op *o);
 void op_symlink(const struct op *o);
+void copy_link(int link, const char *path);
 int copy_tree(int from, int to, int depth);
 
 /* process.c */

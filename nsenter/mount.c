@@ -324,6 +324,11 @@ void op_mount_bind(const struct op *o)
 	}
 	if (fstat(tree, &sb) < 0)
 		fail_errno(STEP_STAT);
+	if (S_ISLNK(sb.st_mode) && (flags & MOUNT_COPY_SYMLINK)) {
+		copy_link(tree, o->s[MOUNT_BIND_S_TARGET].p);
+		close(tree);
+		return;
+	}
 	target = target_or_fail(o->s[MOUNT_BIND_S_TARGET].p, S_ISDIR(sb.st_mode) ? TARGET_DIR : TARGET_FILE, flags, NULL);
 	set_bind_attrs(tree, o);
 	set_propagation(tree, o->n[MOUNT_BIND_N_PROPAGATION], flags);

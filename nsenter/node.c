@@ -115,6 +115,26 @@ void op_symlink(const struct op *o)
 	close(dir);
 }
 
+/* The link again, at a path in the container: resolved there, by the container's processes, so it may say anything. */
+void copy_link(int link, const char *path)
+{
+	char to[PATH_MAX], there[PATH_MAX], name[NAME_MAX + 1];
+	ssize_t n = readlinkat(link, "", to, sizeof to - 1);
+	int dir;
+
+	if (n < 0)
+		fail_errno(STEP_READ);
+	to[n] = '\0';
+	dir = parent_or_fail(path, name);
+	if (symlinkat(to, dir, name) < 0) {
+		if (errno != EEXIST)
+			fail_errno(STEP_SYMLINK);
+		if (readlinkat(dir, name, there, sizeof there) != n || memcmp(to, there, (size_t)n) != 0)
+			fail(STEP_SYMLINK, EEXIST, "");
+	}
+	close(dir);
+}
+
 struct dirent64_head {
 	uint64_t ino;
 	int64_t off;

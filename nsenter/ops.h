@@ -107,7 +107,8 @@ enum {
 	MOUNT_PROPAGATION_RECURSIVE = 1 << 10,
 	MOUNT_IDMAP_TREE = 1 << 11,
 	MOUNT_REPLACE_ROOT = 1 << 12,
-	MOUNT_OPTIONAL = 1 << 13,
+	MOUNT_COPY_SYMLINK = 1 << 13,
+	MOUNT_OPTIONAL = 1 << 14,
 };
 
 /* NodeFlag modifies Mknod, Mkdir, Symlink and Mask. */

@@ -229,6 +229,10 @@ func (c *compiler) bind(origin string, m *specs.Mount, o *mountOptions, target s
 	if o.srcNoFollow {
 		flags |= plan.MountSourceNoFollow
 	}
+	if o.copySymlink {
+		// a clone of the link itself, made by whoever may walk to it, tells what it says
+		flags |= plan.MountSourceNoFollow | plan.MountCopySymlink
+	}
 	if c.ns.user() || c.facts.Rootless {
 		flags |= plan.MountLockRetry
 	}

@@ -299,6 +299,8 @@ const (
 	MountIdmapTree
 	// MountReplaceRoot: the mount becomes the container's new root (a mount whose destination is /).
 	MountReplaceRoot
+	// MountCopySymlink: a source that is a symlink is made anew at the target, where the same one may be already; it is not mounted.
+	MountCopySymlink
 	// MountOptional: eNOENT of the source and ENODEV of the file system type are accepted.
 	MountOptional
 )
@@ -317,6 +319,7 @@ var namesMountFlag = [...]string{
 	"propagation-recursive",
 	"idmap-tree",
 	"replace-root",
+	"copy-symlink",
 	"optional",
 }
 

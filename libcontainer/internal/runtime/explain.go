@@ -141,6 +141,12 @@ func explain(e *StepError, op plan.Op, m wire.Message) {
 		if m.Step == plan.StepSetattr && m.Err == unix.EPERM {
 			e.What = "set the flags of bind " + o.Source + ": some are locked"
 		}
+		if m.Step == plan.StepSymlink {
+			e.What = "copy the symlink " + o.Source + " to " + o.Target
+			if m.Err == unix.EEXIST {
+				e.What += ", where something else is"
+			}
+		}
 	case *plan.MountData:
 		e.Subject = o.Target
 		e.What = verb(m.Step, "mount "+o.Type, o.Target)

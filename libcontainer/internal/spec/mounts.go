@@ -137,7 +137,7 @@ const (
 
 func mountOptionClass(o string) mountOption {
 	switch o {
-	case "defaults", "dirsync", "tmpcopyup":
+	case "defaults", "dirsync", "tmpcopyup", "copy-symlink", "src-nofollow", "dest-nofollow":
 		return optAlone
 	case "ro", "rw":
 		return optRO

@@ -68,6 +68,7 @@ var flagSets = []flagSet{
 		{"MountPropagationRecursive", "Propagation applies to the whole tree."},
 		{"MountIdmapTree", "The id mapping applies to the whole tree (ridmap)."},
 		{"MountReplaceRoot", "The mount becomes the container's new root (a mount whose destination is /)."},
+		{"MountCopySymlink", "A source that is a symlink is made anew at the target, where the same one may be already; it is not mounted."},
 		{"MountOptional", "ENOENT of the source and ENODEV of the file system type are accepted."},
 	}},
 	{"NodeFlag", "NodeFlag modifies Mknod, Mkdir, Symlink and Mask.", []flag{
