@@ -152,7 +152,6 @@ func (m *made) side(exe *runtime.Executable) *runtime.Side {
 		ListenGate: m.entry.ListenGate,
 		KeepConfig: func() error { return m.entry.SaveConfig(m.raw) },
 		Terminal:   m.takeTerminal,
-		NetDevices: func(int) error { return errors.ErrUnsupported },
 		RunHooks:   func(h plan.RunHooks, i *runtime.Init) error { return m.runHooks(exe, h, i) },
 		Save:       m.save,
 		PidFile:    writePidFile,

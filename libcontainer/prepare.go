@@ -106,8 +106,6 @@ func unavailable(s *specs.Spec) error {
 	l := s.Linux
 	switch {
 	case l == nil:
-	case len(l.NetDevices) > 0:
-		return fmt.Errorf("linux.netDevices: moving network devices is %w by this version", errors.ErrUnsupported)
 	case l.IntelRdt != nil:
 		return fmt.Errorf("linux.intelRdt: resource director technology is %w by this version", errors.ErrUnsupported)
 	}

@@ -54,15 +54,17 @@ type report struct {
 	UIDMap, GIDMap string
 	Setgroups      string
 	Exe            string
-	Interfaces     []struct {
-		Name, Addr, Mac string
-		Flags, MTU      int
-		Up              bool
-	}
-	Devices []fileInfo
-	Root    fileInfo
+	Interfaces     []netInterface
+	Devices        []fileInfo
+	Root           fileInfo
 
 	actions []action // those done besides
+}
+
+type netInterface struct {
+	Name, Addr, Mac string
+	Flags, MTU      int
+	Up              bool
 }
 
 type capSets struct{ Effective, Permitted, Inheritable, Bounding, Ambient uint64 }

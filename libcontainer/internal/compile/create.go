@@ -222,6 +222,13 @@ func (c *compiler) identityOfHost() error {
 	if c.spec.Domainname != "" {
 		c.emit("domainname", &plan.Domainname{Name: c.spec.Domainname})
 	}
+	if len(l.NetDevices) > 0 {
+		if c.facts.Rootless {
+			return errRootlessDevices
+		}
+		// before the sysctls: net.ipv4.conf.NAME may be about one of them
+		c.emit("linux.netDevices", &plan.Sync{Point: plan.SyncNetwork})
+	}
 	c.emitAll(sysctlOps(l.Sysctl))
 	c.labels(c.spec.Process)
 	return nil
@@ -276,6 +283,7 @@ func (c *compiler) runtimeHalf() error {
 	if len(l.NetDevices) > 0 {
 		serve.Until = plan.UntilNetwork
 		c.step("linux.netDevices", serve)
+		c.step("linux.netDevices", plan.MoveDevices{Devices: netDevices(l.NetDevices)})
 		serve = plan.Serve{}
 	}
 	if hasEarlyHooks(c.spec.Hooks) {

@@ -42,9 +42,6 @@ func (c *compiler) filesystem() error {
 	if p := c.spec.Process; p != nil && path.Clean("/"+p.Cwd) != "/" {
 		c.emit("process.cwd", &plan.Mkdir{Path: path.Clean("/" + p.Cwd), Mode: 0o755, Flags: plan.NodeExistOK})
 	}
-	if len(l.NetDevices) > 0 {
-		c.emit("linux.netDevices", &plan.Sync{Point: plan.SyncNetwork})
-	}
 	if hasEarlyHooks(c.spec.Hooks) {
 		c.emit("hooks", &plan.Sync{Point: plan.SyncHooks})
 	}

@@ -110,6 +110,15 @@ type Hook struct {
 	Timeout time.Duration // 0: none
 }
 
+// MoveDevices moves network devices into the init's network namespace.
+type MoveDevices struct{ Devices []NetDevice }
+
+// NetDevice is one network device of the config.
+type NetDevice struct {
+	Name string // in the runtime's network namespace
+	As   string // in the container's; %d in it is a number that the kernel chooses
+}
+
 // RunHooks runs hooks of one kind, in order.
 type RunHooks struct {
 	Kind  string
@@ -156,6 +165,7 @@ func (CgroupLateLimits) name() string  { return "cgroup-late-limits" }
 func (GateListen) name() string        { return "gate-listen" }
 func (Spawn) name() string             { return "spawn" }
 func (Serve) name() string             { return "serve" }
+func (MoveDevices) name() string       { return "move-devices" }
 func (RunHooks) name() string          { return "run-hooks" }
 func (Attributes) name() string        { return "attributes" }
 func (Notify) name() string            { return "notify" }
@@ -213,6 +223,12 @@ func (a Serve) describe(d *describer) {
 	}
 	if a.Terminal {
 		d.word("terminal", "yes")
+	}
+}
+
+func (a MoveDevices) describe(d *describer) {
+	for _, n := range a.Devices {
+		d.str(n.Name, n.As)
 	}
 }
 

@@ -28,7 +28,6 @@ type Side struct {
 	CgroupClean    func() error
 	ListenGate     func() (int, error)
 	Terminal       func(master int) error
-	NetDevices     func(pid int) error
 	RunHooks       func(h plan.RunHooks, i *Init) error
 	KeepConfig     func() error
 	Save           func(pid int) error
@@ -62,6 +61,7 @@ type executor struct {
 	waiting bool       // the init stands at a sync point
 	notify  *plan.Notify
 	undo    undo.Stack
+	devices movedDevices
 }
 
 // Create carries the plan out, step after step. After an error nothing of the
@@ -81,6 +81,7 @@ func Exec(p *plan.Plan, exe *Executable, side *Side, files map[plan.FD]int) (i *
 		if err != nil {
 			err = errors.Join(err, x.undo.Run())
 		}
+		x.devices.close()
 	}()
 	if n, ok := plan.Find[plan.Notify](p); ok {
 		x.notify = &n
@@ -130,6 +131,8 @@ func (x *executor) do(a plan.Action) error {
 			x.serve = a
 		}
 		return x.serveUntil(a.Until)
+	case plan.MoveDevices:
+		return x.moveDevices(a)
 	case plan.RunHooks:
 		return x.side.RunHooks(a, x.init)
 	case plan.Attributes:
@@ -242,7 +245,7 @@ func (x *executor) answer(m wire.Message, until plan.Point) (done bool, err erro
 		case plan.SyncHooks:
 			return until == plan.UntilHooks, nil
 		case plan.SyncNetwork:
-			return until == plan.UntilNetwork, x.side.NetDevices(c.pid)
+			return until == plan.UntilNetwork, nil
 		}
 		return false, unexpected(m)
 	case plan.MsgReady:
