@@ -19,7 +19,8 @@ func main() {
 }
 
 // commandNames is every command, in the order the help lists them.
-var commandNames = [...]string{"create", "delete", "exec", "kill", "list", "plan", "run", "spec", "start", "state"}
+
+var commandNames = [...]string{"create", "delete", "exec", "features", "kill", "list", "plan", "run", "spec", "start", "state"}
 
 // command builds the command of that name, nil if there is none. A switch and not a table: only one command's flags
 // are ever allocated.
@@ -29,8 +30,11 @@ func (g *globals) command(name string) *command {
 		return g.createCommand()
 	case "delete":
 		return g.deleteCommand()
+
 	case "exec":
 		return g.execCommand()
+	case "features":
+		return g.featuresCommand()
 	case "kill":
 		return g.killCommand()
 	case "list":

@@ -116,24 +116,26 @@ func (n *namespaces) all() uint64 {
 	return bits
 }
 
+// namespaceTable is every type of namespace, sorted (namespaces(7)).
+var namespaceTable = [...]struct {
+	name specs.LinuxNamespaceType
+	bit  uint64
+}{
+	{specs.CgroupNamespace, unix.CLONE_NEWCGROUP},
+	{specs.IPCNamespace, unix.CLONE_NEWIPC},
+	{specs.MountNamespace, unix.CLONE_NEWNS},
+	{specs.NetworkNamespace, unix.CLONE_NEWNET},
+	{specs.PIDNamespace, unix.CLONE_NEWPID},
+	{specs.TimeNamespace, unix.CLONE_NEWTIME},
+	{specs.UserNamespace, unix.CLONE_NEWUSER},
+	{specs.UTSNamespace, unix.CLONE_NEWUTS},
+}
+
 func namespaceBit(t specs.LinuxNamespaceType) uint64 {
-	switch t {
-	case specs.PIDNamespace:
-		return unix.CLONE_NEWPID
-	case specs.NetworkNamespace:
-		return unix.CLONE_NEWNET
-	case specs.MountNamespace:
-		return unix.CLONE_NEWNS
-	case specs.IPCNamespace:
-		return unix.CLONE_NEWIPC
-	case specs.UTSNamespace:
-		return unix.CLONE_NEWUTS
-	case specs.UserNamespace:
-		return unix.CLONE_NEWUSER
-	case specs.CgroupNamespace:
-		return unix.CLONE_NEWCGROUP
-	case specs.TimeNamespace:
-		return unix.CLONE_NEWTIME
+	for i := range namespaceTable {
+		if namespaceTable[i].name == t {
+			return namespaceTable[i].bit
+		}
 	}
 	return 0
 }

@@ -6,6 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// hookKinds is every kind of hooks in the order in which they run (config.md,
+// POSIX-platform Hooks). Those of poststop are delete's.
+var hookKinds = [...]string{"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"}
+
 // HostHook is the program of a createContainer hook: a program of the host that
 // runs in the container's namespaces before the root changes. The init's pidfd
 // is descriptor plan.FDFirst.

@@ -12,12 +12,16 @@ var memoryModes = [...]specs.MemoryPolicyModeType{
 	specs.MpolDefault, specs.MpolPreferred, specs.MpolBind, specs.MpolInterleave, specs.MpolLocal, specs.MpolPreferredMany, specs.MpolWeightedInterleave,
 }
 
-// The flags that the mode carries (linux/mempolicy.h).
-const (
-	mpolNUMABalancing = 1 << 13
-	mpolRelativeNodes = 1 << 14
-	mpolStaticNodes   = 1 << 15
-)
+// memoryFlags is every flag with the bit by which the mode carries it
+// (linux/mempolicy.h).
+var memoryFlags = [...]struct {
+	name specs.MemoryPolicyFlagType
+	bit  uint64
+}{
+	{specs.MpolFNumaBalancing, 1 << 13},
+	{specs.MpolFRelativeNodes, 1 << 14},
+	{specs.MpolFStaticNodes, 1 << 15},
+}
 
 // memoryPolicy gives mode, flags and node mask of set_mempolicy(2).
 func memoryPolicy(p *specs.LinuxMemoryPolicy) (*plan.MemoryPolicy, error) {
@@ -31,17 +35,15 @@ func memoryPolicy(p *specs.LinuxMemoryPolicy) (*plan.MemoryPolicy, error) {
 	if !found {
 		return nil, fmt.Errorf("linux.memoryPolicy.mode: invalid memory policy mode %q", p.Mode)
 	}
+next:
 	for i, f := range p.Flags {
-		switch f {
-		case specs.MpolFStaticNodes:
-			op.Mode |= mpolStaticNodes
-		case specs.MpolFRelativeNodes:
-			op.Mode |= mpolRelativeNodes
-		case specs.MpolFNumaBalancing:
-			op.Mode |= mpolNUMABalancing
-		default:
-			return nil, fmt.Errorf("linux.memoryPolicy.flags[%d]: invalid memory policy flag %q", i, f)
+		for n := range memoryFlags {
+			if memoryFlags[n].name == f {
+				op.Mode |= memoryFlags[n].bit
+				continue next
+			}
 		}
+		return nil, fmt.Errorf("linux.memoryPolicy.flags[%d]: invalid memory policy flag %q", i, f)
 	}
 	nodes, err := cpuMask(p.Nodes)
 	if err != nil {

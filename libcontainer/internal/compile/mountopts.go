@@ -115,17 +115,6 @@ func findMountOption(name string) *mountOption {
 	return &mountOptionTable[i]
 }
 
-// mountOptionNames lists the options that rung knows itself, sorted.
-func mountOptionNames() []string {
-	names := make([]string, 0, len(mountOptionTable))
-	for i := range mountOptionTable {
-		if o := &mountOptionTable[i]; o.kind != userspace {
-			names = append(names, o.name)
-		}
-	}
-	return names
-}
-
 // replaced are the attributes that a bind mount with any flag takes from the
 // config alone; those of the access-time group are kept until one is chosen.
 const replaced = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC | unix.MOUNT_ATTR_NOSYMFOLLOW

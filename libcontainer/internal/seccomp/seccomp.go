@@ -88,6 +88,23 @@ func compileFor(p *specs.LinuxSeccomp, host abi) (*Filter, error) {
 	return &Filter{Instructions: code, Flags: flags, Notify: prof.notify}, nil
 }
 
+// NotifyAction is what a filter returns for a system call that a listener is to
+// answer (SECCOMP_RET_USER_NOTIF, Linux 5.0).
+const NotifyAction = retNotify
+
+// FlagBits gives the bits of seccomp(2) for one of [KnownFlags], with
+// FlagNewListener where the kernel takes the flag only together with it.
+func FlagBits(name string) (uint32, error) {
+	if name == "SECCOMP_FILTER_FLAG_TSYNC" {
+		return flagTSync, nil
+	}
+	notify := name == string(specs.LinuxSeccompFlagWaitKillableRecv)
+	return filterFlags(&specs.LinuxSeccomp{Flags: []specs.LinuxSeccompFlag{specs.LinuxSeccompFlag(name)}}, notify)
+}
+
+// flagTSync is SECCOMP_FILTER_FLAG_TSYNC, Linux 3.17.
+const flagTSync = 1 << 0
+
 // filterFlags translates the profile's flags. The kernels rung supports (5.12
 // and newer) all know SPEC_ALLOW, so its default needs no probing.
 func filterFlags(p *specs.LinuxSeccomp, notify bool) (uint32, error) {
