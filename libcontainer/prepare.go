@@ -12,6 +12,7 @@ import (
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup"
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
 	"github.com/rung-oci/rung/libcontainer/internal/host"
+	"github.com/rung-oci/rung/libcontainer/internal/landlock"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/seccomp"
 	"github.com/rung-oci/rung/libcontainer/internal/spec"
@@ -125,7 +126,7 @@ func rootless(mode string) (bool, error) {
 }
 
 // securityModules asks for them only where the config or the process names a
-// label.
+// label, and for Landlock only where annotations ask for it.
 func securityModules(f *compile.Facts, s *specs.Spec, p *specs.Process) {
 	if p != nil {
 		f.AppArmor = p.ApparmorProfile != "" && host.AppArmor()
@@ -133,6 +134,9 @@ func securityModules(f *compile.Facts, s *specs.Spec, p *specs.Process) {
 	}
 	if s.Linux != nil && s.Linux.MountLabel != "" {
 		f.SELinux = f.SELinux || selinux.GetEnabled()
+	}
+	if landlock.Wanted(s.Annotations) {
+		f.Landlock = host.Landlock()
 	}
 }
 

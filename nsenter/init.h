@@ -37,6 +37,7 @@ struct state {
 	int proc;	    /* the host's procfs, or -1 before its first use */
 	int mask_dir;	    /* the shared empty directory of masked paths, attached, or -1 */
 	int dev_null;	    /* the host's /dev/null, verified, or -1 */
+	int landlock;	    /* the ruleset that LandlockRuleset made, or -1 */
 	int made;	    /* what CloneSource made, or -1 */
 	bool host_shared;   /* mounts made now may propagate to the host */
 	bool chdir_denied;  /* the first Chdir was refused */
@@ -85,6 +86,12 @@ void op_mknod(const struct op *o);
 void op_symlink(const struct op *o);
 void copy_link(int link, const char *path);
 int copy_tree(int from, int to, int depth);
+
+/* landlock.c */
+void op_landlock_ruleset(const struct op *o);
+void op_landlock_path(const struct op *o);
+void op_landlock_port(const struct op *o);
+void op_landlock_restrict(void);
 
 /* process.c */
 void op_console(const struct op *o);

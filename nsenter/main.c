@@ -15,7 +15,7 @@
 #include <sys/resource.h>
 
 struct state st = {
-    .control = FD_CONTROL, .root = -1, .proc = -1, .mask_dir = -1, .dev_null = -1, .made = -1};
+    .control = FD_CONTROL, .root = -1, .proc = -1, .mask_dir = -1, .dev_null = -1, .landlock = -1, .made = -1};
 
 static void check(long result, uint32_t step)
 {
@@ -262,6 +262,18 @@ static void run_op(const struct op *o)
 		break;
 	case OP_GATE:
 		op_gate(o);
+		break;
+	case OP_LANDLOCK_RULESET:
+		op_landlock_ruleset(o);
+		break;
+	case OP_LANDLOCK_PATH:
+		op_landlock_path(o);
+		break;
+	case OP_LANDLOCK_PORT:
+		op_landlock_port(o);
+		break;
+	case OP_LANDLOCK_RESTRICT:
+		op_landlock_restrict();
 		break;
 	case OP_SECCOMP:
 		op_seccomp(o);

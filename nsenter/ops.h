@@ -150,6 +150,11 @@ enum {
 	GATE_CONTROL = 1 << 0,
 };
 
+/* LandlockFlag modifies LandlockPath. */
+enum {
+	LANDLOCK_TRY = 1 << 0,
+};
+
 /* SeccompFlag modifies Seccomp. */
 enum {
 	SECCOMP_NOTIFY = 1 << 0,
@@ -203,14 +208,18 @@ enum {
 	OP_NO_NEW_PRIVILEGES = 44,
 	OP_FIND_EXEC = 45,
 	OP_GATE = 46,
-	OP_SECCOMP = 47,
-	OP_HOME = 48,
-	OP_EXEC = 49,
-	OP_EXEC_HOST = 50,
-	OP_CLONE_SOURCE = 51,
-	OP_SEND_FD = 52,
-	OP_ROOT_HERE = 53,
-	OP_COUNT = 54,
+	OP_LANDLOCK_RULESET = 47,
+	OP_LANDLOCK_PATH = 48,
+	OP_LANDLOCK_PORT = 49,
+	OP_LANDLOCK_RESTRICT = 50,
+	OP_SECCOMP = 51,
+	OP_HOME = 52,
+	OP_EXEC = 53,
+	OP_EXEC_HOST = 54,
+	OP_CLONE_SOURCE = 55,
+	OP_SEND_FD = 56,
+	OP_ROOT_HERE = 57,
+	OP_COUNT = 58,
 };
 
 enum {
@@ -439,6 +448,24 @@ enum {
 };
 
 enum {
+	LANDLOCK_RULESET_N_FS = 0,
+	LANDLOCK_RULESET_N_NET = 1,
+	LANDLOCK_RULESET_N_SCOPE = 2,
+};
+
+enum {
+	LANDLOCK_PATH_S_PATH = 0,
+	LANDLOCK_PATH_N_ACCESS = 0,
+	LANDLOCK_PATH_N_FILE_ACCESS = 1,
+	LANDLOCK_PATH_N_FLAGS = 2,
+};
+
+enum {
+	LANDLOCK_PORT_N_PORT = 0,
+	LANDLOCK_PORT_N_ACCESS = 1,
+};
+
+enum {
 	SECCOMP_S_FILTER = 0,
 	SECCOMP_N_FILTER_FLAGS = 0,
 	SECCOMP_N_FLAGS = 1,
@@ -522,6 +549,10 @@ struct op_shape {
 	{0, ""} /* no-new-privileges */, \
 	{1, "lll"} /* find-exec */, \
 	{2, ""} /* gate */, \
+	{3, ""} /* landlock-ruleset */, \
+	{3, "s"} /* landlock-path */, \
+	{2, ""} /* landlock-port */, \
+	{0, ""} /* landlock-restrict */, \
 	{2, "b"} /* seccomp */, \
 	{1, ""} /* home */, \
 	{0, ""} /* exec */, \

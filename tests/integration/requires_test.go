@@ -157,6 +157,14 @@ func look(word string) error {
 		if _, _, e := unix.Syscall6(unix.SYS_GET_MEMPOLICY, 0, 0, 0, 0, 0, 0); e != 0 {
 			return fmt.Errorf("get_mempolicy: %w", e)
 		}
+	case "landlock":
+		abi, _, e := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+		if e != 0 {
+			return fmt.Errorf("landlock_create_ruleset: %w", e)
+		}
+		if n, _ := strconv.Atoi(name); int(abi) < n {
+			return fmt.Errorf("version %d of Landlock's ABI", abi)
+		}
 	case "rtsched":
 		return inStage("sched-fifo")
 	case "file":

@@ -56,6 +56,7 @@ type Facts struct {
 	Rootless  bool // the runtime has no privileges in the initial user namespace
 	AppArmor  bool
 	SELinux   bool
+	Landlock  int  // version of Landlock's ABI, 0 without it; asked where annotations make it matter
 	UnifiedV2 bool // /sys/fs/cgroup is cgroup2 alone
 	// Capabilities that the runtime has and can grant; 0: not known, all.
 	Capabilities uint64

@@ -147,6 +147,10 @@ func TestCreate_order(t *testing.T) {
 		before("identity", "find-exec") // judged as the user that will run it
 		before("find-exec", "gate")     // so that create reports it
 		before("gate", "seccomp")
+		before("landlock-path", "identity") // the user need not be able to walk there
+		before("gate", "landlock-restrict")
+		before("no-new-privileges", "landlock-restrict")
+		before("landlock-restrict", "seccomp")
 		before("close-from", "gate")
 		before("seccomp", "exec")
 		if ops[len(ops)-1] != "exec" {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/rung-oci/rung/libcontainer/internal/landlock"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"golang.org/x/sys/unix"
 )
@@ -64,10 +65,15 @@ func (c *compiler) process(p *specs.Process, gate bool) error {
 	c.emit("process.cwd", &plan.Chdir{Path: cwd, Flags: plan.ChdirMayDefer})
 	c.emit("", &plan.CloseFrom{First: uint64(3 + c.opt.PreserveFDs)})
 
+	restricts, err := c.landlock()
+	if err != nil {
+		return err
+	}
 	caps, bounding, warnings := capabilities(p.Capabilities, c.ownCaps())
 	c.warnings = append(c.warnings, warnings...)
-	// Without no_new_privs a filter needs CAP_SYS_ADMIN (seccomp(2)), which is kept over the wait and given up right behind it.
-	early := c.opt.Filter != nil && !p.NoNewPrivileges
+	// Without no_new_privs a filter and Landlock need CAP_SYS_ADMIN (seccomp(2), landlock(7)), which is kept over the wait and
+	// given up right behind them.
+	early := (c.opt.Filter != nil || restricts) && !p.NoNewPrivileges
 	c.emit("process.capabilities.bounding", &plan.Bounding{Keep: bounding})
 	c.emit("process.user", &plan.Identity{UID: uint64(u.UID), GID: uint64(u.GID), Groups: groupBytes(u.AdditionalGids), SkipGroups: c.skipGroups(u)})
 	if early {
@@ -92,26 +98,36 @@ func (c *compiler) process(p *specs.Process, gate bool) error {
 	if p.NoNewPrivileges {
 		c.emit("process.noNewPrivileges", &plan.NoNewPrivileges{})
 	}
-	c.seccomp(caps, early)
+	c.confine(caps, early, restricts)
 	c.emit("process.args", &plan.Exec{})
 	return nil
 }
 
 const sysAdmin = uint64(1) << unix.CAP_SYS_ADMIN
 
-func (c *compiler) seccomp(caps *plan.Capset, early bool) {
+// confine gives up what the process may not have: rights by Landlock, then
+// system calls by the filter, which may forbid Landlock's. Nothing of the init's
+// own work comes behind it that they could judge, but the end of its capabilities
+// and execve.
+func (c *compiler) confine(caps *plan.Capset, early, restricts bool) {
 	f := c.opt.Filter
+	origin := "linux.seccomp"
 	if f == nil {
-		return
-	}
-	op := &plan.Seccomp{Filter: f.Instructions, FilterFlags: f.Flags}
-	if f.Notify {
-		op.Flags |= plan.SeccompNotify
+		origin = annotation(landlock.Prefix + "*")
 	}
 	if early {
-		c.emit("linux.seccomp", &plan.Capset{Effective: caps.Effective | sysAdmin, Permitted: caps.Permitted | sysAdmin, Inheritable: caps.Inheritable})
+		c.emit(origin, &plan.Capset{Effective: caps.Effective | sysAdmin, Permitted: caps.Permitted | sysAdmin, Inheritable: caps.Inheritable})
 	}
-	c.emit("linux.seccomp", op)
+	if restricts {
+		c.emit(annotation(landlock.Prefix+"*"), &plan.LandlockRestrict{})
+	}
+	if f != nil {
+		op := &plan.Seccomp{Filter: f.Instructions, FilterFlags: f.Flags}
+		if f.Notify {
+			op.Flags |= plan.SeccompNotify
+		}
+		c.emit("linux.seccomp", op)
+	}
 	if early {
 		c.emit("process.capabilities", caps)
 	}

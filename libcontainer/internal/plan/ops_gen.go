@@ -449,6 +449,22 @@ var namesGateFlag = [...]string{
 // String lists the bits that are set, joined by "|".
 func (v GateFlag) String() string { return flagNames(namesGateFlag[:], uint64(v)) }
 
+// LandlockFlag modifies LandlockPath.
+type LandlockFlag uint64
+
+// The bits of LandlockFlag.
+const (
+	// LandlockTry: a path that cannot be had is a warning: what no rule allows is denied.
+	LandlockTry LandlockFlag = 1 << iota
+)
+
+var namesLandlockFlag = [...]string{
+	"try",
+}
+
+// String lists the bits that are set, joined by "|".
+func (v LandlockFlag) String() string { return flagNames(namesLandlockFlag[:], uint64(v)) }
+
 // SeccompFlag modifies Seccomp.
 type SeccompFlag uint64
 
@@ -563,6 +579,14 @@ const (
 	KindFindExec
 	// KindGate is the kind of Gate.
 	KindGate
+	// KindLandlockRuleset is the kind of LandlockRuleset.
+	KindLandlockRuleset
+	// KindLandlockPath is the kind of LandlockPath.
+	KindLandlockPath
+	// KindLandlockPort is the kind of LandlockPort.
+	KindLandlockPort
+	// KindLandlockRestrict is the kind of LandlockRestrict.
+	KindLandlockRestrict
 	// KindSeccomp is the kind of Seccomp.
 	KindSeccomp
 	// KindHome is the kind of Home.
@@ -627,6 +651,10 @@ var kindNames = [...]string{
 	"no-new-privileges",
 	"find-exec",
 	"gate",
+	"landlock-ruleset",
+	"landlock-path",
+	"landlock-port",
+	"landlock-restrict",
 	"seccomp",
 	"home",
 	"exec",
@@ -1648,6 +1676,93 @@ func (o *Gate) encode(e *encoder) {
 func (o *Gate) describe(d *describer) {
 	d.fd("fd", o.FD)
 	d.word("flags", o.Flags.String())
+}
+
+// LandlockRuleset is landlock_create_ruleset(2): what is handled is denied but where a rule allows it.
+type LandlockRuleset struct {
+	FS    uint64 // LANDLOCK_ACCESS_FS_* that are handled
+	Net   uint64 // LANDLOCK_ACCESS_NET_* that are handled
+	Scope uint64 // LANDLOCK_SCOPE_*
+}
+
+// Kind implements Op.
+func (*LandlockRuleset) Kind() Kind { return KindLandlockRuleset }
+
+func (o *LandlockRuleset) encode(e *encoder) {
+	e.begin(KindLandlockRuleset, 3, 0)
+	e.num(uint64(o.FS))
+	e.num(uint64(o.Net))
+	e.num(uint64(o.Scope))
+	e.end()
+}
+
+func (o *LandlockRuleset) describe(d *describer) {
+	d.word("fs", landlockNames("fs", o.FS))
+	d.word("net", landlockNames("net", o.Net))
+	d.word("scope", landlockNames("scope", o.Scope))
+}
+
+// LandlockPath adds a rule for a path (landlock_add_rule(2)): found below the root, before the identity changes, and without following any symlink, or an image could point a path that is allowed at one that is not.
+type LandlockPath struct {
+	Path       string       // path in the container
+	Access     uint64       // what is allowed below a directory
+	FileAccess uint64       // what is allowed on anything else
+	Flags      LandlockFlag // LandlockFlag
+}
+
+// Kind implements Op.
+func (*LandlockPath) Kind() Kind { return KindLandlockPath }
+
+func (o *LandlockPath) encode(e *encoder) {
+	e.begin(KindLandlockPath, 3, 1)
+	e.num(uint64(o.Access))
+	e.num(uint64(o.FileAccess))
+	e.num(uint64(o.Flags))
+	e.str(o.Path)
+	e.end()
+}
+
+func (o *LandlockPath) describe(d *describer) {
+	d.str("path", o.Path)
+	d.word("access", landlockNames("fs", o.Access))
+	d.word("file-access", landlockNames("fs", o.FileAccess))
+	d.word("flags", o.Flags.String())
+}
+
+// LandlockPort adds a rule for a TCP port.
+type LandlockPort struct {
+	Port   uint64 // port
+	Access uint64 // what is allowed
+}
+
+// Kind implements Op.
+func (*LandlockPort) Kind() Kind { return KindLandlockPort }
+
+func (o *LandlockPort) encode(e *encoder) {
+	e.begin(KindLandlockPort, 2, 0)
+	e.num(uint64(o.Port))
+	e.num(uint64(o.Access))
+	e.end()
+}
+
+func (o *LandlockPort) describe(d *describer) {
+	d.num("port", int64(o.Port))
+	d.word("access", landlockNames("net", o.Access))
+}
+
+// LandlockRestrict is landlock_restrict_self(2). It needs no_new_privs or CAP_SYS_ADMIN, and a filter may forbid it: behind the one and before the other.
+type LandlockRestrict struct {
+}
+
+// Kind implements Op.
+func (*LandlockRestrict) Kind() Kind { return KindLandlockRestrict }
+
+func (*LandlockRestrict) encode(e *encoder) {
+	e.begin(KindLandlockRestrict, 0, 0)
+	e.end()
+}
+
+func (*LandlockRestrict) describe(d *describer) {
 }
 
 // Seccomp is seccomp(SECCOMP_SET_MODE_FILTER). Only capset, the ambient set and execve may follow: the filter judges them already.

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rung-oci/rung/libcontainer/internal/landlock"
 	"golang.org/x/sys/unix"
 )
 
@@ -32,6 +33,16 @@ var msNames = [...]bitName{
 
 // CloneNames lists namespaces of a CLONE_NEW* mask as plans print them.
 func CloneNames(flags uint64) string { return flagNamesAt(cloneNames[:], flags) }
+
+func landlockNames(kind string, v uint64) string {
+	switch kind {
+	case "fs":
+		return landlock.Names(landlock.FS[:], v)
+	case "net":
+		return landlock.Names(landlock.Net[:], v)
+	}
+	return landlock.Names(landlock.Scope[:], v)
+}
 
 func flagNamesAt(names []bitName, v uint64) string {
 	var out []string

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
@@ -92,6 +93,8 @@ func lateError(m wire.Message) error {
 		e.Origin, op = "process.capabilities", &plan.Capset{}
 	case plan.KindNoNewPrivileges:
 		e.Origin, op = "process.noNewPrivileges", &plan.NoNewPrivileges{}
+	case plan.KindLandlockRestrict:
+		e.Origin, op = "annotations", &plan.LandlockRestrict{}
 	case plan.KindGate:
 		op = &plan.Gate{}
 	default:
@@ -200,6 +203,20 @@ func explain(e *StepError, op plan.Op, m wire.Message) {
 		e.What = "exec " + o.Path
 	case *plan.Seccomp:
 		e.What = "load the seccomp filter"
+	case *plan.LandlockRuleset:
+		e.What = "make a Landlock ruleset"
+	case *plan.LandlockPath:
+		e.Subject, e.What = o.Path, "allow "+o.Path
+		switch {
+		case m.Err == unix.ELOOP:
+			e.What += ": there is a symlink in it, which rules do not follow"
+		case m.Step == plan.StepVerify:
+			e.What += ": the rights are a directory's alone"
+		}
+	case *plan.LandlockPort:
+		e.What = "allow TCP port " + strconv.FormatUint(o.Port, 10)
+	case *plan.LandlockRestrict:
+		e.What = "restrict the process with Landlock"
 	case *plan.Console:
 		e.What = "open the terminal: " + m.Step.String()
 	case *plan.Pivot:

@@ -1,8 +1,21 @@
 package spec
 
-import "strings"
+import (
+	"slices"
+	"strings"
 
-const chapterAnnotations = "config.md#annotations"
+	"github.com/rung-oci/rung/libcontainer/internal/landlock"
+)
+
+const (
+	chapterAnnotations = "config.md#annotations"
+	chapterOwn         = "docs/annotations.md" // of rung itself
+)
+
+// ownPrefix is that of the annotations of rung's own.
+const ownPrefix = "org.rung-oci."
+
+func ownAnnotations() []string { return landlock.Keys[:] }
 
 // annotations checks the keys. "Keys MUST NOT be an empty string": every runtime
 // lets them pass, and they harm nobody, so it is not a reason to refuse.
@@ -12,6 +25,10 @@ func (c *checker) annotations() {
 		switch {
 		case k == "":
 			c.should(chapterAnnotations, "a key must not be empty", "annotations", key(k))
+		case strings.HasPrefix(k, ownPrefix):
+			if !slices.Contains(ownAnnotations(), k) {
+				c.must(chapterOwn, "unknown annotation: what it asks for would be left out without a word", "annotations", key(k))
+			}
 		case strings.HasPrefix(k, "org.opencontainers."):
 			if !reservedAnnotation(k) {
 				c.warn(chapterAnnotations, "the namespace org.opencontainers is reserved for the specification, which has no such key", "annotations", key(k))
@@ -19,6 +36,10 @@ func (c *checker) annotations() {
 		case strings.IndexByte(k, '.') < 0:
 			c.warn(chapterAnnotations, "a key should be in reverse domain notation, as com.example.myKey", "annotations", key(k))
 		}
+	}
+	_, problems := landlock.Parse(c.spec.Annotations)
+	for _, p := range problems {
+		c.must(chapterOwn, p.Message, "annotations", key(p.Key))
 	}
 	c.sortFrom(n)
 }

@@ -872,6 +872,40 @@ static void do_connect(int port)
 		close(s);
 }
 
+// do_bind takes a TCP port and lets it go again.
+static void do_bind(int port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int r = s < 0 ? -1 : bind(s, (struct sockaddr *)&a, sizeof(a)), e = errno;
+
+	begin("bind");
+	num("port", port);
+	errno = e;
+	result(r);
+	if (s >= 0)
+		close(s);
+}
+
+// do_abstract connects to a unix socket that has a name but no file.
+static void do_abstract(const char *socket_name)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	size_t n = strlen(socket_name);
+	int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), r, e;
+
+	if (n > sizeof(a.sun_path) - 1)
+		n = sizeof(a.sun_path) - 1;
+	memcpy(a.sun_path + 1, socket_name, n);
+	r = s < 0 ? -1 : connect(s, (struct sockaddr *)&a, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + n));
+	e = errno;
+	begin("abstract");
+	errno = e;
+	result(r);
+	if (s >= 0)
+		close(s);
+}
+
 static void do_notify(const char *state)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
@@ -1161,6 +1195,17 @@ int main(int argc, char **argv, char **envp)
 			do_serve(atoi(NEXT));
 		} else if (!strcmp(a, "--connect")) {
 			do_connect(atoi(NEXT));
+		} else if (!strcmp(a, "--bind")) {
+			do_bind(atoi(NEXT));
+		} else if (!strcmp(a, "--abstract")) {
+			do_abstract(NEXT);
+		} else if (!strcmp(a, "--kill")) { // PID SIGNAL
+			int pid = atoi(NEXT), r = kill(pid, atoi(NEXT)), e = errno;
+
+			begin("kill");
+			num("pid", pid);
+			errno = e;
+			result(r);
 		} else if (!strcmp(a, "--raise")) {
 			int sig = atoi(NEXT);
 			signal(sig, SIG_DFL);

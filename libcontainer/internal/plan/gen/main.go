@@ -185,6 +185,8 @@ func goFile() []byte {
 				p("\td.word(%q, flagNamesAt(cloneNames[:], o.%s))\n", key, f.name)
 			case f.print == "ms":
 				p("\td.word(%q, flagNamesAt(msNames[:], o.%s))\n", key, f.name)
+			case strings.HasPrefix(f.print, "landlock-"):
+				p("\td.word(%q, landlockNames(%q, o.%s))\n", key, strings.TrimPrefix(f.print, "landlock-"), f.name)
 			case f.print != "":
 				p("\td.word(%q, o.%s.String())\n", key, f.name)
 			case f.typ == tI64:

@@ -22,7 +22,7 @@ type field struct {
 	name  string
 	typ   fieldType
 	doc   string
-	print string // how the text printer shows a number: "" decimal, "oct", "hex", a flag set's name, "attr", "clone"
+	print string // how the text printer shows a number: "" decimal, "oct", "hex", a flag set's name, "attr", "clone", "ms", "landlock-…"
 }
 
 type op struct {
@@ -97,6 +97,9 @@ var flagSets = []flagSet{
 	}},
 	{"GateFlag", "GateFlag modifies Gate.", []flag{
 		{"GateControl", "The start order comes over the control channel (run): there is no gate file."},
+	}},
+	{"LandlockFlag", "LandlockFlag modifies LandlockPath.", []flag{
+		{"LandlockTry", "A path that cannot be had is a warning: what no rule allows is denied."},
 	}},
 	{"SeccompFlag", "SeccompFlag modifies Seccomp.", []flag{
 		{"SeccompNotify", "Hand the listener descriptor to the runtime and wait until it has reached the agent."},
@@ -273,6 +276,16 @@ var ops = []op{
 		{"Candidates", tList, "paths in the container", ""}, {"Argv", tList, "arguments", ""}, {"Env", tList, "environment", ""}, {"Flags", tU64, "ExecFlag", "ExecFlag"},
 	}},
 	{"Gate", "Gate reports MsgReady, waits for MsgGo, and then for the start: one byte from a connection to the gate socket. SIGTERM ends it, although it may be pid 1.", []field{{"FD", tFD, "listening socket, or -1", ""}, {"Flags", tU64, "GateFlag", "GateFlag"}}},
+	{"LandlockRuleset", "LandlockRuleset is landlock_create_ruleset(2): what is handled is denied but where a rule allows it.", []field{
+		{"FS", tU64, "LANDLOCK_ACCESS_FS_* that are handled", "landlock-fs"}, {"Net", tU64, "LANDLOCK_ACCESS_NET_* that are handled", "landlock-net"}, {"Scope", tU64, "LANDLOCK_SCOPE_*", "landlock-scope"},
+	}},
+	{"LandlockPath", "LandlockPath adds a rule for a path (landlock_add_rule(2)): found below the root, before the identity changes, and without following any symlink, or an image could point a path that is allowed at one that is not.", []field{
+		{"Path", tStr, "path in the container", ""}, {"Access", tU64, "what is allowed below a directory", "landlock-fs"}, {"FileAccess", tU64, "what is allowed on anything else", "landlock-fs"}, {"Flags", tU64, "LandlockFlag", "LandlockFlag"},
+	}},
+	{"LandlockPort", "LandlockPort adds a rule for a TCP port.", []field{
+		{"Port", tU64, "port", ""}, {"Access", tU64, "what is allowed", "landlock-net"},
+	}},
+	{"LandlockRestrict", "LandlockRestrict is landlock_restrict_self(2). It needs no_new_privs or CAP_SYS_ADMIN, and a filter may forbid it: behind the one and before the other.", nil},
 	{"Seccomp", "Seccomp is seccomp(SECCOMP_SET_MODE_FILTER). Only capset, the ambient set and execve may follow: the filter judges them already.", []field{
 		{"Filter", tBytes, "struct sock_filter array", ""}, {"FilterFlags", tU64, "SECCOMP_FILTER_FLAG_*", "hex"}, {"Flags", tU64, "SeccompFlag", "SeccompFlag"},
 	}},
