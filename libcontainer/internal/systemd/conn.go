@@ -1,0 +1,211 @@
+package systemd
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// ErrNotRunning: the host's service manager is not systemd.
+var ErrNotRunning = errors.New("systemd is not running on this host")
+
+// Running says whether systemd is the host's service manager (sd_booted(3)).
+func Running() bool {
+	info, err := os.Lstat("/run/systemd/system")
+	return err == nil && info.IsDir()
+}
+
+// Property is a property of a unit, as StartTransientUnit and SetUnitProperties
+// take it (org.freedesktop.systemd1(5)).
+type Property struct {
+	Name  string
+	Value dbus.Variant
+}
+
+// Conn is a connection to a manager.
+type Conn struct {
+	bus     *dbus.Conn
+	removed chan *dbus.Signal
+	version int
+}
+
+const (
+	busName   = "org.freedesktop.systemd1"
+	busPath   = "/org/freedesktop/systemd1"
+	managerOf = busName + ".Manager."
+	jobLimit  = 30 * time.Second
+)
+
+// Connect connects to the system's manager or the caller's own, over the private
+// socket that each has: no bus has to run, and there is nobody in between.
+func Connect(user bool) (*Conn, error) {
+	socket := "/run/systemd/private"
+	if user {
+		dir := os.Getenv("XDG_RUNTIME_DIR")
+		if dir == "" {
+			dir = "/run/user/" + strconv.Itoa(hostUID())
+		}
+		socket = dir + "/systemd/private"
+	} else if !Running() {
+		return nil, fmt.Errorf("%w: --systemd-cgroup cannot be obeyed", ErrNotRunning)
+	}
+	bus, err := dbus.Dial("unix:path=" + socket)
+	if err != nil {
+		return nil, fmt.Errorf("connect to systemd at %s: %w", socket, err)
+	}
+	if err := bus.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(hostUID()))}); err != nil {
+		return nil, errors.Join(fmt.Errorf("connect to systemd at %s: %w", socket, err), bus.Close())
+	}
+	c := &Conn{bus: bus, removed: make(chan *dbus.Signal, 64)}
+	bus.Signal(c.removed)
+	return c, nil
+}
+
+// hostUID is the caller's id as systemd sees it: outside the user namespace in
+// which an engine without privileges has made itself root.
+func hostUID() int {
+	uid := os.Geteuid()
+	raw, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		return uid
+	}
+	for line := range strings.Lines(string(raw)) {
+		f := strings.Fields(line)
+		if len(f) != 3 {
+			continue
+		}
+		inside, err1 := strconv.Atoi(f[0])
+		outside, err2 := strconv.Atoi(f[1])
+		size, err3 := strconv.Atoi(f[2])
+		if errors.Join(err1, err2, err3) == nil && uid >= inside && uid < inside+size {
+			return outside + uid - inside
+		}
+	}
+	return uid
+}
+
+// Close ends the connection.
+func (c *Conn) Close() { _ = c.bus.Close() }
+
+func (c *Conn) manager() dbus.BusObject { return c.bus.Object(busName, busPath) }
+
+// Version is the number of systemd's release, 252 say; 0 when it does not tell.
+func (c *Conn) Version() int {
+	if c.version == 0 {
+		v, err := c.manager().GetProperty(managerOf + "Version")
+		if err == nil {
+			text, _ := v.Value().(string)
+			c.version = leadingNumber(strings.TrimPrefix(text, "v"))
+		}
+	}
+	return c.version
+}
+
+func leadingNumber(s string) (n int) {
+	for _, r := range s {
+		if r < '0' || r > '9' {
+			break
+		}
+		n = n*10 + int(r-'0')
+	}
+	return n
+}
+
+// Root is the manager's own control group, below which its units' are: "" for
+// the system's.
+func (c *Conn) Root() (string, error) {
+	v, err := c.manager().GetProperty(managerOf + "ControlGroup")
+	if err != nil {
+		return "", fmt.Errorf("ask systemd for its control group: %w", err)
+	}
+	root, _ := v.Value().(string)
+	return root, nil
+}
+
+// aux is a unit that StartTransientUnit would make besides; none is.
+type aux struct {
+	Name       string
+	Properties []Property
+}
+
+// Start makes a transient unit and waits until it is there. A failed one of the
+// name that was left behind is forgotten first.
+func (c *Conn) Start(name string, properties []Property) error {
+	err := c.job("StartTransientUnit", name, "replace", properties, []aux(nil))
+	if isError(err, "org.freedesktop.systemd1.UnitExists") {
+		if c.ResetFailed(name) == nil {
+			err = c.job("StartTransientUnit", name, "replace", properties, []aux(nil))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("systemd: start %s: %w", name, err)
+	}
+	return nil
+}
+
+// Stop ends a unit with what is left in it, and waits for that; one that is gone
+// already is no error.
+func (c *Conn) Stop(name string) error {
+	err := c.job("StopUnit", name, "replace")
+	if err != nil && !isError(err, "org.freedesktop.systemd1.NoSuchUnit") {
+		return fmt.Errorf("systemd: stop %s: %w", name, err)
+	}
+	return nil
+}
+
+// ResetFailed forgets that a unit has failed.
+func (c *Conn) ResetFailed(name string) error {
+	err := c.manager().Call(managerOf+"ResetFailedUnit", 0, name).Err
+	if err != nil && !isError(err, "org.freedesktop.systemd1.NoSuchUnit") {
+		return fmt.Errorf("systemd: reset %s: %w", name, err)
+	}
+	return nil
+}
+
+// Set changes properties of a unit until the next boot.
+func (c *Conn) Set(name string, properties []Property) error {
+	if len(properties) == 0 {
+		return nil
+	}
+	if err := c.manager().Call(managerOf+"SetUnitProperties", 0, name, true, properties).Err; err != nil {
+		return fmt.Errorf("systemd: set properties of %s: %w", name, err)
+	}
+	return nil
+}
+
+// job calls a method that queues a job, and waits until that is done.
+func (c *Conn) job(method string, args ...any) error {
+	var id dbus.ObjectPath
+	if err := c.manager().Call(managerOf+method, 0, args...).Store(&id); err != nil {
+		return err
+	}
+	timer := time.NewTimer(jobLimit)
+	defer timer.Stop()
+	for {
+		select {
+		case s, ok := <-c.removed:
+			if !ok {
+				return errors.New("the connection ended")
+			}
+			if s.Name != managerOf+"JobRemoved" || len(s.Body) < 4 || s.Body[1] != id {
+				continue
+			}
+			if result, _ := s.Body[3].(string); result != "done" {
+				return fmt.Errorf("the job ended as %q", result)
+			}
+			return nil
+		case <-timer.C:
+			return fmt.Errorf("the job took more than %v", jobLimit)
+		}
+	}
+}
+
+func isError(err error, name string) bool {
+	var e dbus.Error
+	return errors.As(err, &e) && e.Name == name
+}
