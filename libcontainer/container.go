@@ -19,6 +19,7 @@ import (
 	"github.com/rung-oci/rung/libcontainer/internal/spec"
 	"github.com/rung-oci/rung/libcontainer/internal/state"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
+	"github.com/rung-oci/rung/libcontainer/internal/systemd"
 	"golang.org/x/sys/unix"
 )
 
@@ -122,7 +123,11 @@ func (c *Container) group() *cgroup.Group {
 	for i, g := range c.state.Cgroups {
 		dirs[i] = cgroup.Dir{Name: g.Name, Path: g.Path, V2: g.V2}
 	}
-	return cgroup.Open(dirs)
+	g := cgroup.Open(dirs)
+	if c.state.Unit != "" {
+		g.SetUnit(systemd.Unit{Name: c.state.Unit, User: c.state.UserUnit})
+	}
+	return g
 }
 
 func (c *Container) status(e *state.Entry) string {

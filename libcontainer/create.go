@@ -93,6 +93,9 @@ func (p *prepared) make() (m *made, err error) {
 	}
 	defer exe.Close()
 	m.state = m.newState()
+	if limits, ok := plan.Find[plan.CgroupLimits](m.plan); ok && m.group != nil {
+		m.group.Foresee(limits.Resources)
+	}
 	m.init, err = runtime.Create(p.plan, exe, m.side(exe))
 	return m, err
 }
@@ -124,6 +127,9 @@ func (m *made) newState() *state.State {
 	}
 	if m.group != nil {
 		st.Cgroups = stateCgroups(m.group)
+		if u := m.group.Unit(); u != nil {
+			st.CgroupDriver, st.Unit, st.UserUnit = "systemd", u.Name, u.User
+		}
 	}
 	if h := s.Hooks; h != nil {
 		st.Poststart, st.Poststop, st.StartHooks = len(h.Poststart) > 0, len(h.Poststop) > 0, len(h.StartContainer) > 0

@@ -21,7 +21,7 @@ func TestImports(t *testing.T) {
 		{internal + "runtime", []string{internal + "spec", internal + "compile", "github.com/opencontainers/runtime-spec/specs-go"}, "what carries a plan out cannot decide again"},
 		{internal + "cgroup", []string{internal + "spec", internal + "compile", "github.com/opencontainers/runtime-spec/specs-go"}, "what carries a plan out cannot decide again"},
 		{internal + "spec", []string{internal + "sys", internal + "plan", "encoding/json", "regexp"}, "every command would pay for reflection and tables at its start"},
-		{module + "libcontainer", []string{"encoding/json", "net", "net/http", "regexp", "text/template", "log/slog"}, "every command would pay for their start"},
+		{module + "libcontainer", []string{"encoding/json", "net/http", "regexp", "text/template", "log/slog"}, "every command would pay for their start"},
 	} {
 		out, err := exec.Command("go", "list", "-deps", rule.pkg).Output()
 		if err != nil {

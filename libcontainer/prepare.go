@@ -14,9 +14,11 @@ import (
 	"github.com/rung-oci/rung/libcontainer/internal/host"
 	"github.com/rung-oci/rung/libcontainer/internal/landlock"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"github.com/rung-oci/rung/libcontainer/internal/runtime"
 	"github.com/rung-oci/rung/libcontainer/internal/seccomp"
 	"github.com/rung-oci/rung/libcontainer/internal/spec"
 	"github.com/rung-oci/rung/libcontainer/internal/state"
+	"github.com/rung-oci/rung/libcontainer/internal/systemd"
 )
 
 // prepared is everything that is decided before anything is done.
@@ -153,14 +155,11 @@ func (p *prepared) cgroups() error {
 	if layout.Mode == host.NoCgroups {
 		return nil
 	}
-	if strings.Count(path, ":") == 2 && !strings.HasPrefix(path, "/") {
-		path = systemdPath(path) // slice:prefix:name, from an engine that is set to the systemd driver
-	}
-	if p.group, err = cgroup.New(layout, path, p.opt.ID); err != nil {
+	if p.group, err = p.newGroup(layout, path); err != nil {
 		return err
 	}
 	p.copts.CgroupPath = p.group.Path()
-	if p.facts.Rootless && path == "" && p.group.DropDenied() == 0 {
+	if p.facts.Rootless && path == "" && p.group.Unit() == nil && p.group.DropDenied() == 0 {
 		p.group = nil // the runtime's own groups are the container's
 		if limited(p.spec) {
 			return errRootlessLimits
@@ -193,19 +192,31 @@ func limited(s *specs.Spec) bool {
 	return r.Memory != nil || r.CPU != nil || r.Pids != nil || r.BlockIO != nil || len(r.HugepageLimits) > 0 || r.Network != nil || len(r.Rdma) > 0 || len(r.Unified) > 0
 }
 
-// systemdPath is where systemd would put the scope of "slice:prefix:name", for
-// hosts without it.
-func systemdPath(path string) string {
-	part := strings.SplitN(path, ":", 3)
-	slice := part[0]
-	if slice == "" {
-		slice = "system.slice"
+// newGroup says where the container's groups will be, made by systemd or here.
+func (p *prepared) newGroup(layout host.CgroupLayout, path string) (*cgroup.Group, error) {
+	slices := strings.Count(path, ":") == 2 && !strings.HasPrefix(path, "/")
+	if !p.opt.SystemdCgroup && !slices {
+		return cgroup.New(layout, path, p.opt.ID)
 	}
-	name := part[2]
-	if part[1] != "" {
-		name = part[1] + "-" + name
+	u, err := systemd.ParsePath(path, p.opt.ID, p.facts.Rootless)
+	if err != nil {
+		return nil, err
 	}
-	return "/" + slice + "/" + name + ".scope"
+	if !p.opt.SystemdCgroup {
+		return cgroup.New(layout, u.Path(), p.opt.ID) // from an engine that is set to the systemd driver
+	}
+	properties, err := systemd.Annotations(p.spec.Annotations)
+	if err != nil {
+		return nil, err
+	}
+	return cgroup.NewUnit(layout, u, p.opt.ID, properties, func() (int, func(), error) {
+		exe, err := runtime.OpenExecutable()
+		if err != nil {
+			return 0, nil, err
+		}
+		defer exe.Close()
+		return runtime.Occupy(exe)
+	})
 }
 
 // compileFilter compiles the seccomp profile, or takes it from the cache.

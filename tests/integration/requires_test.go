@@ -24,6 +24,7 @@ import (
 //	v1:NAME, v2:NAME  that controller in a hierarchy of that kind
 //	ctrl:NAME         that controller in either
 //	cap:NAME          that capability, CAP_SYS_RESOURCE say
+//	systemd           systemd as the service manager; no-systemd the contrary
 //	userns, timens    these namespaces can be made
 //	overlay           overlayfs can be mounted
 //	idmap             id-mapped mounts of the file system that bundles are on
@@ -129,6 +130,14 @@ func look(word string) error {
 		}
 		if r, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(n), 0, 0, 0); err != nil || r != 1 || ownCaps()>>n&1 == 0 {
 			return errors.New("the tests do not have " + name)
+		}
+	case "systemd", "no-systemd":
+		_, err := os.Stat("/run/systemd/system")
+		if kind == "no-systemd" && err == nil {
+			return errors.New("systemd runs")
+		}
+		if kind == "systemd" {
+			return err
 		}
 	case "userns":
 		return inStage("unshare-user")

@@ -36,7 +36,7 @@ func (g *Group) Apply(r *plan.Resources) error {
 			_, err = g.place(late) // a limit that will not be had is better told now
 		}
 		if err == nil {
-			err = (&performer{}).all(early)
+			err = (&performer{}).all(g.kept(early))
 		}
 		if err != nil {
 			return err
@@ -45,8 +45,19 @@ func (g *Group) Apply(r *plan.Resources) error {
 	return g.applyDevices(r.Devices)
 }
 
+// kept gives the values that systemd will keep, where the groups are its own.
+func (g *Group) kept(list []placed) []placed {
+	if g.unit == nil {
+		return list
+	}
+	return round(list)
+}
+
 // ApplyLate sets the limit of pids, once the init is a single process.
 func (g *Group) ApplyLate(r *plan.Resources) error {
+	if g.unit != nil {
+		g.unit.left()
+	}
 	if r == nil {
 		return nil
 	}
@@ -75,8 +86,12 @@ func (g *Group) Update(r *plan.Resources) error {
 		return err
 	}
 	p := &performer{keep: true}
+	list = g.kept(list)
 	if err = p.all(list); err == nil {
 		err = g.applyDevices(r.Devices)
+	}
+	if err == nil && g.unit != nil {
+		err = g.unit.tell(list, r.Devices) // last: it takes what the kernel took
 	}
 	if err == nil {
 		return nil

@@ -21,6 +21,11 @@ var (
 // ErrNotEmpty, ErrFrozen. After an error, Delete removes what was made.
 func (g *Group) Create() error {
 	g.created = true
+	if g.unit != nil {
+		if err := g.startUnit(); err != nil {
+			return err
+		}
+	}
 	for i := range g.dirs {
 		if err := g.create(&g.dirs[i]); err != nil {
 			return err
@@ -42,7 +47,7 @@ func (g *Group) create(d *Dir) error {
 			}
 		}
 	}
-	if fresh {
+	if fresh || g.unit != nil { // systemd refuses a unit that is there already
 		return nil
 	}
 	pids, err := procs(d.Path)

@@ -13,6 +13,17 @@ import (
 // Create was called on removes only what it made, and then the directories above
 // that it made and nobody else uses.
 func (g *Group) Delete() error {
+	if g.unit != nil {
+		g.unit.left()
+	}
+	err := g.remove()
+	if err == nil && g.unit != nil && (g.unit.started || !g.created) { // the unit of another is not ours to stop
+		err = g.unit.stop()
+	}
+	return err
+}
+
+func (g *Group) remove() error {
 	if g.spawn >= 0 {
 		_ = unix.Close(g.spawn)
 		g.spawn = -1

@@ -43,6 +43,7 @@ type Group struct {
 	created bool     // by this process; then made is all that is ours
 	made    []string // directories that Create made, parents first
 	spawn   int      // see SpawnFD
+	unit    *unit    // of systemd; nil: the groups are made here
 }
 
 // New says where the groups of a container are, and touches nothing. An absolute

@@ -228,3 +228,16 @@ func (x *Executable) oneShot(o spawnOptions) (int, error) {
 func unexpected(m wire.Message) error {
 	return fmt.Errorf("control channel: message %s is out of turn", m.Type)
 }
+
+// Occupy starts a process that does nothing but be there, until leave is called
+// or this process ends.
+func Occupy(exe *Executable) (pid int, leave func(), err error) {
+	c, err := exe.spawn(spawnOptions{
+		program:  plan.Program{{Op: &plan.Dumpable{Value: 0}}, {Op: &plan.Sync{}}},
+		cgroupFD: -1, stdio: [3]int{-1, -1, -1},
+	})
+	if err != nil {
+		return 0, nil, err
+	}
+	return c.pid, func() { c.kill(); c.close() }, nil
+}

@@ -23,6 +23,8 @@ type record struct {
 	CreatorPid   int32             `json:"creator_pid"`
 	CreatorStart uint64            `json:"creator_start"`
 	CgroupDriver string            `json:"cgroup_driver"`
+	Unit         string            `json:"unit"`
+	UserUnit     bool              `json:"user_unit,omitempty"`
 	Cgroups      []group           `json:"cgroups"`
 	Poststart    bool              `json:"poststart,omitempty"`
 	Poststop     bool              `json:"poststop,omitempty"`

@@ -37,6 +37,8 @@ type State struct {
 	CreatorPid   int
 	CreatorStart uint64
 	CgroupDriver string
+	Unit         string // of systemd, when that is the driver
+	UserUnit     bool   // of the user's manager
 	Cgroups      []Cgroup
 	Poststart    bool // the config has hooks of that kind
 	Poststop     bool
@@ -93,6 +95,8 @@ func (s *State) Append(dst []byte) []byte {
 	number("creator_pid", s.CreatorPid)
 	ticks("creator_start", s.CreatorStart)
 	text("cgroup_driver", s.CgroupDriver)
+	text("unit", s.Unit)
+	flag("user_unit", s.UserUnit)
 	dst = jsonscan.AppendKey(dst, "cgroups")
 	dst = append(dst, '[')
 	for _, g := range s.Cgroups {
@@ -141,7 +145,7 @@ func Parse(file string, raw []byte) (*State, error) {
 
 func (s *State) member(sc *jsonscan.Scanner) {
 	switch name := sc.Name(); name {
-	case "ociVersion", "id", "bundle", "rootfs", "phase", "created", "owner", "cgroup_driver", "pid_file":
+	case "ociVersion", "id", "bundle", "rootfs", "phase", "created", "owner", "cgroup_driver", "unit", "pid_file":
 		if v, ok := sc.String(); ok {
 			*s.text(name) = strings.Clone(v)
 		}
@@ -174,6 +178,8 @@ func (s *State) member(sc *jsonscan.Scanner) {
 		s.OwnPidSpace, _ = sc.Bool()
 	case "rootless":
 		s.Rootless, _ = sc.Bool()
+	case "user_unit":
+		s.UserUnit, _ = sc.Bool()
 	case "no_new_keyring":
 		s.NoNewKeyring, _ = sc.Bool()
 	default:
@@ -199,6 +205,8 @@ func (s *State) text(name string) *string {
 		return &s.Owner
 	case "cgroup_driver":
 		return &s.CgroupDriver
+	case "unit":
+		return &s.Unit
 	}
 	return &s.PidFile
 }

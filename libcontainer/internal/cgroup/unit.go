@@ -1,0 +1,206 @@
+package cgroup
+
+import (
+	"bufio"
+	"errors"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/rung-oci/rung/libcontainer/internal/cgroup/limit"
+	"github.com/rung-oci/rung/libcontainer/internal/host"
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
+	"github.com/rung-oci/rung/libcontainer/internal/systemd"
+	"golang.org/x/sys/unix"
+)
+
+// unit is the systemd unit whose groups the container's are.
+type unit struct {
+	systemd.Unit
+	properties []systemd.Property // of the config's annotations
+	occupy     func() (pid int, leave func(), err error)
+	leave      func()
+	started    bool
+	resources  *plan.Resources
+	conn       *systemd.Conn
+}
+
+// NewUnit says where the groups of a unit are, and touches nothing. properties
+// are the config's own. A scope exists only around a process: occupy starts one
+// that stays in it until the init is there.
+func NewUnit(l host.CgroupLayout, u systemd.Unit, id string, properties []systemd.Property, occupy func() (pid int, leave func(), err error)) (*Group, error) {
+	root := ""
+	own := &unit{Unit: u, properties: properties, occupy: occupy}
+	if u.User {
+		c, err := own.connect()
+		if err != nil {
+			return nil, err
+		}
+		if root, err = c.Root(); err != nil {
+			return nil, err
+		}
+	}
+	g, err := New(l, root+u.Path(), id)
+	if err == nil {
+		g.unit = own
+	}
+	return g, err
+}
+
+// SetUnit says that groups which Open gave are those of a unit.
+func (g *Group) SetUnit(u systemd.Unit) { g.unit = &unit{Unit: u} }
+
+// Unit is the systemd unit whose groups these are, or nil.
+func (g *Group) Unit() *systemd.Unit {
+	if g.unit == nil {
+		return nil
+	}
+	return &g.unit.Unit
+}
+
+func (u *unit) connect() (*systemd.Conn, error) {
+	if u.conn == nil {
+		c, err := systemd.Connect(u.User)
+		if err != nil {
+			return nil, err
+		}
+		u.conn = c
+	}
+	return u.conn, nil
+}
+
+// Foresee tells what Apply will be called with: systemd makes its unit with it,
+// and so has nothing to add to it later (NeedDaemonReload).
+func (g *Group) Foresee(r *plan.Resources) {
+	if g.unit != nil {
+		g.unit.resources = r
+	}
+}
+
+// startUnit has systemd make the groups, with all limits.
+func (g *Group) startUnit() error {
+	u := g.unit
+	c, err := u.connect()
+	if err != nil {
+		return err
+	}
+	limits, err := g.foreseen(c)
+	if err != nil {
+		return err
+	}
+	var pids []uint32
+	if !u.IsSlice() {
+		pid, leave, err := u.occupy()
+		if err != nil {
+			return err
+		}
+		u.leave = leave
+		pids = append(pids, uint32(pid))
+	}
+	properties := append(systemd.Base(&u.Unit, "container "+path.Base(g.path), pids...), limits...)
+	if err := c.Start(u.Name, append(properties, u.properties...)); err != nil {
+		return err
+	}
+	u.started = true
+	return g.admit()
+}
+
+func (g *Group) foreseen(c *systemd.Conn) ([]systemd.Property, error) {
+	r := g.unit.resources
+	if r == nil {
+		return nil, nil
+	}
+	early, late, err := g.writes(r)
+	if err != nil {
+		return nil, err
+	}
+	return properties(append(early, late...), r.Devices, c.Version()), nil
+}
+
+// admit lets the init in beside the process that holds the scope, whatever
+// number of processes is allowed: ApplyLate sets that.
+func (g *Group) admit() error {
+	d := g.v2()
+	if r := g.unit.resources; r == nil || r.Pids == nil || d == nil {
+		return nil
+	}
+	err := sys.WriteFile(d.Path+"/pids.max", "max")
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	return err
+}
+
+func properties(list []placed, rules []plan.DeviceRule, version int) []systemd.Property {
+	writes := make([]limit.Write, len(list))
+	for i := range list {
+		writes[i] = list[i].Write
+	}
+	return append(systemd.Limits(writes, version), systemd.Devices(rules, deviceGroup)...)
+}
+
+// left ends the process that held the scope, now that the init is in it.
+func (u *unit) left() {
+	if u.leave != nil {
+		u.leave()
+		u.leave = nil
+	}
+}
+
+// tell has systemd know limits of a unit that is there.
+func (u *unit) tell(list []placed, rules []plan.DeviceRule) error {
+	c, err := u.connect()
+	if err != nil {
+		return err
+	}
+	return c.Set(u.Name, properties(list, rules, c.Version()))
+}
+
+// round gives the values that systemd will keep.
+func round(list []placed) []placed {
+	writes := make([]limit.Write, len(list))
+	for i := range list {
+		writes[i] = list[i].Write
+	}
+	out := make([]placed, len(list))
+	for i, w := range systemd.Round(writes) {
+		out[i] = placed{w, list[i].dir}
+	}
+	return out
+}
+
+// stop removes the unit, whose groups are empty or gone.
+func (u *unit) stop() error {
+	u.left()
+	c, err := u.connect()
+	if err != nil {
+		return err
+	}
+	if err := c.Stop(u.Name); err != nil {
+		return err
+	}
+	return c.ResetFailed(u.Name)
+}
+
+// deviceGroup is the name of a device number in /proc/devices (proc(5)).
+func deviceGroup(block bool, major int64) string {
+	f, err := os.Open("/proc/devices")
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	inBlock := false
+	for s := bufio.NewScanner(f); s.Scan(); {
+		line := s.Text()
+		if strings.HasPrefix(line, "Block") {
+			inBlock = true
+		}
+		number, name, ok := strings.Cut(strings.TrimSpace(line), " ")
+		if n, err := strconv.ParseInt(number, 10, 64); ok && err == nil && n == major && inBlock == block {
+			return name
+		}
+	}
+	return ""
+}
