@@ -17,8 +17,8 @@ import (
 
 // The cgroup drivers that are there beside the one through files.
 const (
-	systemdDriver     = false
-	systemdUserDriver = false
+	systemdDriver     = true
+	systemdUserDriver = true
 )
 
 // FeatureOptions is what the features of the runtime depend on outside of this
