@@ -472,6 +472,9 @@ func (c *Container) destroy(e *state.Entry) error {
 			}
 		}
 	}
+	if err := c.removeRdt(); err != nil {
+		return err
+	}
 	var hookErr error
 	if c.state.Poststop {
 		hookErr = c.poststop(e)

@@ -139,6 +139,7 @@ func (m *made) newState() *state.State {
 			st.OwnPidSpace = st.OwnPidSpace || n.Type == specs.PIDNamespace && n.Path == ""
 		}
 	}
+	rdtRecord(st, m.plan)
 	return st
 }
 

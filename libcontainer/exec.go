@@ -210,7 +210,7 @@ func (x *execution) options(s *specs.Spec) (compile.Options, error) {
 	}
 	copts := compile.Options{
 		ID: c.id, Bundle: c.state.Bundle, Filter: filter, NoNewKeyring: c.state.NoNewKeyring,
-		PreserveFDs: o.PreserveFDs, PidFile: o.PidFile, PidfdSocket: o.PidfdSocket,
+		PreserveFDs: o.PreserveFDs, PidFile: o.PidFile, PidfdSocket: o.PidfdSocket, RdtGroups: rdtGroups(c.state),
 	}
 	g := c.group()
 	if g == nil {

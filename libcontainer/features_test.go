@@ -91,20 +91,7 @@ func TestFeatures_versions(t *testing.T) {
 	}
 }
 
-// What is said to be there is what create takes.
-func TestFeatures_available(t *testing.T) {
-	f, _ := readFeatures(t, FeatureOptions{})
-	for name, c := range map[string]struct {
-		said bool
-		l    specs.Linux
-	}{
-		"netDevices": {*f.Linux.NetDevices.Enabled, specs.Linux{NetDevices: map[string]specs.LinuxNetDevice{"eth0": {}}}},
-		"intelRdt":   {*f.Linux.IntelRdt.Enabled, specs.Linux{IntelRdt: &specs.LinuxIntelRdt{ClosID: "x"}}},
-	} {
-		if err := unavailable(&specs.Spec{Linux: &c.l}); (err == nil) != c.said {
-			t.Errorf("%s: features say %v, create says %v", name, c.said, err)
-		}
-	}
+func TestFeatures_commands(t *testing.T) {
 	if _, text := readFeatures(t, FeatureOptions{Commands: []string{"checkpoint"}}); !strings.Contains(text, `"org.opencontainers.runc.checkpoint.enabled": "true"`) {
 		t.Error("checkpoint is a command, and not a feature")
 	}

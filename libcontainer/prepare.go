@@ -56,6 +56,9 @@ func prepare(o *CreateOptions, startNow bool) (*prepared, error) {
 	if err := p.cgroups(); err != nil {
 		return nil, err
 	}
+	if err := p.resctrl(); err != nil {
+		return nil, err
+	}
 	filter, err := compileFilter(s)
 	if err != nil {
 		return nil, err
@@ -99,18 +102,6 @@ func judge(o *CreateOptions, l *spec.Loaded, rootless bool) error {
 	}
 	if err := problems.Err(); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalidConfig, err)
-	}
-	return unavailable(l.Spec)
-}
-
-// unavailable refuses what this version cannot do: better than to leave it out
-// without a word.
-func unavailable(s *specs.Spec) error {
-	l := s.Linux
-	switch {
-	case l == nil:
-	case l.IntelRdt != nil:
-		return fmt.Errorf("linux.intelRdt: resource director technology is %w by this version", errors.ErrUnsupported)
 	}
 	return nil
 }

@@ -30,6 +30,7 @@ import (
 //	idmap             id-mapped mounts of the file system that bundles are on
 //	newuidmap         newuidmap(1) and newgidmap(1)
 //	numa              memory policies
+//	resctrl           resource director technology, with /sys/fs/resctrl mounted
 //	rtsched           real-time scheduling policies
 //	cpus:N            at least N processors
 //	command:NAME      that program in PATH
@@ -174,6 +175,9 @@ func look(word string) error {
 		if n, _ := strconv.Atoi(name); int(abi) < n {
 			return fmt.Errorf("version %d of Landlock's ABI", abi)
 		}
+	case "resctrl":
+		_, err := os.Stat("/sys/fs/resctrl/schemata")
+		return err
 	case "rtsched":
 		return inStage("sched-fifo")
 	case "file":

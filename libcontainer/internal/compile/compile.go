@@ -29,8 +29,10 @@ type Options struct {
 	NotifyTarget    string // where it is in the container
 	CgroupPath      string // as shown in plans
 	Cgroups         []CgroupDir
-	CgroupsPresent  bool    // the runtime makes control groups (not so for a runtime without privileges and delegation)
-	Filter          *Filter // compiled seccomp profile, or nil
+	CgroupsPresent  bool     // the runtime makes control groups (not so for a runtime without privileges and delegation)
+	Resctrl         string   // where resctrl is mounted, for a config with intelRdt
+	RdtGroups       []string // Exec: directories of resctrl that the container is in
+	Filter          *Filter  // compiled seccomp profile, or nil
 	TerminalForeign bool
 }
 

@@ -20,6 +20,9 @@ func Create(s *specs.Spec, o Options, f Facts) (*plan.Plan, []string, error) {
 
 	c.step("", plan.Intent{})
 	c.namespaces()
+	if err := c.rdt(); err != nil {
+		return nil, nil, err
+	}
 	if err := c.idMaps(); err != nil {
 		return nil, nil, err
 	}
@@ -116,6 +119,7 @@ func (c *compiler) enter() error {
 			c.emit("linux.cgroupsPath", &plan.WriteFile{Path: g.Dir + "/tasks", Data: "0"})
 		}
 	}
+	c.joinRdt()
 	// Namespaces of the host are joined with the host's privileges; those owned by the user namespace that is joined
 	// after them refuse that, and are tried again from inside it.
 	for _, j := range c.ns.joined {

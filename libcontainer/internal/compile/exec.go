@@ -84,6 +84,7 @@ func (c *compiler) comeIn(p *specs.Process) {
 			c.emit("linux.cgroupsPath", &plan.WriteFile{Path: g.Dir + "/tasks", Data: "0"})
 		}
 	}
+	c.joinRdt()
 	if p.SelinuxLabel != "" && c.facts.SELinux && !c.opt.NoNewKeyring {
 		c.emit("process.selinuxLabel", &plan.ProcWrite{Path: "self/attr/keycreate", Data: p.SelinuxLabel})
 	}

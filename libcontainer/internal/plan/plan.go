@@ -119,6 +119,17 @@ type NetDevice struct {
 	As   string // in the container's; %d in it is a number that the kernel chooses
 }
 
+// RdtGroup makes, or checks, the class of service and the monitoring group that
+// the init joins (resctrl).
+type RdtGroup struct {
+	Root    string // where resctrl is mounted
+	Class   string // directory of the class
+	Own     bool   // the class is the container's own, and goes with it
+	Monitor string // directory of the monitoring group, or empty
+	L3, MB  string // lines of its schemata
+	Lines   []string
+}
+
 // RunHooks runs hooks of one kind, in order.
 type RunHooks struct {
 	Kind  string
@@ -166,6 +177,7 @@ func (GateListen) name() string        { return "gate-listen" }
 func (Spawn) name() string             { return "spawn" }
 func (Serve) name() string             { return "serve" }
 func (MoveDevices) name() string       { return "move-devices" }
+func (RdtGroup) name() string          { return "rdt-group" }
 func (RunHooks) name() string          { return "run-hooks" }
 func (Attributes) name() string        { return "attributes" }
 func (Notify) name() string            { return "notify" }
@@ -230,6 +242,17 @@ func (a MoveDevices) describe(d *describer) {
 	for _, n := range a.Devices {
 		d.str(n.Name, n.As)
 	}
+}
+
+func (a RdtGroup) describe(d *describer) {
+	d.str("class", a.Class)
+	if a.Own {
+		d.word("own", "yes")
+	}
+	d.str("monitor", a.Monitor)
+	d.str("l3", a.L3)
+	d.str("mb", a.MB)
+	d.list("lines", a.Lines)
 }
 
 func (a RunHooks) describe(d *describer) {

@@ -16,6 +16,10 @@ func (c *checker) intelRdt() {
 		(strings.ContainsAny(id, "/\n\x00") || id == "." || id == "..") {
 		c.must(chapterIntelRdt, quote(id)+" must be / or a single file name", path, "closID")
 	}
+	switch r.ClosID {
+	case "info", "mon_data", "mon_groups":
+		c.must(chapterIntelRdt, quote(r.ClosID)+" is a directory of resctrl itself", path, "closID")
+	}
 	if s := r.L3CacheSchema; s != "" {
 		if !strings.HasPrefix(s, "L3:") && !strings.HasPrefix(s, "L3CODE:") && !strings.HasPrefix(s, "L3DATA:") {
 			c.should(chapterIntelRdt, quote(s)+" should start with L3:", path, "l3CacheSchema")

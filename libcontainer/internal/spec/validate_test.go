@@ -310,6 +310,7 @@ var broken = []struct {
 	{"unified form", []string{"linux resources unified", `{"memory":"1"}`}, []string{"MUST linux.resources.unified.memory"}},
 	{"rdt closID", []string{"linux intelRdt closID", `"a/b"`}, []string{"MUST linux.intelRdt.closID"}},
 	{"rdt closID dots", []string{"linux intelRdt closID", `".."`}, []string{"MUST linux.intelRdt.closID"}},
+	{"rdt closID of resctrl", []string{"linux intelRdt closID", `"info"`}, []string{"MUST linux.intelRdt.closID"}},
 	{"rdt default class", []string{"linux intelRdt closID", `"/"`}, nil},
 	{"rdt memory bandwidth", []string{"linux intelRdt memBwSchema", `"L3:0=f"`}, []string{"MUST linux.intelRdt.memBwSchema"}},
 	{"rdt L3", []string{"linux intelRdt l3CacheSchema", `"MB:0=f"`}, []string{"SHOULD linux.intelRdt.l3CacheSchema"}},

@@ -34,6 +34,9 @@ type record struct {
 	Rootless     bool              `json:"rootless,omitempty"`
 	NoNewKeyring bool              `json:"no_new_keyring,omitempty"`
 	PidFile      string            `json:"pid_file,omitempty"`
+	RdtClass     string            `json:"rdt_class,omitempty"`
+	RdtMonitor   string            `json:"rdt_monitor,omitempty"`
+	RdtOwn       bool              `json:"rdt_own,omitempty"`
 }
 
 type group struct {

@@ -48,6 +48,9 @@ type State struct {
 	Rootless     bool
 	NoNewKeyring bool // the container is in its creator's session keyring
 	PidFile      string
+	RdtClass     string // directory of resctrl that the container is in
+	RdtMonitor   string // the same, of its monitoring group, which goes with it
+	RdtOwn       bool   // the class goes with it too
 }
 
 // Cgroup is the container's directory in one hierarchy.
@@ -114,9 +117,12 @@ func (s *State) Append(dst []byte) []byte {
 	flag("own_pid_namespace", s.OwnPidSpace)
 	flag("rootless", s.Rootless)
 	flag("no_new_keyring", s.NoNewKeyring)
-	if s.PidFile != "" {
-		text("pid_file", s.PidFile)
+	for _, f := range [...]struct{ name, value string }{{"pid_file", s.PidFile}, {"rdt_class", s.RdtClass}, {"rdt_monitor", s.RdtMonitor}} {
+		if f.value != "" {
+			text(f.name, f.value)
+		}
 	}
+	flag("rdt_own", s.RdtOwn)
 	return append(dst, '}', '\n')
 }
 
@@ -145,7 +151,7 @@ func Parse(file string, raw []byte) (*State, error) {
 
 func (s *State) member(sc *jsonscan.Scanner) {
 	switch name := sc.Name(); name {
-	case "ociVersion", "id", "bundle", "rootfs", "phase", "created", "owner", "cgroup_driver", "unit", "pid_file":
+	case "ociVersion", "id", "bundle", "rootfs", "phase", "created", "owner", "cgroup_driver", "unit", "pid_file", "rdt_class", "rdt_monitor":
 		if v, ok := sc.String(); ok {
 			*s.text(name) = strings.Clone(v)
 		}
@@ -174,6 +180,8 @@ func (s *State) member(sc *jsonscan.Scanner) {
 		s.StartHooks, _ = sc.Bool()
 	case "notify":
 		s.Notify, _ = sc.Bool()
+	case "rdt_own":
+		s.RdtOwn, _ = sc.Bool()
 	case "own_pid_namespace":
 		s.OwnPidSpace, _ = sc.Bool()
 	case "rootless":
@@ -207,6 +215,10 @@ func (s *State) text(name string) *string {
 		return &s.CgroupDriver
 	case "unit":
 		return &s.Unit
+	case "rdt_class":
+		return &s.RdtClass
+	case "rdt_monitor":
+		return &s.RdtMonitor
 	}
 	return &s.PidFile
 }

@@ -14,6 +14,7 @@ func full() *State {
 		Pid: 4194304, StartTime: 1<<64 - 1, CreatorPid: 17, CreatorStart: 99,
 		CgroupDriver: "cgroupfs", Cgroups: []Cgroup{{Name: "memory", Path: "/sys/fs/cgroup/memory/x"}, {Path: "/sys/fs/cgroup/x", V2: true}},
 		Poststart: true, Poststop: true, StartHooks: true, Notify: true, OwnPidSpace: true, Rootless: true, NoNewKeyring: true, Unit: "rung-x.scope", UserUnit: true, PidFile: "/run/p",
+		RdtClass: "/sys/fs/resctrl/x", RdtMonitor: "/sys/fs/resctrl/x/mon_groups/x", RdtOwn: true,
 	}
 }
 

@@ -1,0 +1,74 @@
+package libcontainer
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"github.com/rung-oci/rung/libcontainer/internal/rdt"
+	"github.com/rung-oci/rung/libcontainer/internal/state"
+	"golang.org/x/sys/unix"
+)
+
+// resctrl finds the file system that the config's class of service lives in. A
+// class that would be the container's own, and is there, is somebody else's:
+// the record must not name it.
+func (p *prepared) resctrl() error {
+	if p.spec.Linux == nil || p.spec.Linux.IntelRdt == nil {
+		return nil
+	}
+	dir, err := rdt.Mount()
+	if err != nil {
+		return fmt.Errorf("linux.intelRdt: %w", err)
+	}
+	p.copts.Resctrl = dir
+	if own := filepath.Join(dir, p.opt.ID); p.spec.Linux.IntelRdt.ClosID == "" {
+		if _, err := os.Lstat(own); err == nil {
+			return fmt.Errorf("linux.intelRdt: make the class %s: %w", own, unix.EEXIST)
+		}
+	}
+	return nil
+}
+
+// rdtRecord notes in the record what of resctrl will be the container's.
+func rdtRecord(st *state.State, p *plan.Plan) {
+	if g, ok := plan.Find[plan.RdtGroup](p); ok {
+		st.RdtClass, st.RdtMonitor, st.RdtOwn = g.Class, g.Monitor, g.Own
+	}
+}
+
+// removeRdt takes away what create made in resctrl.
+func (c *Container) removeRdt() error {
+	if !c.state.RdtOwn && c.state.RdtMonitor == "" {
+		return nil
+	}
+	g := rdt.Group{Root: filepath.Dir(c.state.RdtClass), Class: c.state.RdtClass, Own: c.state.RdtOwn, Monitor: c.state.RdtMonitor}
+	return g.Remove()
+}
+
+// rdtGroups are the directories of resctrl that a further process joins.
+func rdtGroups(st *state.State) (dirs []string) {
+	for _, dir := range [...]string{st.RdtClass, st.RdtMonitor} {
+		if dir != "" {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
+var errNoClass = errors.New("the container was created without linux.intelRdt: it has no class of service to change")
+
+// UpdateRdt changes what the container's class of service may use: its L3 cache
+// ("L3:0=f;1=f") and its memory bandwidth ("MB:0=20;1=70"); an empty schema stays
+// as it is. A class that was named by closID is changed for all that are in it.
+func (c *Container) UpdateRdt(l3CacheSchema, memBwSchema string) error {
+	if l3CacheSchema == "" && memBwSchema == "" {
+		return nil
+	}
+	if c.state.RdtClass == "" {
+		return opError("update", c.id, errNoClass)
+	}
+	return opError("update", c.id, rdt.Set(c.state.RdtClass, l3CacheSchema, memBwSchema))
+}
