@@ -28,7 +28,7 @@ type ExecOptions struct {
 	ProcessFile string
 
 	Args           []string
-	Env            []string // added to the config's; of one name the last value holds
+	Env            []string // added to the config's, or to the file's; of one name the last value holds
 	Cwd            string
 	UID, GID       *uint32
 	AdditionalGids []uint32 // added
@@ -91,7 +91,9 @@ func (c *Container) exec(o *ExecOptions) (int, error) {
 		return -1, err
 	}
 	defer exe.Close()
-	i, err := runtime.Exec(x.plan, exe, x.side(), x.files)
+	files := x.files
+	x.files = nil // closed there
+	i, err := runtime.Exec(x.plan, exe, x.side(), files)
 	if err != nil {
 		if x.terminal != nil {
 			x.terminal.Close()
@@ -261,8 +263,8 @@ func (o *ExecOptions) process(s *specs.Spec) (*specs.Process, error) {
 		p = inherit(*own, s.Process)
 	} else {
 		p.Args, p.Terminal = nil, false
-		p.Env = append(p.Env[:len(p.Env):len(p.Env)], o.Env...)
 	}
+	p.Env = append(slices.Clip(p.Env), o.Env...)
 	if len(o.Args) > 0 {
 		p.Args = o.Args
 	}
