@@ -303,6 +303,7 @@ func (c *Container) config(e *state.Entry) (*specs.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
+	applyAnnotations(l.Spec)
 	return l.Spec, nil
 }
 
@@ -324,7 +325,7 @@ func (c *Container) startHooks(s *specs.Spec, pidfd int) error {
 // behind pidfd.
 func runStartHooks(p *prepared, g *cgroup.Group, s *state.State, list []plan.Hook, pidfd int) error {
 	o := p.copts
-	o.Cgroups = nil
+	o.Cgroups, o.InitPid = nil, s.Pid
 	cgroupFD := -1
 	if g != nil {
 		for _, d := range g.Dirs() {
@@ -338,7 +339,9 @@ func runStartHooks(p *prepared, g *cgroup.Group, s *state.State, list []plan.Hoo
 	}
 	defer exe.Close()
 	st := hooks.StateJSON(s.OCIVersion, s.ID, state.Created, s.Pid, s.Bundle, s.Annotations)
+	stdout, stderr := compile.HookOutput(s.Annotations, s.Bundle)
 	_, err = hooks.Run("startContainer", list, st, hooks.Options{
+		Stdout: stdout, Stderr: stderr,
 		Spawn: func(h plan.Hook, stdio [3]*os.File) (hooks.Spawned, error) {
 			prog, err := compile.ContainerHook(p.spec, o, p.facts, h)
 			if err != nil {
@@ -354,11 +357,17 @@ func runStartHooks(p *prepared, g *cgroup.Group, s *state.State, list []plan.Hoo
 	return err
 }
 
+// hookOptions are those of hooks in the runtime's own namespaces.
+func (c *Container) hookOptions() hooks.Options {
+	stdout, stderr := compile.HookOutput(c.state.Annotations, c.state.Bundle)
+	return hooks.Options{Dir: c.state.Bundle, Stdout: stdout, Stderr: stderr}
+}
+
 // poststart hooks come after the start and before it returns (config.md,
 // Poststart). One that fails makes the start fail; the process runs already.
 func (c *Container) poststart(s *specs.Spec) error {
 	st := hooks.StateJSON(c.state.OCIVersion, c.id, state.Running, c.state.Pid, c.state.Bundle, c.state.Annotations)
-	_, err := hooks.Run("poststart", compile.Hooks(s.Hooks.Poststart), st, hooks.Options{Dir: c.state.Bundle})
+	_, err := hooks.Run("poststart", compile.Hooks(s.Hooks.Poststart), st, c.hookOptions())
 	return err
 }
 
@@ -490,6 +499,6 @@ func (c *Container) poststop(e *state.Entry) error {
 		return err
 	}
 	st := hooks.StateJSON(c.state.OCIVersion, c.id, state.Stopped, 0, c.state.Bundle, c.state.Annotations)
-	_, err = hooks.RunAll("poststop", compile.Hooks(s.Hooks.Poststop), st, hooks.Options{Dir: c.state.Bundle})
+	_, err = hooks.RunAll("poststop", compile.Hooks(s.Hooks.Poststop), st, c.hookOptions())
 	return err
 }

@@ -233,7 +233,7 @@ func (m *made) runHooks(exe *runtime.Executable, h plan.RunHooks, i *runtime.Ini
 		status = state.Running
 	}
 	st := hooks.StateJSON(m.state.OCIVersion, m.state.ID, status, i.Pid, m.state.Bundle, m.state.Annotations)
-	o := hooks.Options{Dir: h.Dir}
+	o := hooks.Options{Dir: h.Dir, Stdout: h.Stdout, Stderr: h.Stderr}
 	switch {
 	case h.Kind == "startContainer":
 		return runStartHooks(m.prepared, m.group, m.state, h.Hooks, i.Pidfd())

@@ -119,12 +119,12 @@ func seccompFlags() []string {
 	return supported
 }
 
-type annotation struct{ key, value string }
+type fact struct{ key, value string }
 
 // featureAnnotations lists what the structure has no field for, by key.
-func featureAnnotations(o *FeatureOptions) []annotation {
-	var list []annotation
-	add := func(key, value string) { list = append(list, annotation{key, value}) }
+func featureAnnotations(o *FeatureOptions) []fact {
+	var list []fact
+	add := func(key, value string) { list = append(list, fact{key, value}) }
 	if o.Libseccomp != "" {
 		add("io.github.seccomp.libseccomp.version", o.Libseccomp)
 	}
@@ -136,14 +136,14 @@ func featureAnnotations(o *FeatureOptions) []annotation {
 	for _, f := range hostFeatures() {
 		add("org.rung-oci.host."+f.key, f.value)
 	}
-	slices.SortFunc(list, func(a, b annotation) int { return strings.Compare(a.key, b.key) })
+	slices.SortFunc(list, func(a, b fact) int { return strings.Compare(a.key, b.key) })
 	return list
 }
 
 // hostFeatures says what this host can do for the caller, and if not, why.
-func hostFeatures() []annotation {
-	var list []annotation
-	add := func(key, value string) { list = append(list, annotation{key, value}) }
+func hostFeatures() []fact {
+	var list []fact
+	add := func(key, value string) { list = append(list, fact{key, value}) }
 	yesNo := func(key, why string) {
 		if why == "" {
 			add(key, "yes")
@@ -178,6 +178,7 @@ func hostFeatures() []annotation {
 	} else {
 		add("landlock.abi", strconv.Itoa(abi))
 	}
+	yesNo("core-scheduling", host.CoreScheduling())
 	if v, err := criuVersion(); err != nil {
 		add("criu", "no: "+err.Error())
 	} else {

@@ -101,7 +101,7 @@ func TestFeatures_commands(t *testing.T) {
 func TestFeatures_host(t *testing.T) {
 	f, _ := readFeatures(t, FeatureOptions{})
 	const prefix = "org.rung-oci.host."
-	for _, key := range strings.Fields("apparmor capabilities.missing cgroup.mode cgroup.v1.controllers cgroup.v2.controllers criu idmap landlock.abi privileged resctrl seccomp.notify selinux timens userns") {
+	for _, key := range strings.Fields("apparmor capabilities.missing cgroup.mode cgroup.v1.controllers cgroup.v2.controllers core-scheduling criu idmap landlock.abi privileged resctrl seccomp.notify selinux timens userns") {
 		v, ok := f.Annotations[prefix+key]
 		if !ok {
 			t.Errorf("nothing of %s", key)

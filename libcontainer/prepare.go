@@ -9,6 +9,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/opencontainers/selinux/go-selinux"
+	"github.com/rung-oci/rung/libcontainer/internal/annotation"
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup"
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
 	"github.com/rung-oci/rung/libcontainer/internal/host"
@@ -43,6 +44,7 @@ func prepare(o *CreateOptions, startNow bool) (*prepared, error) {
 		return nil, err
 	}
 	s := loaded.Spec
+	applyAnnotations(s)
 	p := &prepared{opt: o, spec: s, raw: loaded.Raw}
 	p.facts.Rootless, err = rootless(o.Rootless)
 	if err != nil {
@@ -67,6 +69,9 @@ func prepare(o *CreateOptions, startNow bool) (*prepared, error) {
 	p.copts.NoPivot, p.copts.NoNewKeyring = o.NoPivot, o.NoNewKeyring
 	p.copts.PreserveFDs, p.copts.ListenFDs = o.PreserveFDs+o.ListenFDs, o.ListenFDs
 	p.copts.StartNow, p.copts.PidFile, p.copts.PidfdSocket, p.copts.Filter = startNow, o.PidFile, o.PidfdSocket, filter
+	if o.PidfdSocket == "" {
+		p.copts.PidfdSocket = s.Annotations[annotation.PidfdReceiver]
+	}
 	if o.NotifySocket != "" {
 		p.copts.NotifyDir, p.copts.NotifyTarget = notifyDir(o.Root, o.ID), "/run/notify"
 	}
@@ -106,6 +111,14 @@ func judge(o *CreateOptions, l *spec.Loaded, rootless bool) error {
 	return nil
 }
 
+// applyAnnotations fills fields of the config from annotations that mean the
+// same. The fields win.
+func applyAnnotations(s *specs.Spec) {
+	if s.Linux != nil && s.Linux.Seccomp != nil && s.Linux.Seccomp.ListenerPath == "" {
+		s.Linux.Seccomp.ListenerPath = s.Annotations[annotation.SeccompReceiver]
+	}
+}
+
 func rootless(mode string) (bool, error) {
 	switch mode {
 	case "", "auto":
@@ -129,7 +142,7 @@ func securityModules(f *compile.Facts, s *specs.Spec, p *specs.Process) {
 		f.SELinux = f.SELinux || selinux.GetEnabled()
 	}
 	if landlock.Wanted(s.Annotations) {
-		f.Landlock = host.Landlock()
+		f.Landlock, _ = host.LandlockABI()
 	}
 }
 
@@ -214,6 +227,11 @@ func (p *prepared) newGroup(layout host.CgroupLayout, path string) (*cgroup.Grou
 func compileFilter(s *specs.Spec) (*compile.Filter, error) {
 	if s.Linux == nil || s.Linux.Seccomp == nil {
 		return nil, nil
+	}
+	if _, ok := s.Annotations[annotation.SeccompFailUnknown]; ok {
+		if err := seccomp.KnownCalls(s.Linux.Seccomp); err != nil {
+			return nil, fmt.Errorf("%w: linux.seccomp.%w", ErrInvalidConfig, err)
+		}
 	}
 	f, err := seccomp.Cache{Dir: filterCache()}.Compile(s.Linux.Seccomp)
 	if err != nil || f == nil {

@@ -109,6 +109,5 @@ void op_seccomp(const struct op *o);
 void op_home(const struct op *o);
 void op_exec(const struct op *o);
 void op_exec_host(const struct op *o);
-void become_root(void);
 
 #endif

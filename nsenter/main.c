@@ -70,10 +70,11 @@ static void op_setns(const struct op *o)
 }
 
 /* The root of a user namespace that has just been entered: without it execve would drop every capability. */
-void become_root(void)
+static void become_root(bool keep_groups)
 {
 	/* refused where setgroups is denied (user_namespaces(7)); the caller's groups stay, as they must there */
-	(void)syscall(SYS_setgroups, 0, NULL);
+	if (!keep_groups)
+		(void)syscall(SYS_setgroups, 0, NULL);
 	check(syscall(SYS_setresgid, 0, 0, 0), STEP_GID);
 	check(syscall(SYS_setresuid, 0, 0, 0), STEP_UID);
 }
@@ -116,6 +117,21 @@ static void op_rlimit(const struct op *o)
 	check(syscall(SYS_prlimit64, 0, o->n[RLIMIT_N_RESOURCE], &r, NULL), STEP_OP);
 }
 
+static void op_core_schedule(const struct op *o)
+{
+	uint64_t from = o->n[CORE_SCHEDULE_N_FROM];
+	/* a cookie can be taken over for a thread only; this process has one */
+	int r = from != 0 ? prctl(PR_SCHED_CORE, PR_SCHED_CORE_SHARE_FROM, from, 0, 0)
+			  : prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, 1 /* PIDTYPE_TGID */, 0);
+
+	if (r == 0)
+		return;
+	if (errno != ENODEV)
+		fail_errno(STEP_PRCTL);
+	if (from == 0)
+		warn(STEP_PRCTL, ENODEV, "");
+}
+
 static void run_op(const struct op *o)
 {
 	st.kind = o->kind;
@@ -137,10 +153,10 @@ static void run_op(const struct op *o)
 		break;
 	case OP_SYNC_MAPS:
 		ask(MSG_MAPS, 0, -1);
-		become_root();
+		become_root((o->n[SYNC_MAPS_N_FLAGS] & GROUP_KEEP) != 0);
 		break;
 	case OP_ROOT_IDS:
-		become_root();
+		become_root((o->n[ROOT_IDS_N_FLAGS] & GROUP_KEEP) != 0);
 		break;
 	case OP_FORK:
 		op_fork(o);
@@ -222,6 +238,9 @@ static void run_op(const struct op *o)
 		break;
 	case OP_AFFINITY:
 		check(syscall(SYS_sched_setaffinity, 0, o->s[AFFINITY_S_MASK].len, o->s[AFFINITY_S_MASK].p), STEP_OP);
+		break;
+	case OP_CORE_SCHEDULE:
+		op_core_schedule(o);
 		break;
 	case OP_PERSONALITY:
 		check(personality(o->n[PERSONALITY_N_VALUE]), STEP_OP);

@@ -150,6 +150,11 @@ enum {
 	GATE_CONTROL = 1 << 0,
 };
 
+/* GroupFlag modifies SyncMaps and RootIDs. */
+enum {
+	GROUP_KEEP = 1 << 0,
+};
+
 /* LandlockFlag modifies LandlockPath. */
 enum {
 	LANDLOCK_TRY = 1 << 0,
@@ -196,30 +201,31 @@ enum {
 	OP_SCHEDULER = 32,
 	OP_IO_PRIORITY = 33,
 	OP_AFFINITY = 34,
-	OP_PERSONALITY = 35,
-	OP_MEMORY_POLICY = 36,
-	OP_SIGNALS = 37,
-	OP_UMASK = 38,
-	OP_CHDIR = 39,
-	OP_CLOSE_FROM = 40,
-	OP_BOUNDING = 41,
-	OP_IDENTITY = 42,
-	OP_CAPSET = 43,
-	OP_NO_NEW_PRIVILEGES = 44,
-	OP_FIND_EXEC = 45,
-	OP_GATE = 46,
-	OP_LANDLOCK_RULESET = 47,
-	OP_LANDLOCK_PATH = 48,
-	OP_LANDLOCK_PORT = 49,
-	OP_LANDLOCK_RESTRICT = 50,
-	OP_SECCOMP = 51,
-	OP_HOME = 52,
-	OP_EXEC = 53,
-	OP_EXEC_HOST = 54,
-	OP_CLONE_SOURCE = 55,
-	OP_SEND_FD = 56,
-	OP_ROOT_HERE = 57,
-	OP_COUNT = 58,
+	OP_CORE_SCHEDULE = 35,
+	OP_PERSONALITY = 36,
+	OP_MEMORY_POLICY = 37,
+	OP_SIGNALS = 38,
+	OP_UMASK = 39,
+	OP_CHDIR = 40,
+	OP_CLOSE_FROM = 41,
+	OP_BOUNDING = 42,
+	OP_IDENTITY = 43,
+	OP_CAPSET = 44,
+	OP_NO_NEW_PRIVILEGES = 45,
+	OP_FIND_EXEC = 46,
+	OP_GATE = 47,
+	OP_LANDLOCK_RULESET = 48,
+	OP_LANDLOCK_PATH = 49,
+	OP_LANDLOCK_PORT = 50,
+	OP_LANDLOCK_RESTRICT = 51,
+	OP_SECCOMP = 52,
+	OP_HOME = 53,
+	OP_EXEC = 54,
+	OP_EXEC_HOST = 55,
+	OP_CLONE_SOURCE = 56,
+	OP_SEND_FD = 57,
+	OP_ROOT_HERE = 58,
+	OP_COUNT = 59,
 };
 
 enum {
@@ -245,6 +251,14 @@ enum {
 
 enum {
 	UNSHARE_N_FLAGS = 0,
+};
+
+enum {
+	SYNC_MAPS_N_FLAGS = 0,
+};
+
+enum {
+	ROOT_IDS_N_FLAGS = 0,
 };
 
 enum {
@@ -396,6 +410,10 @@ enum {
 };
 
 enum {
+	CORE_SCHEDULE_N_FROM = 0,
+};
+
+enum {
 	PERSONALITY_N_VALUE = 0,
 };
 
@@ -508,8 +526,8 @@ struct op_shape {
 	{1, "ss"} /* proc-write */, \
 	{3, ""} /* setns */, \
 	{1, ""} /* unshare */, \
-	{0, ""} /* sync-maps */, \
-	{0, ""} /* root-ids */, \
+	{1, ""} /* sync-maps */, \
+	{1, ""} /* root-ids */, \
 	{1, ""} /* fork */, \
 	{1, ""} /* sync */, \
 	{0, ""} /* setsid */, \
@@ -537,6 +555,7 @@ struct op_shape {
 	{7, ""} /* scheduler */, \
 	{1, ""} /* io-priority */, \
 	{0, "b"} /* affinity */, \
+	{1, ""} /* core-schedule */, \
 	{1, ""} /* personality */, \
 	{1, "b"} /* memory-policy */, \
 	{0, ""} /* signals */, \

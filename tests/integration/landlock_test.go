@@ -3,6 +3,7 @@ package integration
 import (
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,14 +14,11 @@ import (
 
 // landlock gives the container annotations below org.rung-oci.landlock: pairs of a name and a value.
 func landlock(pairs ...string) func(*specs.Spec) {
-	return func(s *specs.Spec) {
-		if s.Annotations == nil {
-			s.Annotations = map[string]string{}
-		}
-		for i := 0; i < len(pairs); i += 2 {
-			s.Annotations["org.rung-oci.landlock."+pairs[i]] = pairs[i+1]
-		}
+	pairs = slices.Clone(pairs)
+	for i := 0; i < len(pairs); i += 2 {
+		pairs[i] = "org.rung-oci.landlock." + pairs[i]
 	}
+	return annotate(pairs...)
 }
 
 // landlockBase is what the probe needs to run and to report.

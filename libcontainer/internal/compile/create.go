@@ -41,6 +41,7 @@ func Create(s *specs.Spec, o Options, f Facts) (*plan.Plan, []string, error) {
 	if err := c.runtimeHalf(); err != nil {
 		return nil, nil, err
 	}
+	c.unsupportedAnnotations()
 	return &plan.Plan{ID: o.ID, Bundle: o.Bundle, Rootfs: c.rootfs, Runtime: c.steps, Init: c.init}, c.warnings, nil
 }
 
@@ -131,7 +132,7 @@ func (c *compiler) enter() error {
 	switch {
 	case c.ns.created&unix.CLONE_NEWUSER != 0:
 		c.emit("linux.namespaces", &plan.Unshare{Flags: unix.CLONE_NEWUSER})
-		c.emit("linux.uidMappings", &plan.SyncMaps{})
+		c.emit("linux.uidMappings", &plan.SyncMaps{Flags: c.keepGroups()})
 		if late {
 			c.emit("", &plan.Dumpable{Value: 0})
 		}
@@ -141,7 +142,7 @@ func (c *compiler) enter() error {
 				c.emit(j.from, &plan.Setns{FD: j.fd, Type: j.bit})
 			}
 		}
-		c.emit("", &plan.RootIDs{})
+		c.emit("", &plan.RootIDs{Flags: c.keepGroups()})
 		for _, j := range c.ns.joined {
 			if j.bit != unix.CLONE_NEWUSER && j.bit != unix.CLONE_NEWNS {
 				c.emit(j.from, &plan.Setns{FD: j.fd, Type: j.bit, Flags: plan.JoinRetry})
@@ -211,6 +212,7 @@ func timeOffsets(offsets map[string]specs.LinuxTimeOffset) string {
 func (c *compiler) identityOfHost() error {
 	l := hasLinux(c.spec)
 	c.emit("", &plan.Setsid{})
+	c.coreSchedule(0)
 	if !c.opt.NoNewKeyring {
 		if p := c.spec.Process; p != nil && p.SelinuxLabel != "" && c.facts.SELinux {
 			c.emit("process.selinuxLabel", &plan.ProcWrite{Path: "self/attr/keycreate", Data: p.SelinuxLabel})
@@ -360,7 +362,8 @@ func (c *compiler) hasV2() bool {
 
 func (c *compiler) hooks(kind string, hooks []specs.Hook, enter uint64, dir string) {
 	if list := Hooks(hooks); len(list) > 0 {
-		c.step("hooks."+kind, plan.RunHooks{Kind: kind, Hooks: list, Enter: enter, Dir: dir})
+		stdout, stderr := HookOutput(c.spec.Annotations, c.opt.Bundle)
+		c.step("hooks."+kind, plan.RunHooks{Kind: kind, Hooks: list, Enter: enter, Dir: dir, Stdout: stdout, Stderr: stderr})
 	}
 }
 

@@ -89,6 +89,9 @@ func (c *compiler) comeIn(p *specs.Process) {
 		c.emit("process.selinuxLabel", &plan.ProcWrite{Path: "self/attr/keycreate", Data: p.SelinuxLabel})
 	}
 	c.labels(p)
+	if c.opt.InitPid > 0 {
+		c.coreSchedule(c.opt.InitPid)
+	}
 	c.enterAll(c.ns.created)
 	c.emit("", &plan.Setsid{}) // behind the fork: the terminal is taken by the leader of a session
 	root := &plan.RootHere{FD: plan.NoFD}

@@ -14,7 +14,7 @@ var hookKinds = [...]string{"prestart", "createRuntime", "createContainer", "sta
 // runs in the container's namespaces before the root changes. The init's pidfd
 // is descriptor plan.FDFirst.
 func HostHook(h plan.Hook, enter uint64, dir string) plan.Program {
-	c := &compiler{}
+	c := &compiler{spec: &specs.Spec{}}
 	c.emit("", &plan.Dumpable{Value: 0})
 	c.enterAll(enter)
 	c.emit("", &plan.Chdir{Path: dir, Flags: plan.ChdirMayDefer})
@@ -31,7 +31,7 @@ func (c *compiler) enterAll(bits uint64) {
 	}
 	c.emit("linux.namespaces", &plan.Setns{FD: plan.FDFirst, Type: bits})
 	if bits&unix.CLONE_NEWUSER != 0 {
-		c.emit("", &plan.RootIDs{})
+		c.emit("", &plan.RootIDs{Flags: c.keepGroups()})
 	}
 	if bits&unix.CLONE_NEWPID != 0 {
 		c.emit("", &plan.Fork{})

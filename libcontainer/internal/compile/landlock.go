@@ -8,8 +8,6 @@ import (
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 )
 
-func annotation(key string) string { return `annotations["` + key + `"]` }
-
 // landlock plans the rules that annotations ask for, and says whether there are
 // any. Paths are found while the process still has the privileges of the
 // container's root: a missing one is an error of create.
@@ -18,7 +16,7 @@ func (c *compiler) landlock() (restricts bool, err error) {
 	if len(problems) > 0 {
 		errs := make([]error, len(problems))
 		for i, q := range problems {
-			errs[i] = fmt.Errorf("%s: %s", annotation(q.Key), q.Message)
+			errs[i] = fmt.Errorf("%s: %s", annotationPath(q.Key), q.Message)
 		}
 		return false, errors.Join(errs...)
 	}
@@ -28,23 +26,23 @@ func (c *compiler) landlock() (restricts bool, err error) {
 	q, lost := p.On(c.facts.Landlock)
 	for _, l := range lost {
 		if !p.BestEffort {
-			return false, fmt.Errorf("%s: %s (%s: best-effort does without)", annotation(l.Key), l.Message, landlock.KeyMode)
+			return false, fmt.Errorf("%s: %s (%s: best-effort does without)", annotationPath(l.Key), l.Message, landlock.KeyMode)
 		}
-		c.warn(annotation(l.Key) + ": " + l.Message)
+		c.warn(annotationPath(l.Key) + ": " + l.Message)
 	}
 	if q.Nothing() {
 		return false, nil
 	}
-	c.emit(annotation(landlock.Prefix+"*"), &plan.LandlockRuleset{FS: q.FS, Net: q.Net, Scope: q.Scope})
+	c.emit(annotationPath(landlock.Prefix+"*"), &plan.LandlockRuleset{FS: q.FS, Net: q.Net, Scope: q.Scope})
 	var flags plan.LandlockFlag
 	if q.BestEffort {
 		flags = plan.LandlockTry
 	}
 	for _, r := range q.Paths {
-		c.emit(annotation(landlock.KeyFS), &plan.LandlockPath{Path: r.Path, Access: r.Access, FileAccess: r.Access & landlock.FileRights, Flags: flags})
+		c.emit(annotationPath(landlock.KeyFS), &plan.LandlockPath{Path: r.Path, Access: r.Access, FileAccess: r.Access & landlock.FileRights, Flags: flags})
 	}
 	for _, r := range q.Ports {
-		c.emit(annotation(landlock.KeyNet), &plan.LandlockPort{Port: uint64(r.Port), Access: r.Access})
+		c.emit(annotationPath(landlock.KeyNet), &plan.LandlockPort{Port: uint64(r.Port), Access: r.Access})
 	}
 	return true, nil
 }

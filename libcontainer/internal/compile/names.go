@@ -1,5 +1,7 @@
 package compile
 
+import "github.com/rung-oci/rung/libcontainer/internal/annotation"
+
 // The functions below list the names of a config that this package obeys, from
 // the tables that it obeys them by: for the Features structure (features.md).
 
@@ -49,5 +51,5 @@ func MemoryPolicyFlags() []string {
 // UnsafeAnnotations lists the annotations of a config that change what is done,
 // so that a caller who lets others write annotations can keep them out
 // (features.md, Unsafe annotations). One that ends in "." is a prefix. An
-// annotation that this package comes to obey has to be named here.
-func UnsafeAnnotations() []string { return []string{} }
+// annotation that comes to be obeyed has to be named there.
+func UnsafeAnnotations() []string { return annotation.Unsafe() }

@@ -75,7 +75,11 @@ func (c *compiler) process(p *specs.Process, gate bool) error {
 	// given up right behind them.
 	early := (c.opt.Filter != nil || restricts) && !p.NoNewPrivileges
 	c.emit("process.capabilities.bounding", &plan.Bounding{Keep: bounding})
-	c.emit("process.user", &plan.Identity{UID: uint64(u.UID), GID: uint64(u.GID), Groups: groupBytes(u.AdditionalGids), SkipGroups: c.skipGroups(u)})
+	identity := &plan.Identity{UID: uint64(u.UID), GID: uint64(u.GID), SkipGroups: c.skipGroups(u)}
+	if c.keepGroups() == 0 {
+		identity.Groups = groupBytes(u.AdditionalGids)
+	}
+	c.emit("process.user", identity)
 	if early {
 		c.emit("process.capabilities", &plan.Capset{Effective: caps.Effective, Permitted: caps.Permitted | sysAdmin, Inheritable: caps.Inheritable})
 	} else {
@@ -113,13 +117,13 @@ func (c *compiler) confine(caps *plan.Capset, early, restricts bool) {
 	f := c.opt.Filter
 	origin := "linux.seccomp"
 	if f == nil {
-		origin = annotation(landlock.Prefix + "*")
+		origin = annotationPath(landlock.Prefix + "*")
 	}
 	if early {
 		c.emit(origin, &plan.Capset{Effective: caps.Effective | sysAdmin, Permitted: caps.Permitted | sysAdmin, Inheritable: caps.Inheritable})
 	}
 	if restricts {
-		c.emit(annotation(landlock.Prefix+"*"), &plan.LandlockRestrict{})
+		c.emit(annotationPath(landlock.Prefix+"*"), &plan.LandlockRestrict{})
 	}
 	if f != nil {
 		op := &plan.Seccomp{Filter: f.Instructions, FilterFlags: f.Flags}
@@ -194,6 +198,8 @@ func (c *compiler) attributes(p *specs.Process) error {
 // its unprivileged maker (user_namespaces(7)).
 func (c *compiler) skipGroups(u *specs.User) uint64 {
 	switch {
+	case c.keepGroups() != 0:
+		return 1
 	case len(u.AdditionalGids) > 0:
 		return 0
 	case c.facts.Rootless && (singleID(c.gids) || !c.ns.user()):

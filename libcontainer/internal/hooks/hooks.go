@@ -26,6 +26,10 @@ type Options struct {
 	// group. The files stay the caller's: Spawn must not close them, and the
 	// hook must have them as descriptors 0, 1 and 2.
 	Spawn func(h plan.Hook, stdio [3]*os.File) (Spawned, error)
+	// Stdout and Stderr are files that the hooks' output is appended to, made where
+	// they are missing, with mode 0600; what goes there is not in Result or Error.
+	// Empty: it is kept.
+	Stdout, Stderr string
 	// Output also gets what the hooks print, while they do; nil: nobody. A
 	// write that blocks, blocks the hook; one that fails is the last.
 	Output io.Writer
@@ -180,9 +184,18 @@ func run(kind string, index int, h plan.Hook, state []byte, o *Options) (Result,
 	if start == nil {
 		start = func(h plan.Hook, stdio [3]*os.File) (Spawned, error) { return spawn(h, o.Dir, stdio) }
 	}
-	p, err := start(h, [3]*os.File{stdin, w, w})
-	stdin.Close()
-	w.Close()
+	stdout, err := outputTo(o.Stdout, w)
+	var stderr *os.File
+	if err == nil {
+		stderr, err = outputTo(o.Stderr, w)
+	}
+	var p Spawned
+	if err == nil {
+		p, err = start(h, [3]*os.File{stdin, stdout, stderr})
+	}
+	for _, f := range [...]*os.File{stdin, stdout, stderr, w} {
+		f.Close() // w may be there three times, nil too
+	}
 	if err != nil {
 		return fail(err, false)
 	}

@@ -331,3 +331,30 @@ func TestShort(t *testing.T) {
 		}
 	}
 }
+
+func TestRun_outputToFiles(t *testing.T) {
+	dir := t.TempDir()
+	o := Options{Stdout: filepath.Join(dir, "out"), Stderr: filepath.Join(dir, "err")}
+	both := sh("echo a; echo b >&2")
+	for range 2 {
+		if res, err := Run("poststop", []plan.Hook{both}, nil, o); err != nil || res[0].Output != "" {
+			t.Fatalf("%+v, %v", res, err)
+		}
+	}
+	for path, want := range map[string]string{o.Stdout: "a\na\n", o.Stderr: "b\nb\n"} {
+		if b, err := os.ReadFile(path); err != nil || string(b) != want {
+			t.Errorf("%s: %q, %v", path, b, err)
+		}
+		if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
+			t.Errorf("%s: %v, %v", path, info, err)
+		}
+	}
+	res, err := Run("poststop", []plan.Hook{both}, nil, Options{Stderr: o.Stderr})
+	if err != nil || res[0].Output != "a\n" {
+		t.Errorf("one stream to a file, the other kept: %+v, %v", res, err)
+	}
+	_, err = Run("poststop", []plan.Hook{both}, nil, Options{Stdout: filepath.Join(dir, "none", "out")})
+	if !errors.Is(err, unix.ENOENT) || !strings.Contains(err.Error(), "none/out") {
+		t.Errorf("a file that cannot be opened: %v", err)
+	}
+}

@@ -95,3 +95,15 @@ func (t *tail) drain(r *os.File, buf []byte) {
 		}
 	})
 }
+
+// outputTo opens a file to append to; w for no path.
+func outputTo(path string, w *os.File) (*os.File, error) {
+	if path == "" {
+		return w, nil
+	}
+	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_APPEND|unix.O_CREAT|unix.O_NOCTTY|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}

@@ -40,13 +40,3 @@ func AppArmor() bool {
 	b, err := os.ReadFile("/sys/module/apparmor/parameters/enabled")
 	return err == nil && len(b) > 0 && b[0] == 'Y'
 }
-
-// Landlock gives the version of the kernel's Landlock ABI, 0 where it is not
-// compiled in or not enabled (landlock_create_ruleset(2), Linux 5.13).
-func Landlock() int {
-	v, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
-	if errno != 0 {
-		return 0
-	}
-	return int(v)
-}

@@ -167,3 +167,19 @@ func (m CgroupMode) String() string {
 	}
 	return "none"
 }
+
+// CoreScheduling says why processes cannot be given a core scheduling cookie,
+// "" if they can (prctl(2), PR_SCHED_CORE, Linux 5.14).
+func CoreScheduling() (why string) {
+	var cookie uint64
+	_, _, e := unix.Syscall6(unix.SYS_PRCTL, unix.PR_SCHED_CORE, unix.PR_SCHED_CORE_GET, 0, unix.PR_SCHED_CORE_SCOPE_THREAD, uintptr(unsafe.Pointer(&cookie)), 0)
+	switch e {
+	case 0:
+		return ""
+	case unix.ENODEV:
+		return "no processor runs several threads (SMT)"
+	case unix.EINVAL:
+		return "the kernel is built without it (CONFIG_SCHED_CORE)"
+	}
+	return e.Error()
+}

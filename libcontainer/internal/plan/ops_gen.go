@@ -449,6 +449,22 @@ var namesGateFlag = [...]string{
 // String lists the bits that are set, joined by "|".
 func (v GateFlag) String() string { return flagNames(namesGateFlag[:], uint64(v)) }
 
+// GroupFlag modifies SyncMaps and RootIDs.
+type GroupFlag uint64
+
+// The bits of GroupFlag.
+const (
+	// GroupKeep: the supplementary groups of the caller stay.
+	GroupKeep GroupFlag = 1 << iota
+)
+
+var namesGroupFlag = [...]string{
+	"keep",
+}
+
+// String lists the bits that are set, joined by "|".
+func (v GroupFlag) String() string { return flagNames(namesGroupFlag[:], uint64(v)) }
+
 // LandlockFlag modifies LandlockPath.
 type LandlockFlag uint64
 
@@ -555,6 +571,8 @@ const (
 	KindIOPriority
 	// KindAffinity is the kind of Affinity.
 	KindAffinity
+	// KindCoreSchedule is the kind of CoreSchedule.
+	KindCoreSchedule
 	// KindPersonality is the kind of Personality.
 	KindPersonality
 	// KindMemoryPolicy is the kind of MemoryPolicy.
@@ -639,6 +657,7 @@ var kindNames = [...]string{
 	"scheduler",
 	"io-priority",
 	"affinity",
+	"core-schedule",
 	"personality",
 	"memory-policy",
 	"signals",
@@ -771,32 +790,38 @@ func (o *Unshare) describe(d *describer) {
 
 // SyncMaps asks the runtime to write the id maps of the user namespace just made, then becomes id 0 in it (setresgid, setresuid; setgroups to none where that is allowed).
 type SyncMaps struct {
+	Flags GroupFlag // GroupFlag
 }
 
 // Kind implements Op.
 func (*SyncMaps) Kind() Kind { return KindSyncMaps }
 
-func (*SyncMaps) encode(e *encoder) {
-	e.begin(KindSyncMaps, 0, 0)
+func (o *SyncMaps) encode(e *encoder) {
+	e.begin(KindSyncMaps, 1, 0)
+	e.num(uint64(o.Flags))
 	e.end()
 }
 
-func (*SyncMaps) describe(d *describer) {
+func (o *SyncMaps) describe(d *describer) {
+	d.word("flags", o.Flags.String())
 }
 
 // RootIDs becomes id 0 of the user namespace that was joined.
 type RootIDs struct {
+	Flags GroupFlag // GroupFlag
 }
 
 // Kind implements Op.
 func (*RootIDs) Kind() Kind { return KindRootIDs }
 
-func (*RootIDs) encode(e *encoder) {
-	e.begin(KindRootIDs, 0, 0)
+func (o *RootIDs) encode(e *encoder) {
+	e.begin(KindRootIDs, 1, 0)
+	e.num(uint64(o.Flags))
 	e.end()
 }
 
-func (*RootIDs) describe(d *describer) {
+func (o *RootIDs) describe(d *describer) {
+	d.word("flags", o.Flags.String())
 }
 
 // Fork is clone3(flags | CLONE_PARENT | CLONE_PIDFD): the child goes on with the next op, the caller reports the child and ends. A joined pid namespace and time offsets hold only for children.
@@ -1430,6 +1455,24 @@ func (o *Affinity) encode(e *encoder) {
 
 func (o *Affinity) describe(d *describer) {
 	d.bytes("mask", o.Mask)
+}
+
+// CoreSchedule is prctl(PR_SCHED_CORE): a cookie of its own, which its children inherit, or that of the process From, named in the pid namespace in force. A processor without SMT (ENODEV) shares no core: a warning, once.
+type CoreSchedule struct {
+	From uint64 // pid, or 0 for a new cookie
+}
+
+// Kind implements Op.
+func (*CoreSchedule) Kind() Kind { return KindCoreSchedule }
+
+func (o *CoreSchedule) encode(e *encoder) {
+	e.begin(KindCoreSchedule, 1, 0)
+	e.num(uint64(o.From))
+	e.end()
+}
+
+func (o *CoreSchedule) describe(d *describer) {
+	d.num("from", int64(o.From))
 }
 
 // Personality is personality(2).

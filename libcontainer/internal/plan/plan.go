@@ -136,6 +136,8 @@ type RunHooks struct {
 	Hooks []Hook
 	Enter uint64 // CLONE_NEW* bits of the container's namespaces that the hooks run in; 0: the runtime's
 	Dir   string // their working directory
+	// Stdout and Stderr are files of the host that their output is appended to; empty: it is kept for errors.
+	Stdout, Stderr string
 }
 
 // Attributes sets from outside what the init itself may not: in a user
@@ -258,6 +260,8 @@ func (a RdtGroup) describe(d *describer) {
 func (a RunHooks) describe(d *describer) {
 	d.word("kind", a.Kind)
 	d.word("enter", CloneNames(a.Enter))
+	d.str("stdout", a.Stdout)
+	d.str("stderr", a.Stderr)
 	for i, h := range a.Hooks {
 		d.list(strconv.Itoa(i), append([]string{h.Path}, h.Args...))
 	}

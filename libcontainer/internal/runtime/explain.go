@@ -191,6 +191,14 @@ func explain(e *StepError, op plan.Op, m wire.Message) {
 		}
 	case *plan.Rlimit:
 		e.What = "set the resource limit"
+	case *plan.CoreSchedule:
+		e.What = "core scheduling"
+		switch m.Err {
+		case unix.EINVAL:
+			e.What += ": this kernel has none (CONFIG_SCHED_CORE)"
+		case unix.ENODEV:
+			e.What += ": no processor runs several threads (SMT), so no core is shared"
+		}
 	case *plan.Identity:
 		e.What = "change the user: " + m.Step.String()
 	case *plan.Bounding, *plan.Capset:

@@ -1,9 +1,9 @@
 package spec
 
 import (
-	"slices"
 	"strings"
 
+	"github.com/rung-oci/rung/libcontainer/internal/annotation"
 	"github.com/rung-oci/rung/libcontainer/internal/landlock"
 )
 
@@ -11,11 +11,6 @@ const (
 	chapterAnnotations = "config.md#annotations"
 	chapterOwn         = "docs/annotations.md" // of rung itself
 )
-
-// ownPrefix is that of the annotations of rung's own.
-const ownPrefix = "org.rung-oci."
-
-func ownAnnotations() []string { return landlock.Keys[:] }
 
 // annotations checks the keys. "Keys MUST NOT be an empty string": every runtime
 // lets them pass, and they harm nobody, so it is not a reason to refuse.
@@ -25,8 +20,8 @@ func (c *checker) annotations() {
 		switch {
 		case k == "":
 			c.should(chapterAnnotations, "a key must not be empty", "annotations", key(k))
-		case strings.HasPrefix(k, ownPrefix):
-			if !slices.Contains(ownAnnotations(), k) {
+		case strings.HasPrefix(k, annotation.Own):
+			if !annotation.Known(k) {
 				c.must(chapterOwn, "unknown annotation: what it asks for would be left out without a word", "annotations", key(k))
 			}
 		case strings.HasPrefix(k, "org.opencontainers."):
@@ -36,6 +31,9 @@ func (c *checker) annotations() {
 		case strings.IndexByte(k, '.') < 0:
 			c.warn(chapterAnnotations, "a key should be in reverse domain notation, as com.example.myKey", "annotations", key(k))
 		}
+	}
+	if v, ok := c.spec.Annotations[annotation.CoreScheduling]; ok && v != "true" && v != "false" {
+		c.must(chapterOwn, quote(v)+": want true or false", "annotations", key(annotation.CoreScheduling))
 	}
 	_, problems := landlock.Parse(c.spec.Annotations)
 	for _, p := range problems {

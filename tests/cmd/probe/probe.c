@@ -1206,6 +1206,16 @@ int main(int argc, char **argv, char **envp)
 			num("pid", pid);
 			errno = e;
 			result(r);
+		} else if (!strcmp(a, "--core-cookie")) { // of core scheduling; 0 is none
+			unsigned long long cookie = 0;
+			int r = prctl(62 /* PR_SCHED_CORE */, 0 /* GET */, 0, 0, &cookie), e = errno;
+			char b[32];
+
+			snprintf(b, sizeof(b), "%llu", cookie);
+			begin("core-cookie");
+			str("data", b);
+			errno = e;
+			result(r);
 		} else if (!strcmp(a, "--raise")) {
 			int sig = atoi(NEXT);
 			signal(sig, SIG_DFL);

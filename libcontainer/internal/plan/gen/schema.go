@@ -98,6 +98,9 @@ var flagSets = []flagSet{
 	{"GateFlag", "GateFlag modifies Gate.", []flag{
 		{"GateControl", "The start order comes over the control channel (run): there is no gate file."},
 	}},
+	{"GroupFlag", "GroupFlag modifies SyncMaps and RootIDs.", []flag{
+		{"GroupKeep", "The supplementary groups of the caller stay."},
+	}},
 	{"LandlockFlag", "LandlockFlag modifies LandlockPath.", []flag{
 		{"LandlockTry", "A path that cannot be had is a warning: what no rule allows is denied."},
 	}},
@@ -192,8 +195,8 @@ var ops = []op{
 		{"FD", tFD, "namespace or pidfd", ""}, {"Type", tU64, "CLONE_NEW* bits", "clone"}, {"Flags", tU64, "JoinFlag", "JoinFlag"},
 	}},
 	{"Unshare", "Unshare is unshare(2).", []field{{"Flags", tU64, "CLONE_NEW* bits", "clone"}}},
-	{"SyncMaps", "SyncMaps asks the runtime to write the id maps of the user namespace just made, then becomes id 0 in it (setresgid, setresuid; setgroups to none where that is allowed).", nil},
-	{"RootIDs", "RootIDs becomes id 0 of the user namespace that was joined.", nil},
+	{"SyncMaps", "SyncMaps asks the runtime to write the id maps of the user namespace just made, then becomes id 0 in it (setresgid, setresuid; setgroups to none where that is allowed).", []field{{"Flags", tU64, "GroupFlag", "GroupFlag"}}},
+	{"RootIDs", "RootIDs becomes id 0 of the user namespace that was joined.", []field{{"Flags", tU64, "GroupFlag", "GroupFlag"}}},
 	{"Fork", "Fork is clone3(flags | CLONE_PARENT | CLONE_PIDFD): the child goes on with the next op, the caller reports the child and ends. A joined pid namespace and time offsets hold only for children.", []field{
 		{"Flags", tU64, "CLONE_NEW* bits", "clone"},
 	}},
@@ -258,6 +261,7 @@ var ops = []op{
 	}},
 	{"IOPriority", "IOPriority is ioprio_set(2) on this process.", []field{{"Value", tU64, "class << 13 | level", "hex"}}},
 	{"Affinity", "Affinity is sched_setaffinity(2).", []field{{"Mask", tBytes, "CPU bit mask", ""}}},
+	{"CoreSchedule", "CoreSchedule is prctl(PR_SCHED_CORE): a cookie of its own, which its children inherit, or that of the process From, named in the pid namespace in force. A processor without SMT (ENODEV) shares no core: a warning, once.", []field{{"From", tU64, "pid, or 0 for a new cookie", ""}}},
 	{"Personality", "Personality is personality(2).", []field{{"Value", tU64, "persona", "hex"}}},
 	{"MemoryPolicy", "MemoryPolicy is set_mempolicy(2).", []field{{"Mode", tU64, "MPOL_* with flags", "hex"}, {"Nodes", tBytes, "node bit mask", ""}}},
 	{"Signals", "Signals gives every signal its default disposition and blocks none (rt_sigaction(2), rt_sigprocmask(2)): what the caller ignores is not the container's business.", nil},
