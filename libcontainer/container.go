@@ -316,7 +316,7 @@ func (c *Container) startHooks(s *specs.Spec, pidfd int) error {
 	}
 	p := &prepared{opt: &CreateOptions{ID: c.id}, spec: s}
 	securityModules(&p.facts, s, s.Process)
-	p.facts.Rootless = c.state.Rootless
+	p.facts.Rootless, p.facts.Unprivileged = c.state.Rootless, os.Geteuid() != 0
 	p.copts = compile.Options{ID: c.id, Bundle: c.state.Bundle, Filter: filter}
 	return runStartHooks(p, c.group(), c.state, compile.Hooks(s.Hooks.StartContainer), pidfd)
 }

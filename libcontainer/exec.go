@@ -166,7 +166,7 @@ func (x *execution) compile(s *specs.Spec, p *specs.Process) error {
 	if err != nil {
 		return err
 	}
-	facts := compile.Facts{Rootless: x.c.state.Rootless, Capabilities: host.Capabilities()}
+	facts := compile.Facts{Rootless: x.c.state.Rootless, Unprivileged: os.Geteuid() != 0, Capabilities: host.Capabilities()}
 	securityModules(&facts, s, p)
 	var warnings []string
 	if x.plan, warnings, err = compile.Exec(s, p, copts, facts); err != nil {

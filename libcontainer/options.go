@@ -9,6 +9,8 @@ package libcontainer
 
 import (
 	"os"
+
+	"github.com/rung-oci/rung/libcontainer/internal/host"
 )
 
 // CreateOptions is what a command adds to the bundle's config.
@@ -53,10 +55,12 @@ func (o *CreateOptions) debug(text string) {
 }
 
 // DefaultRoot is where state is kept when no root is named: /run/rung, or
-// $XDG_RUNTIME_DIR/rung for a caller who is not root.
+// $XDG_RUNTIME_DIR/rung for a caller who is not root, and for one who is root of
+// a user namespace that an engine without privileges has made for itself ($USER
+// is then still somebody else).
 func DefaultRoot() string {
-	if os.Geteuid() != 0 {
-		if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+		if os.Geteuid() != 0 || os.Getenv("USER") != "root" && host.Rootless() {
 			return dir + "/rung"
 		}
 	}

@@ -51,7 +51,8 @@ func prepare(o *CreateOptions, startNow bool) (*prepared, error) {
 		return nil, err
 	}
 	p.facts.Capabilities = host.Capabilities()
-	if err := judge(o, loaded, p.facts.Rootless); err != nil {
+	p.facts.Unprivileged = p.facts.Rootless && os.Geteuid() != 0
+	if err := judge(o, loaded, p.facts.Unprivileged); err != nil {
 		return nil, err
 	}
 	securityModules(&p.facts, s, s.Process)

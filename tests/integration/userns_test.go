@@ -414,3 +414,47 @@ func TestRootless_the_default_root_is_in_XDG_RUNTIME_DIR(t *testing.T) {
 	b.must("delete", "--force", b.ID)
 	c.wait()
 }
+
+// Engines without privileges make a user namespace for themselves, and are root in it when they call the runtime.
+func TestRootless_root_of_a_user_namespace(t *testing.T) {
+	t.Parallel()
+	requires(t, "root", "userns", "command:unshare", "rt:rung")
+	nested := func(t *testing.T) *bundle {
+		b := newBundle(t)
+		b.Wrap = []string{"unshare", "--user", "--map-root-user", "--mount"}
+		b.Spec.Linux.CgroupsPath = ""
+		b.Spec.Linux.Resources = nil
+		withoutNS(b.Spec, specs.CgroupNamespace)
+		for i, m := range b.Spec.Mounts {
+			if m.Type == "devpts" { // group 5 is not mapped
+				b.Spec.Mounts[i].Options = []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}
+			}
+		}
+		return b
+	}
+	t.Run("its own is enough", func(t *testing.T) {
+		t.Parallel()
+		r := nested(t).probe(nil)
+		want(t, "user", r.UID[0], 0)
+		want(t, "process id", r.Pid, 1)
+	})
+	t.Run("another one below", func(t *testing.T) {
+		t.Parallel()
+		b := nested(t)
+		setNS(b.Spec, specs.UserNamespace, "")
+		b.Spec.Linux.UIDMappings, b.Spec.Linux.GIDMappings = mapping(0, 0, 1), mapping(0, 0, 1)
+		want(t, "user", b.probe(nil).UID[0], 0)
+	})
+	t.Run("the default root is the user's", func(t *testing.T) {
+		t.Parallel()
+		b := nested(t)
+		dir := filepath.Join(b.Dir, "xdg")
+		mkdir(t, dir, 0o700)
+		b.NoRoot = true
+		b.Env = []string{"XDG_RUNTIME_DIR=" + dir, "USER=somebody"}
+		b.Spec.Process.Args = []string{"/probe", "--until-term"}
+		b.create()
+		want(t, "state", exists(filepath.Join(dir, "rung", b.ID, "state.json")), true)
+		b.must("delete", "--force", b.ID)
+	})
+}

@@ -56,11 +56,13 @@ type Filter struct {
 
 // Facts is what compile must know of the host. Package host finds it out.
 type Facts struct {
-	Rootless  bool // the runtime has no privileges in the initial user namespace
-	AppArmor  bool
-	SELinux   bool
-	Landlock  int  // version of Landlock's ABI, 0 without it; asked where annotations make it matter
-	UnifiedV2 bool // /sys/fs/cgroup is cgroup2 alone
+	Rootless bool // the runtime has no privileges in the initial user namespace
+	// Unprivileged says that it is not root of the user namespace it is in either: it may map one id by itself
+	Unprivileged bool
+	AppArmor     bool
+	SELinux      bool
+	Landlock     int  // version of Landlock's ABI, 0 without it; asked where annotations make it matter
+	UnifiedV2    bool // /sys/fs/cgroup is cgroup2 alone
 	// Capabilities that the runtime has and can grant; 0: not known, all.
 	Capabilities uint64
 }

@@ -282,8 +282,8 @@ func (c *compiler) runtimeHalf() error {
 	c.step("", plan.KeepConfig{})
 	serve := plan.Serve{
 		UIDs: c.uids, GIDs: c.gids,
-		UseTools:      c.facts.Rootless && !(singleID(c.uids) && singleID(c.gids)),
-		DenySetgroups: c.facts.Rootless && len(c.gids) > 0 && singleID(c.gids),
+		UseTools:      c.facts.Unprivileged && !(singleID(c.uids) && singleID(c.gids)),
+		DenySetgroups: c.facts.Unprivileged && len(c.gids) > 0 && singleID(c.gids),
 		Terminal:      c.spec.Process.Terminal,
 	}
 	if len(l.NetDevices) > 0 {

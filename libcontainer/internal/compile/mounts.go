@@ -107,7 +107,7 @@ func propagationFlag(p string) uint64 {
 // delegate says when the runtime opens in place of the init: the ids of a user
 // namespace may not walk the host's directories.
 func (c *compiler) delegate() plan.MountFlag {
-	if c.ns.user() && !c.facts.Rootless {
+	if c.ns.user() && !c.facts.Unprivileged {
 		return plan.MountDelegateOnDenied
 	}
 	return 0

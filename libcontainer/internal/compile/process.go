@@ -202,8 +202,10 @@ func (c *compiler) skipGroups(u *specs.User) uint64 {
 		return 1
 	case len(u.AdditionalGids) > 0:
 		return 0
-	case c.facts.Rootless && (singleID(c.gids) || !c.ns.user()):
+	case c.facts.Unprivileged && (singleID(c.gids) || !c.ns.user()):
 		return 1
+	case c.facts.Rootless:
+		return 2 // whoever made the namespace that the runtime is in may have denied it
 	case c.ns.userFD != plan.NoFD:
 		return 2 // whoever made the namespace may have denied it
 	}
