@@ -84,7 +84,9 @@ func (c *Container) exec(o *ExecOptions) (int, error) {
 	defer x.close()
 	var signals *console.Signals
 	if !o.Detach {
-		signals = console.Watch()
+		if signals, err = console.Watch(); err != nil {
+			return -1, err
+		}
 	}
 	exe, err := runtime.OpenExecutable()
 	if err != nil {

@@ -33,7 +33,9 @@ func (p *prepared) run(o *RunOptions) (status int, err error) {
 	}
 	var signals *console.Signals
 	if !o.Detach {
-		signals = console.Watch()
+		if signals, err = console.Watch(); err != nil {
+			return -1, err
+		}
 	}
 	m, err := p.make()
 	if err != nil {

@@ -14,6 +14,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+func watch(t *testing.T) *Signals {
+	t.Helper()
+	s, err := Watch()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 type kid struct {
 	pid, pidfd int
 	out        *bufio.Reader
@@ -71,7 +80,7 @@ func TestForeground_status(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			k := script(t, tt.script)
-			if got, err := Foreground(k.pid, k.pidfd, nil); got != tt.want || err != nil {
+			if got, err := watch(t).Foreground(k.pid, k.pidfd, nil); got != tt.want || err != nil {
 				t.Errorf("%d, %v, want %d", got, err, tt.want)
 			}
 		})
@@ -83,13 +92,13 @@ func TestForeground_endedBefore(t *testing.T) {
 	if err := sys.WaitExit(k.pidfd); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := Foreground(k.pid, k.pidfd, nil); got != 9 || err != nil {
+	if got, err := watch(t).Foreground(k.pid, k.pidfd, nil); got != 9 || err != nil {
 		t.Errorf("%d, %v", got, err)
 	}
 }
 
 func TestForeground_notAChild(t *testing.T) {
-	if _, err := Foreground(1, -1, nil); err == nil {
+	if _, err := watch(t).Foreground(1, -1, nil); err == nil {
 		t.Error("waited for a process that is not ours")
 	}
 }
@@ -100,7 +109,7 @@ func TestForeground_signals(t *testing.T) {
 	if got := k.line(t); got != "ready" {
 		t.Fatal(got)
 	}
-	s := Watch()
+	s := watch(t)
 	resized := make(chan bool, 1)
 	type end struct {
 		status int
@@ -136,13 +145,21 @@ func TestForeground_signals(t *testing.T) {
 	}
 	// still caught: the runtime has to clean up
 	send(unix.SIGTERM)
-	<-s.forward
+	var got [1]byte
+	if err := unix.SetNonblock(s.fd, false); err != nil {
+		t.Fatal(err)
+	}
+	for got[0] != byte(unix.SIGTERM) {
+		if n, err := unix.Read(s.fd, got[:]); n != 1 || err != nil && err != unix.EINTR {
+			t.Fatal(n, err)
+		}
+	}
 }
 
 func TestForeground_realTime(t *testing.T) {
 	k := script(t, "echo ready; exec sleep 1000")
 	k.line(t)
-	s := Watch()
+	s := watch(t)
 	if err := unix.Kill(os.Getpid(), 40); err != nil { // before Foreground: it is kept
 		t.Fatal(err)
 	}
@@ -172,7 +189,7 @@ func TestForeground_orphans(t *testing.T) {
 	defer sys.Close(pidfd)
 	status := make(chan int)
 	go func() {
-		got, _ := Foreground(k.pid, k.pidfd, nil)
+		got, _ := watch(t).Foreground(k.pid, k.pidfd, nil)
 		status <- got
 	}()
 	if err := sys.PidfdSignal(pidfd, unix.SIGKILL); err != nil {
