@@ -49,12 +49,7 @@ EXAMPLE:
 
 func (g *globals) delete(id string, force bool) error {
 	if force {
-		// Not by way of Load: a container whose making was cut short has nothing to load, but things to remove.
 		return libcontainer.ForceDelete(g.root, id)
 	}
-	ctr, err := libcontainer.Load(g.root, id)
-	if err != nil {
-		return err
-	}
-	return ctr.Delete(false)
+	return libcontainer.Find(g.root, id).Delete(false)
 }

@@ -65,11 +65,7 @@ EXAMPLE:
 			if g.log.level >= levelDebug {
 				o.Debug = g.trace
 			}
-			ctr, err := libcontainer.Load(g.root, args[0])
-			if err != nil {
-				return err
-			}
-			g.status, err = ctr.Exec(o.ExecOptions)
+			g.status, err = libcontainer.Find(g.root, args[0]).Exec(o.ExecOptions)
 			return err
 		},
 	}

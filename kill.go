@@ -48,11 +48,7 @@ EXAMPLE:
 			}
 			var errs []error
 			for _, id := range ids {
-				ctr, err := libcontainer.Load(g.root, id)
-				if err == nil {
-					err = ctr.Kill(sig, all)
-				}
-				errs = append(errs, err)
+				errs = append(errs, libcontainer.Find(g.root, id).Kill(sig, all))
 			}
 			return errors.Join(errs...)
 		},

@@ -25,10 +25,7 @@ EXAMPLE:
 			if err := g.begin(); err != nil {
 				return err
 			}
-			ctr, err := libcontainer.Load(g.root, args[0])
-			if err != nil {
-				return err
-			}
+			ctr := libcontainer.Find(g.root, args[0])
 			ctr.NotifySocket = os.Getenv("NOTIFY_SOCKET")
 			return ctr.Start()
 		},

@@ -57,6 +57,10 @@ func Load(root, id string) (*Container, error) {
 	return c, nil
 }
 
+// Find is a handle on a container of that id, if there is one: the first
+// operation on it says whether there is.
+func Find(root, id string) *Container { return &Container{root: root, id: id} }
+
 // open reads the record, without its lock.
 func (c *Container) open() (*state.Entry, error) {
 	e, err := state.Store{Root: c.root}.Open(c.id)

@@ -10,28 +10,8 @@ import (
 
 // readFile gives the content of a control group file without its last newline.
 func readFile(path string) (string, error) {
-	fd, err := sys.Open(path, unix.O_RDONLY)
-	if err != nil {
-		return "", err
-	}
-	defer sys.Close(fd)
-	var small [512]byte
-	buf := small[:0]
-	for {
-		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
-		}
-		n, err := unix.Read(fd, buf[len(buf):cap(buf)])
-		switch {
-		case err == unix.EINTR:
-		case err != nil:
-			return "", &os.PathError{Op: "read", Path: path, Err: err}
-		case n == 0:
-			return strings.TrimSuffix(string(buf), "\n"), nil
-		default:
-			buf = buf[:len(buf)+n]
-		}
-	}
+	b, err := sys.ReadFile(path)
+	return strings.TrimSuffix(string(b), "\n"), err
 }
 
 // flatKey gives the value of "key value" in a flat keyed file

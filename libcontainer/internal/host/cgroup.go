@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -194,28 +195,7 @@ func isFS(path string, magic int64) bool {
 	return unix.Statfs(path, &fs) == nil && int64(fs.Type) == magic
 }
 
-// readSmall reads a file of procfs with three system calls; os.ReadFile would
-// start the runtime's poller for it.
 func readSmall(path string) (string, error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return "", err
-	}
-	defer unix.Close(fd)
-	buf := make([]byte, 0, 2048)
-	for {
-		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
-		}
-		n, err := unix.Read(fd, buf[len(buf):cap(buf)])
-		switch {
-		case err == unix.EINTR:
-		case err != nil:
-			return "", err
-		case n == 0:
-			return string(buf), nil
-		default:
-			buf = buf[:len(buf)+n]
-		}
-	}
+	b, err := sys.ReadFile(path)
+	return string(b), err
 }

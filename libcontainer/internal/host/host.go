@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"os"
 
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -17,7 +18,7 @@ func Rootless() bool {
 	if unix.Geteuid() != 0 {
 		return true
 	}
-	b, err := os.ReadFile("/proc/self/uid_map")
+	b, err := sys.ReadFile("/proc/self/uid_map")
 	if err != nil {
 		return false // no user namespaces in this kernel
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -33,7 +34,7 @@ func ReadProcess(pid int) (p Process, ok bool) {
 	if pid <= 0 {
 		return p, false
 	}
-	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	raw, err := sys.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return p, false
 	}

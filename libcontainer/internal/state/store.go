@@ -1,7 +1,6 @@
 package state
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -251,13 +250,12 @@ func (e *Entry) read(name string) ([]byte, error) {
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: filepath.Join(e.dir, name), Err: err}
 	}
-	f := os.NewFile(uintptr(fd), name)
-	defer f.Close()
-	var b bytes.Buffer
-	if _, err := b.ReadFrom(f); err != nil {
-		return nil, err
+	defer sys.Close(fd)
+	b, err := sys.ReadAll(fd)
+	if err != nil {
+		return nil, &os.PathError{Op: "read", Path: filepath.Join(e.dir, name), Err: err}
 	}
-	return b.Bytes(), nil
+	return b, nil
 }
 
 // ListenGate makes the socket that start connects to, and gives it, listening.

@@ -208,6 +208,38 @@ func Reap(pid int) (unix.WaitStatus, error) {
 	return ws, wrap("wait4", err)
 }
 
+// ReadFile reads a small file whole, with a system call for each part: os.ReadFile
+// would start the poller of the Go runtime for one of procfs.
+func ReadFile(path string) ([]byte, error) {
+	fd, err := Open(path, unix.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer Close(fd)
+	b, err := ReadAll(fd)
+	return b, wrapPath("read", path, err)
+}
+
+// ReadAll reads a descriptor to its end.
+func ReadAll(fd int) ([]byte, error) {
+	b := make([]byte, 0, 2048)
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := unix.Read(fd, b[len(b):cap(b)])
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return nil, err
+		case n == 0:
+			return b, nil
+		default:
+			b = b[:len(b)+n]
+		}
+	}
+}
+
 // WriteFile opens path O_WRONLY and writes data with one call, as files of
 // procfs and cgroupfs want it.
 func WriteFile(path, data string) error {
