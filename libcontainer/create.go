@@ -221,7 +221,11 @@ func (m *made) sendListener(listener int, n plan.Notify, pid int) error {
 }
 
 func sendListener(s *state.State, status string, listener int, n plan.Notify, pid int) error {
-	st := hooks.StateJSON(s.OCIVersion, s.ID, status, pid, s.Bundle, s.Annotations)
+	ctr := s.Pid // the container's state, whichever of its processes the filter is for
+	if ctr == 0 {
+		ctr = pid
+	}
+	st := hooks.StateJSON(s.OCIVersion, s.ID, status, ctr, s.Bundle, s.Annotations)
 	return notify.SendListener(n.Path, listener, notify.ContainerProcessState(s.OCIVersion, pid, n.Metadata, st))
 }
 
