@@ -19,18 +19,18 @@ func main() {
 }
 
 // commandNames is every command, in the order the help lists them.
-
-var commandNames = [...]string{"create", "delete", "exec", "features", "kill", "list", "plan", "run", "spec", "start", "state"}
+var commandNames = [...]string{"check", "create", "delete", "exec", "features", "kill", "list", "plan", "run", "spec", "start", "state"}
 
 // command builds the command of that name, nil if there is none. A switch and not a table: only one command's flags
 // are ever allocated.
 func (g *globals) command(name string) *command {
 	switch name {
+	case "check":
+		return g.checkCommand()
 	case "create":
 		return g.createCommand()
 	case "delete":
 		return g.deleteCommand()
-
 	case "exec":
 		return g.execCommand()
 	case "features":

@@ -1,8 +1,11 @@
 package compile
 
 import (
+	"path"
 	"slices"
 	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // defaultPath is where programs are looked for when the environment has no PATH.
@@ -64,4 +67,15 @@ func execCandidates(name string, env []string, cwd string) []string {
 		list = append(list, strings.TrimSuffix(dir, "/")+"/"+name)
 	}
 	return list
+}
+
+// Candidates lists where the program of a process may be in the container, in the
+// order in which it is looked for; a relative one is to be taken from the
+// working directory.
+func Candidates(p *specs.Process) []string {
+	if len(p.Args) == 0 {
+		return nil
+	}
+	env, _ := environment(p.Env)
+	return execCandidates(p.Args[0], env, path.Clean("/"+p.Cwd))
 }

@@ -102,7 +102,11 @@ func readNumber(path string) (n int, ok bool) {
 	if err != nil {
 		return 0, false
 	}
-	text = strings.TrimSpace(text)
+	return number(strings.TrimSpace(text))
+}
+
+// number reads a decimal number of at most nine digits.
+func number(text string) (n int, ok bool) {
 	for i := range len(text) {
 		if text[i] < '0' || text[i] > '9' || i > 8 {
 			return 0, false
@@ -182,4 +186,47 @@ func CoreScheduling() (why string) {
 		return "the kernel is built without it (CONFIG_SCHED_CORE)"
 	}
 	return e.Error()
+}
+
+// Kernel is the release of the running kernel, as uname(2) has it.
+func Kernel() string {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(u.Release[:])
+}
+
+// KernelAtLeast compares the running kernel's release. It is for what cannot be
+// asked of the kernel itself: distributions add features to old releases. A
+// release that cannot be read counts as new.
+func KernelAtLeast(major, minor int) bool {
+	release := Kernel()
+	if release == "" {
+		return true
+	}
+	return atLeast(release, major, minor)
+}
+
+func atLeast(release string, major, minor int) bool {
+	head, rest, _ := strings.Cut(release, ".")
+	have, _ := number(head)
+	if have != major {
+		return have > major
+	}
+	end := 0
+	for end < len(rest) && '0' <= rest[end] && rest[end] <= '9' {
+		end++
+	}
+	have, _ = number(rest[:end])
+	return have >= minor
+}
+
+// ReadSmall reads a file of procfs, sysfs or a control group.
+func ReadSmall(path string) (string, error) {
+	text, err := readSmall(path)
+	if err != nil {
+		return "", &os.PathError{Op: "read", Path: path, Err: err}
+	}
+	return text, nil
 }

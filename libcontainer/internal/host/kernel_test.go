@@ -92,3 +92,18 @@ func TestReadNumber(t *testing.T) {
 		}
 	}
 }
+
+func TestAtLeast(t *testing.T) {
+	for _, c := range []struct {
+		release      string
+		major, minor int
+		want         bool
+	}{
+		{"5.14.0-427.el9.x86_64", 5, 14, true}, {"5.13.19", 5, 14, false}, {"6.1.0-rc3", 5, 14, true}, {"4.18.0", 5, 2, false},
+		{"6.18", 6, 18, true}, {"6.9-rc1", 6, 10, false}, {"10.0", 6, 18, true}, {"6", 6, 0, true},
+	} {
+		if got := atLeast(c.release, c.major, c.minor); got != c.want {
+			t.Errorf("%s at least %d.%d: %v", c.release, c.major, c.minor, got)
+		}
+	}
+}

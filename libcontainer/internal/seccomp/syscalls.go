@@ -162,3 +162,20 @@ func demux(a abi, pseudo int32) number {
 	}
 	return n
 }
+
+// Known says whether any ABI has a system call of that name: a rule for another
+// name has no effect anywhere.
+func Known(name string) bool {
+	if n, err := libseccomp.GetSyscallFromName(name); err == nil && n != -1 {
+		return true
+	}
+	for a := range abis {
+		if a == int(abiNone) {
+			continue
+		}
+		if _, ok := lateNumber(name, abi(a)); ok {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,185 @@
+package check
+
+import (
+	"os/exec"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/rung-oci/rung/libcontainer/internal/compile"
+	"github.com/rung-oci/rung/libcontainer/internal/host"
+	"golang.org/x/sys/unix"
+)
+
+// kernelName gives a kind of namespace as /proc/<pid>/ns and
+// /proc/sys/user/max_*_namespaces call it.
+func kernelName(t specs.LinuxNamespaceType) string {
+	switch t {
+	case specs.NetworkNamespace:
+		return "net"
+	case specs.MountNamespace:
+		return "mnt"
+	}
+	return string(t)
+}
+
+func (c *checker) namespaces() {
+	for i, n := range c.linux.Namespaces {
+		at := index("linux.namespaces", i)
+		bit := compile.Namespace(n.Type)
+		if bit == 0 {
+			continue
+		}
+		name := kernelName(n.Type)
+		switch {
+		case !host.HasNamespace(name):
+			c.fatal(at+".type", "namespaces(7)", "the kernel is built without "+string(n.Type)+" namespaces", "leave the namespace out, or use another kernel")
+		case n.Path != "":
+			c.join(at+".path", n, bit)
+		case n.Type == specs.UserNamespace:
+			if why := host.UserNamespaces(!c.opt.Unprivileged); why != "" {
+				c.fatal(at, "user_namespaces(7)", "no user namespace can be made: "+why, "change the setting of the host")
+			}
+		case readFile("/proc/sys/user/max_"+name+"_namespaces") == "0":
+			c.fatal(at, "namespaces(7)", "no "+string(n.Type)+" namespace can be made: /proc/sys/user/max_"+name+"_namespaces is 0", "change the setting of the host")
+		case c.opt.Unprivileged && !c.userNS():
+		case !c.userNS() && !c.has(unix.CAP_SYS_ADMIN):
+			c.fatal(at, "namespaces(7)", "a new "+string(n.Type)+" namespace needs CAP_SYS_ADMIN, which the runtime lacks", "run rung with the capability, or add a user namespace")
+		}
+	}
+}
+
+// nsGetType is NS_GET_NSTYPE (ioctl_nsfs(2), Linux 4.11).
+const nsGetType = 0xb703
+
+// join looks at a namespace that is to be joined.
+func (c *checker) join(at string, n specs.LinuxNamespace, bit uint64) {
+	const source = "setns(2)"
+	if !path.IsAbs(n.Path) {
+		return
+	}
+	fd, err := unix.Open(n.Path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		c.fatal(at, source, n.Path+": "+err.Error(), "the process or the file that keeps the namespace is gone: make it anew")
+		return
+	}
+	defer unix.Close(fd)
+	var fs unix.Statfs_t
+	if unix.Fstatfs(fd, &fs) == nil && fs.Type != unix.NSFS_MAGIC {
+		c.fatal(at, source, n.Path+" is no namespace", "name a file of /proc/<pid>/ns, or one that such a file is bound to")
+		return
+	}
+	kind, err := unix.IoctlRetInt(fd, nsGetType)
+	if err != nil {
+		return
+	}
+	if uint64(uint32(kind)) != bit {
+		c.fatal(at, source, n.Path+" is no "+string(n.Type)+" namespace", "name a file such as /proc/<pid>/ns/"+kernelName(n.Type))
+		return
+	}
+	var theirs, ours unix.Stat_t
+	same := unix.Fstat(fd, &theirs) == nil && unix.Stat("/proc/self/ns/"+kernelName(n.Type), &ours) == nil && theirs.Ino == ours.Ino && theirs.Dev == ours.Dev
+	switch {
+	case !same:
+	case bit == unix.CLONE_NEWUSER:
+		c.fatal(at, source, n.Path+" is the runtime's own user namespace, which cannot be joined again", "leave the entry out")
+	case bit != unix.CLONE_NEWNS:
+		c.add(Finding{Path: at, Source: source, Info: true, Message: n.Path + " is the runtime's own namespace", Hint: "what the container changes in it holds for the host too"})
+	}
+}
+
+func (c *checker) idMaps() {
+	if c.made&unix.CLONE_NEWUSER == 0 {
+		return
+	}
+	c.idMap("linux.uidMappings", c.linux.UIDMappings, "uid_map", "/etc/subuid", "newuidmap")
+	c.idMap("linux.gidMappings", c.linux.GIDMappings, "gid_map", "/etc/subgid", "newgidmap")
+}
+
+type idRange struct{ first, size uint64 }
+
+// idMap sees that the ids of the host exist in the runtime's own namespace, and
+// that a runtime without privileges may use them (user_namespaces(7), newuidmap(1)).
+func (c *checker) idMap(at string, maps []specs.LinuxIDMapping, file, sub, tool string) {
+	own := unix.Geteuid()
+	if file == "gid_map" {
+		own = unix.Getegid()
+	}
+	here := ranges(readFile("/proc/self/"+file), 0, 2)
+	single := len(maps) == 1 && maps[0].Size == 1
+	var allowed []idRange
+	user := c.opt.Unprivileged // root of a user namespace writes all maps of its ids itself
+	if user {
+		allowed = append(subordinate(sub), idRange{uint64(own), 1})
+	}
+	for i, m := range maps {
+		want := idRange{uint64(m.HostID), uint64(m.Size)}
+		text := strconv.FormatUint(want.first, 10) + " to " + strconv.FormatUint(want.first+max(want.size, 1)-1, 10)
+		switch {
+		case len(here) > 0 && !within(want, here):
+			c.fatal(index(at, i)+".hostID", "user_namespaces(7)", "ids "+text+" are not mapped in the runtime's own user namespace", "choose ids that /proc/self/"+file+" has")
+		case user && !within(want, allowed):
+			c.fatal(index(at, i)+".hostID", "newuidmap(1)", "ids "+text+" are not this user's", "add them to "+sub+", or map your own id "+strconv.Itoa(own))
+		}
+	}
+	if user && !single && len(maps) > 0 {
+		if _, err := exec.LookPath(tool); err != nil {
+			c.fatal(at, "newuidmap(1)", tool+" is not installed, without which a user can map one id only", "install the package uidmap")
+		}
+	}
+}
+
+// ranges reads lines of numbers: the range's start is the field numbered first,
+// its size the one numbered size.
+func ranges(text string, first, size int) (list []idRange) {
+	for line := range strings.Lines(text) {
+		f := strings.Fields(line)
+		if len(f) <= max(first, size) {
+			continue
+		}
+		a, err1 := strconv.ParseUint(f[first], 10, 64)
+		n, err2 := strconv.ParseUint(f[size], 10, 64)
+		if err1 == nil && err2 == nil {
+			list = append(list, idRange{a, n})
+		}
+	}
+	return list
+}
+
+// subordinate gives the ids that a file like subuid(5) grants to the user.
+func subordinate(file string) (list []idRange) {
+	names := []string{strconv.Itoa(unix.Geteuid())}
+	for line := range strings.Lines(readFile("/etc/passwd")) {
+		if f := strings.SplitN(line, ":", 4); len(f) == 4 && f[2] == names[0] {
+			names = append(names, f[0])
+		}
+	}
+	for line := range strings.Lines(readFile(file)) {
+		name, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
+		for _, n := range names {
+			if n == name {
+				list = append(list, ranges(strings.Replace(rest, ":", " ", 1), 0, 1)...)
+			}
+		}
+	}
+	return list
+}
+
+// within says whether every id of a range is in the list. Ranges that follow each
+// other count as one.
+func within(r idRange, list []idRange) bool {
+	for next, end := r.first, r.first+r.size; next < end; {
+		found := false
+		for _, l := range list {
+			if next >= l.first && next < l.first+l.size {
+				next, found = l.first+l.size, true
+				break
+			}
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,173 @@
+package check
+
+import (
+	"path"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// view is the container's files as they will be: the root file system with the
+// bind mounts on it. What lies below another mount is not known before it is made.
+type view struct {
+	root   int // O_PATH descriptor
+	mounts []viewMount
+}
+
+// viewMount is a mount in the order of the config.
+type viewMount struct {
+	at     string // clean and absolute
+	source string // of a bind mount, on the host; empty: not known
+}
+
+// place is something in a view.
+type place struct {
+	fd      int    // O_PATH, or -1
+	path    string // where it is in the end, without symbolic links
+	mode    uint32
+	err     error // why there is nothing
+	unknown bool  // below a mount that does not exist yet, or behind a link of /proc
+	linked  bool  // a symbolic link was on the way
+}
+
+func (p *place) close() {
+	if p.fd >= 0 {
+		_ = unix.Close(p.fd)
+		p.fd = -1
+	}
+}
+
+func (v *view) close() { _ = unix.Close(v.root) }
+
+// maxLinks is the kernel's own bound, MAXSYMLINKS (path_resolution(7)).
+const maxLinks = 40
+
+// find resolves a path in the container, each component by itself. Every step is
+// an openat2 that can neither leave its directory nor follow a link: what the
+// image says of ".." and of absolute links is worked out here, on names that
+// start at the container's root.
+func (v *view) find(name string) place {
+	done, rest, links := "/", strings.TrimPrefix(path.Clean("/"+name), "/"), 0
+	// not cleaned by name alone: ".." behind a link is another directory
+	if strings.Contains(name, "..") {
+		rest = strings.TrimPrefix(name, "/")
+	}
+	fd, err := v.start()
+	p := place{fd: -1, path: done}
+	if err != nil {
+		p.err = err
+		return p
+	}
+	defer func() {
+		if fd >= 0 {
+			_ = unix.Close(fd)
+		}
+	}()
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		p.err = err
+		return p
+	}
+	for rest != "" {
+		var part string
+		part, rest, _ = strings.Cut(rest, "/")
+		switch part {
+		case "", ".":
+			continue
+		case "..":
+			// from the root again: the directory above may be in another mount
+			again := path.Dir(done)
+			_ = unix.Close(fd)
+			fd = -1
+			up := v.find(again)
+			if up.fd < 0 {
+				up.path = again
+				return up
+			}
+			fd, done, st.Mode = up.fd, again, up.mode
+			continue
+		}
+		next := path.Join(done, part)
+		if m := v.mountAt(next); m != nil {
+			_ = unix.Close(fd)
+			fd = -1
+			if m.source == "" {
+				return place{fd: -1, path: next, unknown: true, linked: p.linked}
+			}
+			if fd, err = open(unix.AT_FDCWD, m.source, 0); err != nil {
+				return place{fd: -1, path: next, unknown: true, linked: p.linked} // the mount's own problem
+			}
+		} else {
+			to, err := open(fd, part, unix.RESOLVE_BENEATH|unix.RESOLVE_NO_SYMLINKS|unix.RESOLVE_NO_MAGICLINKS)
+			if err != nil {
+				return place{fd: -1, path: next, err: err, linked: p.linked}
+			}
+			_ = unix.Close(fd)
+			fd = to
+		}
+		if err := unix.Fstat(fd, &st); err != nil {
+			return place{fd: -1, path: next, err: err, linked: p.linked}
+		}
+		if st.Mode&unix.S_IFMT != unix.S_IFLNK {
+			done = next
+			continue
+		}
+		p.linked = true
+		if links++; links > maxLinks {
+			return place{fd: -1, path: next, err: unix.ELOOP, linked: true}
+		}
+		buf := make([]byte, unix.PathMax)
+		n, err := unix.Readlinkat(fd, "", buf)
+		if err != nil {
+			return place{fd: -1, path: next, err: err, linked: true}
+		}
+		to := string(buf[:n])
+		rest = to + "/" + rest
+		if path.IsAbs(to) {
+			done = "/"
+		}
+		_ = unix.Close(fd)
+		fd = -1
+		up := v.find(done) // without links by now, so this ends
+		if up.fd < 0 {
+			return up
+		}
+		fd, st.Mode = up.fd, up.mode
+	}
+	p.fd, p.path, p.mode = fd, done, st.Mode
+	fd = -1
+	return p
+}
+
+// start opens the container's root, which may be a mount itself.
+func (v *view) start() (int, error) {
+	if m := v.mountAt("/"); m != nil && m.source != "" {
+		return open(unix.AT_FDCWD, m.source, 0)
+	}
+	return unix.FcntlInt(uintptr(v.root), unix.F_DUPFD_CLOEXEC, 3)
+}
+
+// mountAt gives the last mount on a path.
+func (v *view) mountAt(at string) *viewMount {
+	for i := len(v.mounts) - 1; i >= 0; i-- {
+		if v.mounts[i].at == at {
+			return &v.mounts[i]
+		}
+	}
+	return nil
+}
+
+// open opens a path without access to what it names; resolve is openat2(2)'s.
+// A link at the end is opened itself only where links are not followed on the way.
+func open(dir int, name string, resolve uint64) (int, error) {
+	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: resolve}
+	if resolve&unix.RESOLVE_NO_SYMLINKS != 0 {
+		how.Flags |= unix.O_NOFOLLOW
+	}
+	for {
+		fd, err := unix.Openat2(dir, name, &how)
+		if err != unix.EINTR && err != unix.EAGAIN { //nolint:errorlint // bare errnos
+			return fd, err
+		}
+	}
+}
