@@ -70,6 +70,9 @@ func TestExceptions_Fresh(t *testing.T) {
 		{"allowed and denied again", "+c 1:3 rwm; -c 1:3 w", "deny a; allow c 1:3 rm"},
 		{"denied as a whole by a wider rule", "+c 1:3 rwm; -c 1:* rwm", "deny a"},
 		{"denied under what follows", "-c 10:229 rwm" + runtimeRules, "deny a; allow c 1:3 rwm; allow c 1:5 rwm; allow c 5:0 rwm; allow c 136:* rwm; allow c *:* m; allow b *:* m"},
+		{"all of one kind but one", "+c *:* rwm; -c 10:229 rw" + runtimeRules, "allow a; deny c 10:229 rw; deny b *:* rw"},
+		{"all of both kinds but a major", "+c *:* rwm; +b *:* rwm; -b 8:* w", "allow a; deny b 8:* w"},
+		{"nothing of one kind but one", "+a; -c *:* rwm; -b *:* rwm; +b 8:0 r", "deny a; allow b 8:0 r"},
 		{"all but one", "+a; -c 10:200 rw", "allow a; deny c 10:200 rw"},
 		{"all but one, from which something is taken", "+a; -c 10:200 rwm; +c *:* m", "allow a; deny c 10:200 rw"},
 	} {
@@ -89,6 +92,7 @@ func TestExceptions_Fresh(t *testing.T) {
 func TestTable_V1_holes(t *testing.T) {
 	for _, c := range []struct{ name, rules, want string }{
 		{"denied below allowed", "+c 1:* rwm; -c 1:3 w", "cgroup v1 cannot deny c 1:3 w: c 1:* is allowed as a whole"},
+		{"denied below allowed, with the runtime's own", "+c 10:* rwm; -c 10:229 rwm" + runtimeRules, "cgroup v1 cannot deny c 10:229"},
 		{"allowed below denied", "+a; -c 1:* rw; +c 1:3 r", "cgroup v1 cannot allow c 1:3 r: c 1:* is denied as a whole"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

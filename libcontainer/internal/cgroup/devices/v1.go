@@ -20,10 +20,50 @@ type Exceptions struct {
 }
 
 // V1 gives the table as exceptions. The kernel has no order either: in a group
-// that denies, an access is allowed when any one exception has all of it. So an
-// exception cannot have a narrower one that says the opposite, and rules that
-// need this are an error.
+// that denies, an access is allowed when any one exception has all of it; in one
+// that allows, it is denied when any one has some of it. So an
+// exception cannot have a narrower one that says the opposite. Where that is
+// needed, the other kind of group may do: all allowed but b *:* and c 10:229 is
+// all that "allow c *:*, deny c 10:229" says.
+//
+// What neither kind says is an error, and has to be. A group asks its own list
+// alone, never those above it (__devcgroup_check_permission), so that a second
+// group does not help; and a union of patterns, or what is left beside one, has
+// a hole at one minor number of a wildcard only by naming the 2^20-1 others, one
+// by one in a list that each open walks.
 func (t *Table) V1() (Exceptions, error) {
+	x, err := t.exceptions()
+	if err != nil {
+		u := t.turned()
+		if y, err := u.exceptions(); err == nil {
+			return y, nil
+		}
+	}
+	return x, err
+}
+
+// turned is the same table, begun from the opposite.
+func (t *Table) turned() Table {
+	u := Table{AllowOthers: !t.AllowOthers, Entries: make([]Entry, 0, len(t.Entries)+2)}
+	var whole [2]bool
+	kinds := [2]byte{'c', 'b'}
+	for _, e := range t.Entries {
+		e.said = 0
+		for i, k := range kinds {
+			whole[i] = whole[i] || e.Type == k && e.rank() == 3
+		}
+		u.Entries = append(u.Entries, e)
+	}
+	for i, k := range kinds {
+		if !whole[i] {
+			u.Entries = append(u.Entries, Entry{Type: k, Major: plan.AnyDevice, Minor: plan.AnyDevice, Allow: t.others()})
+		}
+	}
+	return u
+}
+
+// exceptions gives the table in its own kind of group.
+func (t *Table) exceptions() (Exceptions, error) {
 	x := Exceptions{AllowOthers: t.AllowOthers}
 	excepted := func(e *Entry) plan.DeviceAccess {
 		if t.AllowOthers {
