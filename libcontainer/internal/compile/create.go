@@ -331,22 +331,28 @@ func (c *compiler) runtimeHalf() error {
 	return nil
 }
 
-// delegateCgroup: a cgroup2 that is mounted writable in a cgroup and a user
-// namespace of the container's own belongs to its root (config-linux.md, Cgroup
-// ownership).
+// delegateCgroup: the group belongs to the user that executes the process if,
+// and only if, it is mounted writable at /sys/fs/cgroup, in a cgroup namespace
+// of the container's own, and is cgroup v2 (config-linux.md, Cgroup ownership).
 func (c *compiler) delegateCgroup() {
-	if !c.facts.UnifiedV2 || c.ns.created&unix.CLONE_NEWCGROUP == 0 || c.ns.created&unix.CLONE_NEWUSER == 0 || c.facts.Rootless {
+	if !c.facts.UnifiedV2 || c.ns.created&unix.CLONE_NEWCGROUP == 0 || c.ns.userFD != plan.NoFD || c.facts.Rootless || c.spec.Process == nil {
 		return
 	}
-	uid, okUID := c.uids.ToHost(0)
-	gid, okGID := c.gids.ToHost(0)
+	uid, ok := c.spec.Process.User.UID, true
+	if c.ns.created&unix.CLONE_NEWUSER != 0 {
+		uid, ok = c.uids.ToHost(uid)
+	}
+	if !ok || uid == 0 {
+		return // it is root's as it is
+	}
 	for i := range c.spec.Mounts {
 		m := &c.spec.Mounts[i]
-		if m.Type != "cgroup" && m.Type != "cgroup2" {
+		if m.Type != "cgroup" && m.Type != "cgroup2" || c.inContainer(m.Destination) != "/sys/fs/cgroup" {
 			continue
 		}
-		if o, err := parseMountOptions(m.Options); err == nil && !o.readOnly && okUID && okGID {
-			c.step(at("mounts", i), plan.CgroupDelegate{UID: uid, GID: gid})
+		if o, err := parseMountOptions(m.Options); err == nil && !o.readOnly {
+			c.step(at("mounts", i), plan.CgroupDelegate{UID: uid})
+			return
 		}
 	}
 }

@@ -57,9 +57,9 @@ type CgroupCreate struct{ Path string }
 // CgroupLimits writes the limits that do not hinder the init; all but pids.
 type CgroupLimits struct{ Resources *Resources }
 
-// CgroupDelegate gives the cgroup v2 group to the user that is root in the
-// container: it can be written there, and is a namespace of its own.
-type CgroupDelegate struct{ UID, GID uint32 }
+// CgroupDelegate gives the cgroup v2 group to the user that executes the
+// process: it can be written there, and is a namespace of its own.
+type CgroupDelegate struct{ UID uint32 }
 
 // CgroupLateLimits writes pids.max: the init may be two processes for a
 // moment, the container's process is one.
@@ -206,7 +206,6 @@ func (a CgroupCreate) describe(d *describer) { d.str("path", a.Path) }
 func (a CgroupLimits) describe(d *describer) { describeResources(d, a.Resources) }
 func (a CgroupDelegate) describe(d *describer) {
 	d.num("uid", int64(a.UID))
-	d.num("gid", int64(a.GID))
 }
 
 func (a CgroupLateLimits) describe(d *describer) {

@@ -199,6 +199,9 @@ func describeResources(d *describer, r *Resources) {
 		if m.DisableOOMKiller != nil {
 			d.word("memory.disable-oom-killer", strconv.FormatBool(*m.DisableOOMKiller))
 		}
+		if m.CheckBeforeUpdate {
+			d.word("memory.check-before-update", "yes")
+		}
 	}
 	if c := r.CPU; c != nil {
 		optional(d, "cpu.shares", c.Shares)

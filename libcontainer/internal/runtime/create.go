@@ -22,7 +22,7 @@ type Side struct {
 	CgroupCreate   func() error
 	CgroupLimits   func(*plan.Resources) error
 	CgroupLate     func(*plan.Resources) error
-	CgroupDelegate func(uid, gid int) error
+	CgroupDelegate func(uid int) error
 	CgroupFD       func() (int, error) // for clone3(2) on cgroup v2; -1 for none
 	CgroupBusy     func() (int, error) // the one to take when that takes no processes (EBUSY); may be nil
 	CgroupClean    func() error
@@ -117,7 +117,7 @@ func (x *executor) do(a plan.Action) error {
 	case plan.CgroupLimits:
 		return x.side.CgroupLimits(a.Resources)
 	case plan.CgroupDelegate:
-		return x.side.CgroupDelegate(int(a.UID), int(a.GID))
+		return x.side.CgroupDelegate(int(a.UID))
 	case plan.CgroupLateLimits:
 		return x.side.CgroupLate(a.Resources)
 	case plan.GateListen:

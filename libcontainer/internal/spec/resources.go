@@ -51,7 +51,7 @@ func (c *checker) deviceRules(rules []specs.LinuxDeviceCgroup) {
 			c.must(chapterDeviceRules, quote(r.Type)+" is not a device type; "+oneOf("a", "c", "b"), path, i, "type")
 		}
 		if r.Access == "" {
-			c.warn(chapterDeviceRules, "allows or denies nothing without r, w or m", path, i, "access")
+			c.warn(chapterDeviceRules, "is missing; taken as rwm", path, i, "access")
 		} else if strings.Trim(r.Access, "rwm") != "" {
 			c.must(chapterDeviceRules, quote(r.Access)+" must be made of r, w and m", path, i, "access")
 		}
@@ -90,6 +90,9 @@ func (c *checker) memory(m *specs.LinuxMemory) {
 	// All ones is how some engines say unset.
 	if s := m.Swappiness; s != nil && *s > 100 && *s != 1<<64-1 {
 		c.must(chapterMemory, "swappiness "+utoa(*s)+" is out of range, want 0 to 100", path, "swappiness")
+	}
+	if m.UseHierarchy != nil && !*m.UseHierarchy {
+		c.warn(chapterMemory, "false has no effect: Linux counts what is below a group always, since 5.11", path, "useHierarchy")
 	}
 	if k := value(m.Kernel); k > 0 {
 		c.warn(chapterMemory, "is not recommended: kernels since 5.4 ignore or refuse it", path, "kernel")

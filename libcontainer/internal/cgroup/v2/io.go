@@ -1,6 +1,8 @@
 package v2
 
 import (
+	"errors"
+
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup/limit"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 )
@@ -9,9 +11,17 @@ const noLimits = " rbps=max wbps=max riops=max wiops=max"
 
 // io: weights are BFQ's where that is in use, in its own unit; else io.weight
 // takes them, in another one.
-func io(b *plan.BlockIO) []limit.Write {
+func io(b *plan.BlockIO) ([]limit.Write, error) {
 	if b == nil {
-		return nil
+		return nil, nil
+	}
+	leaf := b.LeafWeight != nil && *b.LeafWeight != 0
+	for i := range b.WeightDevice {
+		w := b.WeightDevice[i].LeafWeight
+		leaf = leaf || w != nil && *w != 0
+	}
+	if leaf {
+		return nil, errors.New(limit.Resources + "blockIO: cgroup v2 has no leafWeight")
 	}
 	const origin = limit.Resources + "blockIO."
 	var list []limit.Write
@@ -41,7 +51,7 @@ func io(b *plan.BlockIO) []limit.Write {
 			})
 		}
 	}
-	return list
+	return list, nil
 }
 
 func weight(key string, w uint16, origin string) limit.Write {

@@ -8,12 +8,16 @@ import (
 )
 
 // memory: the config's swap is memory and swap together, the file's is swap
-// alone. swappiness, the OOM killer and kernel memory are not a group's on v2;
-// they are ignored, as by every runtime. memory.max comes last: what does not fit
-// is reclaimed, into the swap that is then already bounded.
+// alone. The limit of kernel memory is part of memory.max, as it is on v1 since
+// Linux 5.16. What v2 has nothing for is an error ("If the conversion is not
+// possible the runtime MUST generate an error"). memory.max comes last: what does
+// not fit is reclaimed, into the swap that is then already bounded.
 func memory(m *plan.Memory) ([]limit.Write, error) {
 	if m == nil {
 		return nil, nil
+	}
+	if err := onlyV1(m); err != nil {
+		return nil, err
 	}
 	var list []limit.Write
 	add := func(file, value, field string, optional bool) {
@@ -34,6 +38,23 @@ func memory(m *plan.Memory) ([]limit.Write, error) {
 		add("memory.low", limit.MaxOr(*m.Reservation), "reservation", false)
 	}
 	return list, nil
+}
+
+// onlyV1 is about what a group of v1 has and one of v2 has not, if the config
+// asks for any of it: engines have 0, false and -1 for "as it is".
+func onlyV1(m *plan.Memory) error {
+	field := ""
+	switch {
+	case m.Swappiness != nil && int64(*m.Swappiness) >= 0:
+		field = "swappiness"
+	case m.DisableOOMKiller != nil && *m.DisableOOMKiller:
+		field = "disableOOMKiller"
+	case m.KernelTCP != nil && *m.KernelTCP > 0:
+		field = "kernelTCP"
+	default:
+		return nil
+	}
+	return fmt.Errorf("%smemory.%s: cgroup v2 has no such setting of a group", limit.Resources, field)
 }
 
 // swapAlone gives the limit of swap; below 0 is none. set is false when there is

@@ -21,7 +21,7 @@ func Writes(controller string, r *plan.Resources) ([]limit.Write, error) {
 	case "cpuset":
 		return limit.Cpuset(r.CPU), nil
 	case "io":
-		return io(r.BlockIO), nil
+		return io(r.BlockIO)
 	case "hugetlb":
 		return limit.Hugetlb(r.Hugetlb, ".max"), nil
 	case "rdma":

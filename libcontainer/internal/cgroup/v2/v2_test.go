@@ -41,7 +41,7 @@ func TestWrites(t *testing.T) {
 		{"no memory", "memory", plan.Resources{}, ""},
 		{
 			"memory", "memory",
-			memory(plan.Memory{Limit: ptr(int64(100)), Swap: ptr(int64(250)), Reservation: ptr(int64(50)), Swappiness: ptr(uint64(10)), DisableOOMKiller: ptr(true)}),
+			memory(plan.Memory{Limit: ptr(int64(100)), Swap: ptr(int64(250)), Reservation: ptr(int64(50)), Swappiness: ptr(^uint64(0)), DisableOOMKiller: ptr(false), KernelTCP: ptr(int64(0))}),
 			"memory.swap.max 150\nmemory.max 100\nmemory.low 50\n",
 		},
 		{"no swap", "memory", memory(plan.Memory{Limit: ptr(int64(100)), Swap: ptr(int64(100))}), "memory.swap.max 0 ?\nmemory.max 100\n"},
@@ -99,6 +99,11 @@ func TestWrites_refused(t *testing.T) {
 	}{
 		{"swap below memory", "memory", plan.Resources{Memory: &plan.Memory{Limit: ptr(int64(100)), Swap: ptr(int64(50))}}, "linux.resources.memory.swap: 50 is memory and swap together"},
 		{"swap without memory", "memory", plan.Resources{Memory: &plan.Memory{Swap: ptr(int64(50))}}, "linux.resources.memory.swap: 50: a limit"},
+		{"swappiness", "memory", plan.Resources{Memory: &plan.Memory{Swappiness: ptr(uint64(0))}}, "linux.resources.memory.swappiness: cgroup v2 has no such"},
+		{"no OOM killer", "memory", plan.Resources{Memory: &plan.Memory{DisableOOMKiller: ptr(true)}}, "linux.resources.memory.disableOOMKiller: "},
+		{"TCP buffers", "memory", plan.Resources{Memory: &plan.Memory{KernelTCP: ptr(int64(1))}}, "linux.resources.memory.kernelTCP: "},
+		{"leaf weight", "io", plan.Resources{BlockIO: &plan.BlockIO{LeafWeight: ptr(uint16(10))}}, "linux.resources.blockIO: cgroup v2 has no leafWeight"},
+		{"leaf weight of a device", "io", plan.Resources{BlockIO: &plan.BlockIO{WeightDevice: []plan.WeightDevice{{LeafWeight: ptr(uint16(10))}}}}, "linux.resources.blockIO: cgroup v2 has no leafWeight"},
 		{"realtime", "cpu", plan.Resources{CPU: &plan.CPU{RealtimeRuntime: ptr(int64(50))}}, "no limits of realtime"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
