@@ -217,3 +217,12 @@ func TestIDMap_of_users_without_groups_is_refused(t *testing.T) {
 	withMount(m)(b.Spec)
 	wantFailure(t, b.run())
 }
+
+func TestIDMap_with_options_that_take_it_away_is_refused(t *testing.T) {
+	t.Parallel()
+	requires(t, "idmap", "rt:rung")
+	mustFail(t, withMount(specs.Mount{
+		Destination: "/mnt", Type: "tmpfs", Source: "tmpfs", Options: []string{"iversion", "idmap"},
+		UIDMappings: mapping(0, 1000, 10), GIDMappings: mapping(0, 1000, 10),
+	}), "mounts[6] (/mnt): ", "cannot map ids")
+}

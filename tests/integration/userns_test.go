@@ -169,6 +169,22 @@ func TestUserns_is_joined_by_path(t *testing.T) {
 	want(t, "uid", r.UID[0], 0)
 }
 
+func TestUserns_mappings_of_a_joined_one_have_to_be_its_own(t *testing.T) {
+	t.Parallel()
+	requires(t, "root", "userns", "rt:rung")
+	holder := nsHolder(t, specs.UserNamespace)
+	join := func(m []specs.LinuxIDMapping) *bundle {
+		b := newBundle(t)
+		b.chown(100000, 100000)
+		setNS(b.Spec, specs.UserNamespace, nsPath(holder, specs.UserNamespace))
+		b.Spec.Linux.UIDMappings, b.Spec.Linux.GIDMappings = m, m
+		return b
+	}
+	same := append(mapping(0, 100000, 1000), mapping(1000, 101000, 64536)...)
+	want(t, "uid_map", fields(join(same).probe(nil).UIDMap), "0 100000 65536")
+	wantFailure(t, join(mapping(0, 100000, 1000)).run(), "linux.uidMappings: map ids 0:100000:1000", "it has 0:100000:65536", "the user namespace that is joined has other maps")
+}
+
 func TestUserns_is_joined_by_a_bind_mounted_file(t *testing.T) {
 	t.Parallel()
 	requires(t, "root", "userns", "rt:runc-1.4")

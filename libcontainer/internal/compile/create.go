@@ -75,6 +75,25 @@ func (c *compiler) idMaps() (err error) {
 	return err
 }
 
+// checkMaps: the maps of a namespace that is joined are given. Engines name them
+// all the same, and mean that they are so.
+func (c *compiler) checkMaps() error {
+	l := hasLinux(c.spec)
+	if c.ns.userFD == plan.NoFD || len(l.UIDMappings)+len(l.GIDMappings) == 0 {
+		return nil
+	}
+	uids, err := idMap(l.UIDMappings)
+	if err != nil {
+		return err
+	}
+	gids, err := idMap(l.GIDMappings)
+	if err != nil {
+		return err
+	}
+	c.step("linux.uidMappings", plan.CheckMaps{UIDs: uids, GIDs: gids})
+	return nil
+}
+
 // needsFork says whether the init has to be a child of the process that is
 // spawned: a joined pid namespace and time offsets hold for children only, and
 // a user namespace is entered step by step.
@@ -302,6 +321,9 @@ func (c *compiler) runtimeHalf() error {
 		c.hooks("createContainer", h.CreateContainer, c.ns.all(), c.rootfs)
 	}
 	c.step("", serve)
+	if err := c.checkMaps(); err != nil {
+		return err
+	}
 	if c.opt.CgroupsPresent {
 		c.step("linux.resources.pids", plan.CgroupLateLimits{Resources: res})
 	}

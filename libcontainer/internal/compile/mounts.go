@@ -193,6 +193,9 @@ func (c *compiler) mount(origin string, m *specs.Mount) (late []plan.InitOp, err
 		flags |= plan.MountOptional
 	}
 	if o.mountCall || tooLongForFsconfig(data) {
+		if idmap != plan.NoFD {
+			return nil, errors.New("its options need mount(2), which cannot map ids: a mount gets a mapping before it is attached")
+		}
 		o.data = append(o.data, labelOption...)
 		c.emit(origin, &plan.MountData{Type: m.Type, Source: m.Source, Target: target, Data: o.dataString(), MSFlags: o.msFlags, Propagation: o.propagation, Flags: flags})
 		return late, nil

@@ -119,6 +119,10 @@ type NetDevice struct {
 	As   string // in the container's; %d in it is a number that the kernel chooses
 }
 
+// CheckMaps holds the id maps of a user namespace that was joined against those
+// of the config.
+type CheckMaps struct{ UIDs, GIDs IDMap }
+
 // RdtGroup makes, or checks, the class of service and the monitoring group that
 // the init joins (resctrl).
 type RdtGroup struct {
@@ -179,6 +183,7 @@ func (GateListen) name() string        { return "gate-listen" }
 func (Spawn) name() string             { return "spawn" }
 func (Serve) name() string             { return "serve" }
 func (MoveDevices) name() string       { return "move-devices" }
+func (CheckMaps) name() string         { return "check-maps" }
 func (RdtGroup) name() string          { return "rdt-group" }
 func (RunHooks) name() string          { return "run-hooks" }
 func (Attributes) name() string        { return "attributes" }
@@ -243,6 +248,11 @@ func (a MoveDevices) describe(d *describer) {
 	for _, n := range a.Devices {
 		d.str(n.Name, n.As)
 	}
+}
+
+func (a CheckMaps) describe(d *describer) {
+	d.word("uids", a.UIDs.String())
+	d.word("gids", a.GIDs.String())
 }
 
 func (a RdtGroup) describe(d *describer) {

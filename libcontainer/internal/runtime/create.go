@@ -131,6 +131,8 @@ func (x *executor) do(a plan.Action) error {
 			x.serve = a
 		}
 		return x.serveUntil(a.Until)
+	case plan.CheckMaps:
+		return checkMaps(x.init.Pid, a)
 	case plan.RdtGroup:
 		return x.rdtGroup(a)
 	case plan.MoveDevices:
