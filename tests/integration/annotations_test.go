@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"slices"
@@ -189,6 +190,48 @@ func TestAnnotations_core_scheduling(t *testing.T) {
 		t.Errorf("cookie %s, that of another container %s", first.Data, neighbour.Data)
 	}
 }
+
+// Where no core is shared there is nothing to keep others from: one warning. The kernel's answer is forced here.
+func TestAnnotations_core_scheduling_without_SMT(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:rung")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := waiting(t)
+	b.Wrap, b.Env = []string{self}, []string{stageEnv + "=no-smt"}
+	annotate("org.rung-oci.core-scheduling", "true")(b.Spec)
+	c := b.create()
+	want(t, "SMT in the warning", strings.Contains(c.report.Stderr, "SMT"), true)
+	c.start().next("waiting")
+	res := c.must("exec", c.ID, "/probe", "--exit", "0")
+	want(t, "warnings of exec", res.Stderr, "")
+}
+
+// withoutSMT runs a command for which prctl(PR_SCHED_CORE) is ENODEV.
+func withoutSMT() error {
+	const data, nr, arg0 = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, 0, 16
+	low := uint32(arg0)
+	if binary.NativeEndian.Uint16([]byte{0, 1}) == 1 {
+		low += 4
+	}
+	filter := []unix.SockFilter{
+		{Code: data, K: nr},
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jf: 3, K: unix.SYS_PRCTL},
+		{Code: data, K: low},
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jf: 1, K: unix.PR_SCHED_CORE},
+		{Code: unix.BPF_RET | unix.BPF_K, K: seccompRetErrno | uint32(unix.ENODEV)},
+		{Code: unix.BPF_RET | unix.BPF_K, K: seccompRetAllow},
+	}
+	prog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	if err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&prog)), 0, 0); err != nil {
+		return err
+	}
+	return unix.Exec(os.Args[1], os.Args[1:], os.Environ())
+}
+
+const seccompRetErrno, seccompRetAllow = 0x00050000, 0x7fff0000 // linux/seccomp.h
 
 // coreScheduling asks for this thread's own cookie.
 func coreScheduling() error {

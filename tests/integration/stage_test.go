@@ -46,6 +46,8 @@ func stage(name string) int {
 			return unix.Unshare(unix.CLONE_NEWTIME)
 		case "as-user":
 			return asUser()
+		case "no-smt":
+			return withoutSMT()
 		case "sched-fifo":
 			return unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1}, 0)
 		case "mount-overlay":

@@ -22,6 +22,7 @@ const (
 	PidfdReceiver      = "run.oci.pidfd_receiver"
 	SeccompFailUnknown = "run.oci.seccomp_fail_unknown_syscall"
 	SeccompReceiver    = "run.oci.seccomp.receiver"
+	SystemdProperties  = "org.systemd.property." // a prefix
 )
 
 // Known says whether an annotation below Own is one.
@@ -38,10 +39,10 @@ func Known(name string) bool {
 }
 
 // Unsafe lists, sorted, the annotations that reach what the config's other
-// fields would not: files and sockets of the host, groups, the seccomp agent
-// (features.md, Unsafe annotations). Those below Own only take away.
+// fields would not: files and sockets of the host, groups, the seccomp agent,
+// properties of a systemd unit (features.md, Unsafe annotations). Those below Own only take away.
 func Unsafe() []string {
-	return []string{HooksStderr, HooksStdout, KeepGroups, PidfdReceiver, SeccompReceiver}
+	return []string{SystemdProperties, HooksStderr, HooksStdout, KeepGroups, PidfdReceiver, SeccompReceiver}
 }
 
 // unsupported are annotations of other runtimes whose meaning rung does not

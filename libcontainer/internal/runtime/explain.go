@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rung-oci/rung/libcontainer/internal/landlock"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/wire"
 	"golang.org/x/sys/unix"
@@ -94,7 +95,7 @@ func lateError(m wire.Message) error {
 	case plan.KindNoNewPrivileges:
 		e.Origin, op = "process.noNewPrivileges", &plan.NoNewPrivileges{}
 	case plan.KindLandlockRestrict:
-		e.Origin, op = "annotations", &plan.LandlockRestrict{}
+		e.Origin, op = `annotations["`+landlock.Prefix+`*"]`, &plan.LandlockRestrict{}
 	case plan.KindGate:
 		op = &plan.Gate{}
 	default:
@@ -225,6 +226,9 @@ func explain(e *StepError, op plan.Op, m wire.Message) {
 		e.What = "allow TCP port " + strconv.FormatUint(o.Port, 10)
 	case *plan.LandlockRestrict:
 		e.What = "restrict the process with Landlock"
+		if m.Err == unix.EPERM {
+			e.What += ", which takes noNewPrivileges or CAP_SYS_ADMIN"
+		}
 	case *plan.Console:
 		e.What = "open the terminal: " + m.Step.String()
 	case *plan.Pivot:

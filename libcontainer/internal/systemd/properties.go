@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/godbus/dbus/v5"
+	"github.com/rung-oci/rung/libcontainer/internal/annotation"
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup/limit"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 )
@@ -240,7 +241,7 @@ func Devices(rules []plan.DeviceRule, name func(block bool, major int64) string)
 }
 
 // AnnotationPrefix begins the annotations that are properties of the unit.
-const AnnotationPrefix = "org.systemd.property."
+const AnnotationPrefix = annotation.SystemdProperties
 
 // Annotations reads the annotations that are properties: the value is in GVariant
 // text. A name that ends in Sec is a time in seconds, for which D-Bus has a
