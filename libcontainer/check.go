@@ -206,7 +206,7 @@ func (c *checking) prepared(l *spec.Loaded, rootless bool) {
 		if i := strings.Index(at, " ("); i >= 0 {
 			at = at[:i]
 		}
-		c.add(Finding{Path: at, Level: LevelMust, Fatal: true, Source: "rung plan", Message: message, Hint: "correct the value"})
+		c.add(Finding{Path: at, Level: LevelHost, Fatal: true, Source: "rung plan", Message: message, Hint: "correct the value"})
 	}
 }
 

@@ -20,6 +20,7 @@ func TestImports(t *testing.T) {
 		{internal + "plan", []string{internal + "sys", internal + "spec", "github.com/opencontainers/runtime-spec/specs-go"}, "a plan is data in the kernel's terms"},
 		{internal + "runtime", []string{internal + "spec", internal + "compile", "github.com/opencontainers/runtime-spec/specs-go"}, "what carries a plan out cannot decide again"},
 		{internal + "cgroup", []string{internal + "spec", internal + "compile", "github.com/opencontainers/runtime-spec/specs-go"}, "what carries a plan out cannot decide again"},
+		{internal + "check", []string{internal + "runtime", internal + "state", internal + "cgroup", internal + "undo"}, "a check reads, and changes nothing"},
 		{internal + "spec", []string{internal + "sys", internal + "plan", "encoding/json", "regexp"}, "every command would pay for reflection and tables at its start"},
 		{module + "libcontainer", []string{"encoding/json", "net/http", "regexp", "text/template", "log/slog"}, "every command would pay for their start"},
 	} {

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // finding is one of `check --format json`.
@@ -116,6 +118,11 @@ func TestCheck_broken(t *testing.T) {
 					t.Errorf("%s: found besides: %+v", c.Why, f)
 				}
 			}
+			// what is said of the container is what becomes of it; a hook that comes after its end says nothing of that
+			b.NoConfig = true
+			if r := b.run(); (r.Exit == 0) != out.OK && !strings.HasPrefix(c.Want[0].Path, "hooks.poststop") {
+				t.Errorf("%s: the check says ok: %v, the run ends with %d: %s", c.Why, out.OK, r.Exit, r.Stderr)
+			}
 			if t.Failed() {
 				t.Logf("%+v", out.Findings)
 			}
@@ -202,6 +209,45 @@ func TestCheck_sound(t *testing.T) {
 	b.NoConfig = true
 	if r := b.runtime("check", "--bundle", filepath.Join(b.Dir, "none")); r.Exit != 1 || !strings.Contains(r.Stderr, "no such file or directory") {
 		t.Errorf("no config: %+v", r)
+	}
+}
+
+// A user has other ids, and fewer of them, than root.
+func TestCheck_user(t *testing.T) {
+	requires(t, "rt:rung", "userns")
+	b := newBundle(t)
+	b.Wrap = []string{"setpriv", "--reuid=1234", "--regid=1234", "--clear-groups", "env", "XDG_RUNTIME_DIR=" + b.Dir}
+	b.NoRoot = true
+	b.Spec.Linux.CgroupsPath, b.Spec.Linux.Resources = "", nil
+	b.Spec.Mounts[2].Options = []string{"nosuid", "noexec", "newinstance"} // no gid=5, which is not the user's
+	b.writeConfig()
+	want := func(what string, out checkOutput, path, level string) {
+		t.Helper()
+		if !slices.ContainsFunc(out.Findings, func(f finding) bool { return f.Path == path && f.Level == level && f.Fatal }) {
+			t.Errorf("%s: no %s at %s in %+v", what, level, path, out.Findings)
+		}
+	}
+	out, _ := b.check()
+	want("no user namespace", out, "linux.namespaces", "MUST")
+
+	b.Spec.Linux.Namespaces = append(b.Spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
+	b.Spec.Linux.UIDMappings = []specs.LinuxIDMapping{{HostID: 0, Size: 1}}
+	b.Spec.Linux.GIDMappings = []specs.LinuxIDMapping{{HostID: 1234, Size: 1}}
+	b.writeConfig()
+	out, _ = b.check()
+	want("somebody else's id", out, "linux.uidMappings[0].hostID", "HOST")
+
+	b.Spec.Linux.UIDMappings[0].HostID = 1234
+	b.Spec.Linux.CgroupsPath = "/not/this/users"
+	b.writeConfig()
+	out, _ = b.check()
+	want("a control group that cannot be made", out, "linux.cgroupsPath", "HOST")
+
+	b.Spec.Linux.CgroupsPath = ""
+	b.writeConfig()
+	out, _ = b.check()
+	for _, f := range out.Findings {
+		t.Errorf("the user's own: %+v", f)
 	}
 }
 

@@ -54,6 +54,7 @@ func Host(s *specs.Spec, o Options) []Finding {
 		c.process(s.Process)
 	}
 	c.hooks()
+	c.annotations()
 	c.namespaces()
 	c.idMaps()
 	c.devices()

@@ -59,17 +59,23 @@ func (c *checker) join(at string, n specs.LinuxNamespace, bit uint64) {
 	if !path.IsAbs(n.Path) {
 		return
 	}
-	fd, err := unix.Open(n.Path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	// first without access: to open a device can do something
+	place, err := open(unix.AT_FDCWD, n.Path, 0)
 	if err != nil {
 		c.fatal(at, source, n.Path+": "+err.Error(), "the process or the file that keeps the namespace is gone: make it anew")
 		return
 	}
-	defer unix.Close(fd)
+	defer unix.Close(place)
 	var fs unix.Statfs_t
-	if unix.Fstatfs(fd, &fs) == nil && fs.Type != unix.NSFS_MAGIC {
+	if unix.Fstatfs(place, &fs) == nil && fs.Type != unix.NSFS_MAGIC {
 		c.fatal(at, source, n.Path+" is no namespace", "name a file of /proc/<pid>/ns, or one that such a file is bound to")
 		return
 	}
+	fd, err := unix.Open("/proc/self/fd/"+strconv.Itoa(place), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return // who may join it, the kernel will tell
+	}
+	defer unix.Close(fd)
 	kind, err := unix.IoctlRetInt(fd, nsGetType)
 	if err != nil {
 		return

@@ -244,7 +244,10 @@ func (c *checker) seccomp() {
 		notify = notify || s.Action == specs.ActNotify
 		for j, name := range s.Names {
 			if name != "" && !seccomp.Known(name) {
-				c.note(index(index(at+".syscalls", i)+".names", j), source, strconv.Quote(name)+" is no system call that is known here: the rule has no effect", "correct the name, or leave it for newer kernels")
+				c.add(Finding{
+					Path: index(index(at+".syscalls", i)+".names", j), Source: source, Fatal: c.failsUnknown(),
+					Message: strconv.Quote(name) + " is no system call that is known here: the rule has no effect", Hint: "correct the name, or leave it for newer kernels",
+				})
 			}
 		}
 	}

@@ -99,6 +99,9 @@ func (v *view) find(name string) place {
 			}
 		} else {
 			to, err := open(fd, part, unix.RESOLVE_BENEATH|unix.RESOLVE_NO_SYMLINKS|unix.RESOLVE_NO_MAGICLINKS)
+			if err == unix.ENOENT && v.mountBelow(next) { //nolint:errorlint // a bare errno
+				return place{fd: -1, path: next, unknown: true, linked: p.linked} // a directory that comes with a mount point
+			}
 			if err != nil {
 				return place{fd: -1, path: next, err: err, linked: p.linked}
 			}
@@ -155,6 +158,16 @@ func (v *view) mountAt(at string) *viewMount {
 		}
 	}
 	return nil
+}
+
+// mountBelow says whether something is mounted below a path.
+func (v *view) mountBelow(at string) bool {
+	for i := range v.mounts {
+		if strings.HasPrefix(v.mounts[i].at, at+"/") {
+			return true
+		}
+	}
+	return false
 }
 
 // open opens a path without access to what it names; resolve is openat2(2)'s.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
-	libseccomp "github.com/seccomp/libseccomp-golang"
 )
 
 // KnownCalls says whether every name of the profile is one of a system call, of
@@ -13,10 +12,7 @@ import (
 func KnownCalls(p *specs.LinuxSeccomp) error {
 	for i := range p.Syscalls {
 		for j, name := range p.Syscalls[i].Names {
-			if _, err := libseccomp.GetSyscallFromNameByArch(name, abis[native].lib); err == nil {
-				continue
-			}
-			if _, ok := lateNumber(name, native); !ok {
+			if !Known(name) {
 				return fmt.Errorf("syscalls[%d].names[%d]: unknown system call %q", i, j, name)
 			}
 		}

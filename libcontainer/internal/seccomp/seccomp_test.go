@@ -152,3 +152,25 @@ func TestCompile_tooLong(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestKnown(t *testing.T) {
+	for name, want := range map[string]bool{
+		"read": true, "arm_fadvise64_64": true, "uretprobe": true, "riscv_hwprobe": true, "file_setattr": true, "s390_pci_mmio_read": true, "socketcall": true,
+		"": false, "frobnicate": false, "READ": false,
+	} {
+		if got := Known(name); got != want {
+			t.Errorf("%q: %v", name, got)
+		}
+	}
+}
+
+func TestFlagBits(t *testing.T) {
+	for _, f := range KnownFlags {
+		if bits, err := FlagBits(f); err != nil || bits == 0 {
+			t.Errorf("%s: %x, %v", f, bits, err)
+		}
+	}
+	if bits, err := FlagBits("SECCOMP_FILTER_FLAG_NONE"); err == nil {
+		t.Errorf("a flag that is none: %x", bits)
+	}
+}
