@@ -9,6 +9,7 @@
 #include <sys/mount.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 
 void attach(int mount, int target)
 {
@@ -212,6 +213,17 @@ static void copy_mode(int fs, int target)
 		fail_errno(STEP_FSCONFIG);
 }
 
+static void set_label(int mount, const struct op_string *label)
+{
+	int root = openat(mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (root < 0)
+		fail_errno(STEP_OPEN);
+	if (fsetxattr(root, "security.selinux", label->p, label->len, 0) < 0)
+		fail(STEP_SETATTR, errno, "security.selinux");
+	close(root);
+}
+
 void op_mount_fs(const struct op *o)
 {
 	uint64_t flags = o->n[MOUNT_FS_N_FLAGS], attrs = o->n[MOUNT_FS_N_ATTRS];
@@ -245,6 +257,8 @@ void op_mount_fs(const struct op *o)
 	if (flags & MOUNT_COPY_UP || attrs & ATTR_NOSYMFOLLOW)
 		if (sys_mount_setattr(fd, 0, attrs, attrs & (ATTR_NOATIME | ATTR_STRICTATIME) ? ATTR_ATIME : 0, 0, -1) < 0)
 			fail_errno(STEP_SETATTR);
+	if (o->s[MOUNT_FS_S_LABEL].len > 0)
+		set_label(fd, &o->s[MOUNT_FS_S_LABEL]);
 	set_idmap(fd, (int64_t)o->n[MOUNT_FS_N_IDMAP_FD], 0);
 	set_propagation(fd, o->n[MOUNT_FS_N_PROPAGATION], flags);
 	place(fd, target, flags);

@@ -296,6 +296,7 @@ enum {
 	MOUNT_FS_S_SOURCE = 1,
 	MOUNT_FS_S_TARGET = 2,
 	MOUNT_FS_S_DATA = 3,
+	MOUNT_FS_S_LABEL = 4,
 	MOUNT_FS_N_ATTRS = 0,
 	MOUNT_FS_N_PROPAGATION = 1,
 	MOUNT_FS_N_FLAGS = 2,
@@ -511,7 +512,7 @@ enum {
 };
 
 #define OP_MAX_NUMBERS 9
-#define OP_MAX_STRINGS 4
+#define OP_MAX_STRINGS 5
 
 /* shape of each kind: numbers, and one letter a string: s NUL-terminated, b bytes, l list */
 struct op_shape {
@@ -537,7 +538,7 @@ struct op_shape {
 	{0, ""} /* loopback-up */, \
 	{1, ""} /* propagation */, \
 	{2, "s"} /* root-open */, \
-	{4, "sssl"} /* mount-fs */, \
+	{4, "sssls"} /* mount-fs */, \
 	{9, "ss"} /* mount-bind */, \
 	{3, "ssss"} /* mount-data */, \
 	{4, "s"} /* mount-attr */, \

@@ -24,6 +24,8 @@ import (
 //	v1:NAME, v2:NAME  that controller in a hierarchy of that kind
 //	ctrl:NAME         that controller in either
 //	cap:NAME          that capability, CAP_SYS_RESOURCE say
+//	apparmor          AppArmor in force, and apparmor_parser(8)
+//	selinux           SELinux, enforcing or permissive
 //	systemd           systemd as the service manager; no-systemd the contrary
 //	userns, timens    these namespaces can be made
 //	overlay           overlayfs can be mounted
@@ -132,6 +134,15 @@ func look(word string) error {
 		if r, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(n), 0, 0, 0); err != nil || r != 1 || ownCaps()>>n&1 == 0 {
 			return errors.New("the tests do not have " + name)
 		}
+	case "apparmor":
+		if b, err := os.ReadFile("/sys/module/apparmor/parameters/enabled"); err != nil || len(b) == 0 || b[0] != 'Y' {
+			return errors.New("the kernel has no AppArmor in force")
+		}
+		_, err := exec.LookPath("apparmor_parser")
+		return err
+	case "selinux":
+		_, err := os.Stat("/sys/fs/selinux/enforce")
+		return err
 	case "systemd", "no-systemd":
 		_, err := os.Stat("/run/systemd/system")
 		if kind == "no-systemd" && err == nil {

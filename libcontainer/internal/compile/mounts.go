@@ -180,10 +180,15 @@ func (c *compiler) mount(origin string, m *specs.Mount) (late []plan.InitOp, err
 			data = append([]string{"ro"}, data...)
 		}
 	}
+	label := hasLinux(c.spec).MountLabel
+	if !c.facts.SELinux || m.Type == "proc" || m.Type == "sysfs" {
+		label = ""
+	}
 	var labelOption []string
-	if label := hasLinux(c.spec).MountLabel; label != "" && c.facts.SELinux && m.Type != "proc" && m.Type != "sysfs" {
+	if label != "" && m.Type != "mqueue" { // which takes labels, and not for the whole of it
 		labelOption = []string{"context=" + strconv.Quote(label)}
 		data = append(data, "context="+label)
+		label = ""
 	}
 	if target == "/dev" && attrs&unix.MOUNT_ATTR_RDONLY != 0 {
 		attrs &^= unix.MOUNT_ATTR_RDONLY
@@ -200,7 +205,7 @@ func (c *compiler) mount(origin string, m *specs.Mount) (late []plan.InitOp, err
 		c.emit(origin, &plan.MountData{Type: m.Type, Source: m.Source, Target: target, Data: o.dataString(), MSFlags: o.msFlags, Propagation: o.propagation, Flags: flags})
 		return late, nil
 	}
-	c.emit(origin, &plan.MountFS{Type: m.Type, Source: m.Source, Target: target, Data: data, Attrs: attrs, Propagation: o.propagation, Flags: flags, IDMapFD: idmap})
+	c.emit(origin, &plan.MountFS{Type: m.Type, Source: m.Source, Target: target, Data: data, Attrs: attrs, Propagation: o.propagation, Flags: flags, IDMapFD: idmap, Label: label})
 	return late, nil
 }
 

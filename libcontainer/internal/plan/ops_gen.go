@@ -992,6 +992,7 @@ type MountFS struct {
 	Source      string    // source key
 	Target      string    // path in the container
 	Data        []string  // file system options
+	Label       string    // SELinux label of its root directory, or empty
 	Attrs       uint64    // MOUNT_ATTR_* bits
 	Propagation uint64    // MS_SHARED …, 0 for none
 	Flags       MountFlag // MountFlag
@@ -1002,7 +1003,7 @@ type MountFS struct {
 func (*MountFS) Kind() Kind { return KindMountFS }
 
 func (o *MountFS) encode(e *encoder) {
-	e.begin(KindMountFS, 4, 4)
+	e.begin(KindMountFS, 4, 5)
 	e.num(uint64(o.Attrs))
 	e.num(uint64(o.Propagation))
 	e.num(uint64(o.Flags))
@@ -1011,6 +1012,7 @@ func (o *MountFS) encode(e *encoder) {
 	e.str(o.Source)
 	e.str(o.Target)
 	e.list(o.Data)
+	e.str(o.Label)
 	e.end()
 }
 
@@ -1019,6 +1021,7 @@ func (o *MountFS) describe(d *describer) {
 	d.str("source", o.Source)
 	d.str("target", o.Target)
 	d.list("data", o.Data)
+	d.str("label", o.Label)
 	d.word("attrs", flagNamesAt(attrNames[:], o.Attrs))
 	d.word("propagation", flagNamesAt(msNames[:], o.Propagation))
 	d.word("flags", o.Flags.String())

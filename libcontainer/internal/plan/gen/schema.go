@@ -212,7 +212,7 @@ var ops = []op{
 	}},
 	{"MountFS", "MountFS makes a new file system: fsopen, fsconfig, fsmount, mount_setattr, move_mount onto the target found with openat2(RESOLVE_IN_ROOT).", []field{
 		{"Type", tStr, "file system type", ""}, {"Source", tStr, "source key", ""}, {"Target", tStr, "path in the container", ""},
-		{"Data", tList, "file system options", ""}, {"Attrs", tU64, "MOUNT_ATTR_* bits", "attr"},
+		{"Data", tList, "file system options", ""}, {"Label", tStr, "SELinux label of its root directory, or empty", ""}, {"Attrs", tU64, "MOUNT_ATTR_* bits", "attr"},
 		{"Propagation", tU64, "MS_SHARED …, 0 for none", "ms"}, {"Flags", tU64, "MountFlag", "MountFlag"}, {"IDMapFD", tFD, "user namespace for an idmapped mount, or -1", ""},
 	}},
 	{"MountBind", "MountBind clones a mount (open_tree), sets its flags and id mapping while nobody can reach it, and moves it onto the target. A target that is missing is made, a file for a file.", []field{
