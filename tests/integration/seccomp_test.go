@@ -490,3 +490,26 @@ func TestSeccomp_a_large_profile(t *testing.T) {
 		t.Fatalf("the profile has %d rules for personality", n)
 	}
 }
+
+func TestSeccomp_every_architecture_and_flag_of_the_specification(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:rung")
+	f := filter(rule(specs.ActErrno, "mkdir", "mkdirat"))
+	for _, a := range strings.Fields(`X86 X86_64 X32 ARM AARCH64 MIPS MIPS64 MIPS64N32 MIPSEL MIPSEL64 MIPSEL64N32 PPC PPC64 PPC64LE S390 S390X
+		PARISC PARISC64 RISCV64 LOONGARCH64 M68K SH SHEB`) {
+		f.Architectures = append(f.Architectures, specs.Arch("SCMP_ARCH_"+a))
+	}
+	for _, flag := range strings.Fields("TSYNC LOG SPEC_ALLOW WAIT_KILLABLE_RECV") {
+		f.Flags = append(f.Flags, specs.LinuxSeccompFlag("SECCOMP_FILTER_FLAG_"+flag))
+	}
+	r := probe(t, withFilter(f), "--mkdir", "/tmp/x")
+	wantErrno(t, r.action(t, 0), unix.EPERM)
+}
+
+func TestSeccomp_an_errno_for_an_action_without_one_is_refused(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:rung")
+	f := filter(rule(specs.ActKillProcess, "mkdir"))
+	f.Syscalls[len(f.Syscalls)-1].ErrnoRet = ptr[uint](5)
+	mustFail(t, withFilter(f), "linux.seccomp.syscalls[", "errnoRet")
+}

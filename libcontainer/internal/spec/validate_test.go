@@ -287,6 +287,8 @@ var broken = []struct {
 	{"swap without limit", []string{"linux resources memory limit", ""}, []string{"MUST linux.resources.memory.swap"}},
 	{"swap unlimited", []string{"linux resources memory swap", "-1"}, nil},
 	{"swappiness", []string{"linux resources memory swappiness", "101"}, []string{"MUST linux.resources.memory.swappiness"}},
+	{"no hierarchy", []string{"linux resources memory useHierarchy", "false"}, []string{"WARN linux.resources.memory.useHierarchy"}},
+	{"hierarchy", []string{"linux resources memory useHierarchy", "true"}, nil},
 	{"kernel memory", []string{"linux resources memory kernel", "1000"}, []string{"WARN linux.resources.memory.kernel"}},
 	{"cpu period", []string{"linux resources cpu period", "100"}, []string{"MUST linux.resources.cpu.period"}},
 	{"cpu quota", []string{"linux resources cpu quota", "999", "linux resources cpu burst", "0"}, []string{"MUST linux.resources.cpu.quota"}},
