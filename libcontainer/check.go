@@ -11,6 +11,7 @@ import (
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
 	"github.com/rung-oci/rung/libcontainer/internal/host"
 	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/seccomp"
 	"github.com/rung-oci/rung/libcontainer/internal/spec"
 )
@@ -201,12 +202,20 @@ func (c *checking) prepared(l *spec.Loaded, rootless bool) {
 		return // a plan is made of configs without such problems only
 	}
 	p.copts.ID, p.copts.Bundle = "check", c.opt.Bundle
-	if _, _, err := compile.Create(l.Spec, p.copts, p.facts); err != nil {
+	made, _, err := compile.Create(l.Spec, p.copts, p.facts)
+	if err != nil {
 		at, message, _ := strings.Cut(err.Error(), ": ")
 		if i := strings.Index(at, " ("); i >= 0 {
 			at = at[:i]
 		}
 		c.add(Finding{Path: at, Level: LevelHost, Fatal: true, Source: "rung plan", Message: message, Hint: "correct the value"})
+		return
+	}
+	if limits, ok := plan.Find[plan.CgroupLimits](made); ok && p.group != nil && limits.Resources != nil {
+		if err := p.group.Unspeakable(limits.Resources.Devices); err != nil {
+			at, message, _ := strings.Cut(err.Error(), ": ")
+			c.add(Finding{Path: at, Level: LevelHost, Fatal: true, Source: "cgroups(7)", Message: message, Hint: "deny everything first, and allow what is needed"})
+		}
 	}
 }
 

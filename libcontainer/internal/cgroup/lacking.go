@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 
+	"github.com/rung-oci/rung/libcontainer/internal/cgroup/devices"
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup/limit"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"golang.org/x/sys/unix"
@@ -55,6 +56,22 @@ func (g *Group) Lacking(r *plan.Resources) (list []error) {
 		}
 	}
 	return list
+}
+
+// Unspeakable says why the device rules cannot be put in force, nil if they can: what
+// a v1 group or a program can hold is known without one.
+func (g *Group) Unspeakable(rules []plan.DeviceRule) error {
+	if rules == nil {
+		return nil
+	}
+	t := devices.Of(rules)
+	var err error
+	if g.v1("devices") != nil {
+		_, err = t.V1()
+	} else if g.v2() != nil {
+		_, err = t.Program()
+	}
+	return err
 }
 
 // handedDown says why a controller of cgroup v2 cannot be turned on for the

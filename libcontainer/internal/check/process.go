@@ -2,6 +2,7 @@ package check
 
 import (
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -52,7 +53,9 @@ func (c *checker) args(p *specs.Process) {
 			f.close()
 			continue
 		}
-		c.program(at, source, candidate, &f, c.view.find)
+		if c.program(at, source, candidate, &f, c.view.find); f.mode&0o111 != 0 && !c.mayExecute(p, &f) {
+			c.fatal(at, source, candidate+": permission denied for user "+strconv.FormatUint(uint64(p.User.UID), 10), "give it execute bits for that user: chmod a+x")
+		}
 		f.close()
 		return
 	}
@@ -64,6 +67,25 @@ func (c *checker) args(p *specs.Process) {
 	default:
 		c.fatal(at, source, strconv.Quote(name)+": executable file not found in the container's $PATH", "install it in the image, or write its whole path")
 	}
+}
+
+// mayExecute judges by the mode alone, and where something else may have a say, a map
+// of ids, an access control list or a capability, takes it for granted.
+func (c *checker) mayExecute(p *specs.Process, f *place) bool {
+	u := &p.User
+	if u.UID == 0 || c.userNS() || c.opt.Rootless || p.Capabilities == nil || slices.Contains(p.Capabilities.Effective, "CAP_DAC_OVERRIDE") {
+		return true
+	}
+	if n, err := unix.Getxattr("/proc/self/fd/"+strconv.Itoa(f.fd), "system.posix_acl_access", nil); err == nil && n > 0 {
+		return true
+	}
+	switch {
+	case f.owner == u.UID:
+		return f.mode&0o100 != 0
+	case f.group == u.GID || slices.Contains(u.AdditionalGids, f.group):
+		return f.mode&0o010 != 0
+	}
+	return f.mode&0o001 != 0
 }
 
 func (c *checker) cwd(p *specs.Process) {

@@ -112,6 +112,10 @@ func (c *checker) program(at, source, name string, p *place, resolve func(string
 	if err != nil {
 		return // whether it may be executed, the kernel will tell
 	}
+	if !bytes.HasPrefix(text, []byte("#!")) && !bytes.HasPrefix(text, []byte("\x7fELF")) && !emulated() {
+		c.fatal(at, "execve(2)", name+" is no program: exec format error", "begin a script with #! and its interpreter")
+		return
+	}
 	interp, foreign := interpreter(text)
 	if foreign && !emulated() {
 		c.fatal(at, "execve(2)", name+" is a program for another processor architecture", "use an image for "+runtime.GOARCH)

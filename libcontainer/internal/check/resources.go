@@ -26,6 +26,13 @@ func (c *checker) devices() {
 		if d.Type == "p" || !path.IsAbs(d.Path) {
 			continue
 		}
+		if c.view != nil {
+			f := c.view.find(d.Path)
+			f.close()
+			if kind := f.mode & unix.S_IFMT; f.err == nil && !f.unknown && kind != unix.S_IFCHR && kind != unix.S_IFBLK && !(bound && kind == unix.S_IFREG) {
+				c.fatal(at+".path", source, d.Path+" in the container is there already, and is no device: file exists", "choose another path, or take it out of the image")
+			}
+		}
 		if bound {
 			var st unix.Stat_t
 			if err := unix.Stat(d.Path, &st); err != nil {

@@ -25,6 +25,8 @@ type place struct {
 	fd      int    // O_PATH, or -1
 	path    string // where it is in the end, without symbolic links
 	mode    uint32
+	owner   uint32 // user and group as the host numbers them
+	group   uint32
 	err     error // why there is nothing
 	unknown bool  // below a mount that does not exist yet, or behind a link of /proc
 	linked  bool  // a symbolic link was on the way
@@ -84,7 +86,7 @@ func (v *view) find(name string) place {
 				up.path = again
 				return up
 			}
-			fd, done, st.Mode = up.fd, again, up.mode
+			fd, done, st.Mode, st.Uid, st.Gid = up.fd, again, up.mode, up.owner, up.group
 			continue
 		}
 		next := path.Join(done, part)
@@ -135,9 +137,9 @@ func (v *view) find(name string) place {
 		if up.fd < 0 {
 			return up
 		}
-		fd, st.Mode = up.fd, up.mode
+		fd, st.Mode, st.Uid, st.Gid = up.fd, up.mode, up.owner, up.group
 	}
-	p.fd, p.path, p.mode = fd, done, st.Mode
+	p.fd, p.path, p.mode, p.owner, p.group = fd, done, st.Mode, st.Uid, st.Gid
 	fd = -1
 	return p
 }

@@ -29,7 +29,7 @@ func tree(t *testing.T, files ...string) string {
 		case name[len(name)-1] == '/':
 			err = os.MkdirAll(at, 0o755)
 		default:
-			err = os.WriteFile(at, []byte(name), 0o755)
+			err = os.WriteFile(at, []byte("#!\n"), 0o755)
 		}
 		if err != nil {
 			t.Fatal(err)
