@@ -70,6 +70,12 @@ func (x *Executable) spawn(o spawnOptions) (*child, error) {
 	}
 	defer sys.Close(theirs)
 
+	// What the caller of the runtime left open would be a path to the host, /proc/self/fd/N, for whatever names the
+	// container's program, until execve closes it. The new process gets what files has, and nothing else.
+	if err := sys.CloseOnExecFrom(3); err != nil {
+		sys.Close(ours)
+		return nil, err
+	}
 	last := plan.FDExecutable
 	for fd := range o.files {
 		last = max(last, fd)

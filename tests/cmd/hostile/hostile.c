@@ -1,0 +1,213 @@
+// hostile: a process of a container that tries, as long as it runs, to get hold of every process that it sees in /proc:
+// of its descriptors, its executable, its memory, its directories, its namespaces, of itself by ptrace(2).
+//
+// It prints {"op":"hostile"} when it begins, {"op":"seen"} when it first meets a process of the runtime (by its name),
+// and after SIGTERM {"op":"done","count":N,"data":TEXT}: N is how often it had such a process before it, TEXT is what
+// it has got hold of, empty if nothing. Processes that are there at its start are left alone, and its own are.
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t over;
+static char loot[8192];
+static char **names_of_prey;
+
+static void end(int sig)
+{
+	(void)sig;
+	over = 1;
+}
+
+static void got(int pid, const char *comm, const char *what, const char *more)
+{
+	size_t n = strlen(loot);
+
+	if (n + 512 > sizeof(loot))
+		return;
+	snprintf(loot + n, 512, "%s of %d (%.20s) %.300s; ", what, pid, comm, more);
+	for (char *p = loot + n; *p; p++)
+		if (*p == '"' || *p == '\\' || (unsigned char)*p < 0x20)
+			*p = '?';
+}
+
+static int open_of(int pid, const char *name, int flags)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	return open(path, flags | O_CLOEXEC | O_NONBLOCK);
+}
+
+static void links(int pid, const char *comm)
+{
+	static const char *const names[] = { "exe", "cwd", "root", "ns/mnt", "ns/net" };
+	char path[64], to[256];
+	struct dirent *e;
+	DIR *d;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		ssize_t n;
+
+		snprintf(path, sizeof(path), "/proc/%d/%s", pid, names[i]);
+		n = readlink(path, to, sizeof(to) - 1);
+		if (n < 0)
+			continue;
+		to[n] = 0;
+		got(pid, comm, names[i], to);
+	}
+	// root of the same user namespace may list the numbers, and no more
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	d = opendir(path);
+	while (d && (e = readdir(d))) {
+		int fd;
+
+		if (e->d_name[0] == '.')
+			continue;
+		if (readlinkat(dirfd(d), e->d_name, to, sizeof(to)) >= 0)
+			got(pid, comm, "the target of descriptor", e->d_name);
+		fd = openat(dirfd(d), e->d_name, O_PATH | O_CLOEXEC);
+		if (fd >= 0) {
+			got(pid, comm, "descriptor", e->d_name);
+			close(fd);
+		}
+	}
+	if (d)
+		closedir(d);
+}
+
+static void files(int pid, const char *comm)
+{
+	// those that are read are opened without asking in a zombie, and are empty there
+	static const struct {
+		const char *name, *find;
+		int flags, read;
+	} list[] = {
+		{ "mem", "mem", O_RDWR, 0 },	    { "exe", "exe", O_RDONLY, 0 },	 { "exe", "writable exe", O_WRONLY, 0 },
+		{ "cwd", "cwd", O_PATH, 0 },	    { "root", "root", O_PATH, 0 },	 { "environ", "environ", O_RDONLY, 1 },
+		{ "auxv", "auxv", O_RDONLY, 1 },    { "maps", "maps", O_RDONLY, 1 },
+	};
+
+	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++) {
+		int fd = open_of(pid, list[i].name, list[i].flags);
+		char byte;
+
+		if (fd < 0)
+			continue;
+		if (!list[i].read || read(fd, &byte, 1) == 1)
+			got(pid, comm, list[i].find, "opened");
+		close(fd);
+	}
+}
+
+static void calls(int pid, const char *comm)
+{
+	char byte;
+	struct iovec here = { &byte, 1 }, there = { (void *)0x400000, 1 };
+	int pidfd;
+
+	if (process_vm_readv(pid, &here, 1, &there, 1, 0) >= 0 || errno == EFAULT)
+		got(pid, comm, "process_vm_readv", "");
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd >= 0) {
+		for (int fd = 0; fd < 108; fd += fd == 4 ? 96 : 1) {
+			int copy = (int)syscall(438 /* pidfd_getfd */, pidfd, fd, 0);
+
+			if (copy >= 0) {
+				got(pid, comm, "pidfd_getfd", "");
+				close(copy);
+			}
+		}
+		close(pidfd);
+	}
+	if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) == 0) {
+		got(pid, comm, "ptrace", "seized");
+		ptrace(PTRACE_INTERRUPT, pid, NULL, NULL); // the find is enough: it may go on
+		if (waitpid(pid, NULL, __WALL) == pid)
+			ptrace(PTRACE_DETACH, pid, NULL, NULL);
+	}
+}
+
+static int each(void (*f)(int pid))
+{
+	DIR *d = opendir("/proc");
+	struct dirent *e;
+
+	if (!d)
+		return -1;
+	while ((e = readdir(d)))
+		if (e->d_name[0] >= '1' && e->d_name[0] <= '9')
+			f(atoi(e->d_name));
+	closedir(d);
+	return 0;
+}
+
+static unsigned long meetings;
+
+// is_prey says whether the process, its state and name as in proc_pid_stat(5), is one to have.
+static int is_prey(int pid, char comm[32])
+{
+	char stat[128], *from, *to;
+	char **name = names_of_prey;
+	int fd = open_of(pid, "stat", O_RDONLY);
+	ssize_t n = fd < 0 ? -1 : read(fd, stat, sizeof(stat) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return 0;
+	stat[n] = 0;
+	from = strchr(stat, '(');
+	to = strrchr(stat, ')');
+	if (!from || !to || to < from || to[1] == 0 || to[2] == 'Z' || to[2] == 'X')
+		return 0;
+	*to = 0;
+	snprintf(comm, 32, "%.31s", from + 1);
+	while (*name && strncmp(comm, *name, strlen(*name)))
+		name++;
+	return *name != NULL;
+}
+
+static void attack(int pid)
+{
+	char comm[32], later[32];
+	size_t had = strlen(loot);
+
+	if (!is_prey(pid, comm))
+		return;
+	if (!strncmp(comm, "rung:", 5) && meetings++ == 0)
+		dprintf(1, "{\"op\":\"seen\",\"pid\":%d}\n", pid);
+	files(pid, comm);
+	links(pid, comm);
+	calls(pid, comm);
+	// It may have become a program of a neighbour's container meanwhile, which is none of the runtime's secrets, or be
+	// about to end: without memory a task is everybody's of its user (ptrace(2), "Ptrace access mode checking").
+	if (loot[had] && !is_prey(pid, later))
+		loot[had] = 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct sigaction act = { .sa_handler = end };
+
+	(void)argc;
+	names_of_prey = argv + 1;
+	sigaction(SIGTERM, &act, NULL);
+	dprintf(1, "{\"op\":\"hostile\"}\n");
+	while (!over)
+		if (each(attack) < 0) {
+			dprintf(2, "hostile: /proc: %s\n", strerror(errno));
+			return 1;
+		}
+	dprintf(1, "{\"op\":\"done\",\"count\":%lu,\"data\":\"%s\"}\n", meetings, loot);
+	return 0;
+}
