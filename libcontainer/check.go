@@ -161,11 +161,6 @@ func specHint(p spec.Problem) string {
 func (c *checking) prepared(l *spec.Loaded, rootless bool) {
 	p := &prepared{opt: &CreateOptions{ID: "check", Bundle: c.opt.Bundle, Rootless: c.opt.Rootless, SystemdCgroup: c.opt.SystemdCgroup}, spec: l.Spec, raw: l.Raw}
 	p.facts.Rootless, p.facts.Capabilities = rootless, host.Capabilities()
-	refused := func(at string, err error) {
-		if err != nil {
-			c.refused(at, err)
-		}
-	}
 	p.facts.Unprivileged = rootless && os.Geteuid() != 0
 	applyAnnotations(l.Spec)
 	securityModules(&p.facts, l.Spec, l.Spec.Process)
@@ -175,7 +170,8 @@ func (c *checking) prepared(l *spec.Loaded, rootless bool) {
 		if errors.Is(err, errRootlessLimits) {
 			at = "linux.resources"
 		}
-		refused(at, err)
+		c.refused(at, err)
+		sound = false
 	}
 	if p.group != nil && p.group.Unit() == nil && l.Spec.Linux != nil {
 		c.limits(p, l)
@@ -199,7 +195,7 @@ func (c *checking) prepared(l *spec.Loaded, rootless bool) {
 		}
 	}
 	if !sound {
-		return // a plan is made of configs without such problems only
+		return // a plan is made of configs without such problems only, and where its groups can be
 	}
 	p.copts.ID, p.copts.Bundle = "check", c.opt.Bundle
 	made, _, err := compile.Create(l.Spec, p.copts, p.facts)

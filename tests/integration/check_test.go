@@ -392,3 +392,23 @@ func listing(t *testing.T, dir string) string {
 	}
 	return string(out)
 }
+
+// A limit that a user has no group for is one finding, and not several.
+func TestCheck_userLimits(t *testing.T) {
+	requires(t, "rt:rung", "userns")
+	b := newBundle(t)
+	b.Wrap = []string{"setpriv", "--reuid=1234", "--regid=1234", "--clear-groups", "env", "XDG_RUNTIME_DIR=" + b.Dir}
+	b.NoRoot = true
+	limit := int64(1 << 20)
+	b.Spec.Linux.CgroupsPath, b.Spec.Linux.Resources = "", &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &limit}}
+	b.Spec.Linux.Namespaces = append(b.Spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
+	b.Spec.Linux.UIDMappings = []specs.LinuxIDMapping{{HostID: 1234, Size: 1}}
+	b.Spec.Linux.GIDMappings = []specs.LinuxIDMapping{{HostID: 1234, Size: 1}}
+	b.Spec.Mounts[2].Options = nil
+	b.Spec.Mounts = append(b.Spec.Mounts, specs.Mount{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: []string{"ro"}})
+	b.writeConfig()
+	out, _ := b.check()
+	if len(out.Findings) != 1 || out.Findings[0].Path != "linux.resources" || !out.Findings[0].Fatal {
+		t.Errorf("%+v", out.Findings)
+	}
+}
