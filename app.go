@@ -40,6 +40,7 @@ type command struct {
 	cli.Command
 	minArgs, maxArgs int                       // how many positional arguments it takes; see noLimit
 	plain            int                       // after that many all the rest is positional; 0: options may stand anywhere
+	verbatim         bool                      // all that follows the first positional argument is positional
 	failure          int                       // exit status when it fails; 0 is 1
 	action           func(args []string) error // with that many
 }
@@ -92,7 +93,10 @@ func (g *globals) dispatch(args []string) error {
 		g.failure = cmd.failure
 	}
 	plain := -1
-	if cmd.plain > 0 {
+	switch {
+	case cmd.verbatim:
+		plain = 0
+	case cmd.plain > 0:
 		plain = cmd.plain
 	}
 	opts, rest, err = arrange(rest[1:], cmd.Flags, plain)

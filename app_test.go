@@ -92,6 +92,9 @@ func TestHelpOfCommands(t *testing.T) {
 	}
 	for _, name := range commandNames {
 		for _, args := range [][]string{{name, "-h"}, {name, "--help"}, {name, "web", "-h"}, {"help", name}} {
+			if name == "ps" && args[1] == "web" {
+				continue // ps(1) gets it
+			}
 			status, stdout, stderr := rung(t, args...)
 			lines := strings.Split(stdout, "\n")
 			if status != 0 || stderr != "" || len(lines) < 2 || lines[0] != "NAME:" || !strings.HasPrefix(lines[1], "   rung "+name+" - ") {

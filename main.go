@@ -19,7 +19,9 @@ func main() {
 }
 
 // commandNames is every command, in the order the help lists them.
-var commandNames = [...]string{"check", "create", "delete", "exec", "features", "kill", "list", "plan", "run", "spec", "start", "state"}
+var commandNames = [...]string{
+	"check", "create", "delete", "events", "exec", "features", "kill", "list", "pause", "plan", "ps", "resume", "run", "spec", "start", "state", "update",
+}
 
 // command builds the command of that name, nil if there is none. A switch and not a table: only one command's flags
 // are ever allocated.
@@ -31,6 +33,8 @@ func (g *globals) command(name string) *command {
 		return g.createCommand()
 	case "delete":
 		return g.deleteCommand()
+	case "events":
+		return g.eventsCommand()
 	case "exec":
 		return g.execCommand()
 	case "features":
@@ -39,8 +43,14 @@ func (g *globals) command(name string) *command {
 		return g.killCommand()
 	case "list":
 		return g.listCommand()
+	case "pause":
+		return g.pauseCommand()
 	case "plan":
 		return g.planCommand()
+	case "ps":
+		return g.psCommand()
+	case "resume":
+		return g.resumeCommand()
 	case "run":
 		return g.runCommand()
 	case "spec":
@@ -49,6 +59,8 @@ func (g *globals) command(name string) *command {
 		return g.startCommand()
 	case "state":
 		return g.stateCommand()
+	case "update":
+		return g.updateCommand()
 	}
 	return nil
 }

@@ -99,7 +99,7 @@ func opError(op, id string, err error) error {
 		e.Code = CodeNotExist
 	case errors.Is(err, ErrExist):
 		e.Code = CodeExist
-	case errors.Is(err, ErrNotRunning), errors.Is(err, ErrRunning):
+	case errors.Is(err, ErrNotRunning), errors.Is(err, ErrRunning), errors.Is(err, ErrNotPaused):
 		e.Code = CodeState
 	case errors.As(err, &step):
 		e.Code, e.Step, e.Path = CodeStep, step.Step, step.Origin

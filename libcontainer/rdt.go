@@ -60,15 +60,14 @@ func rdtGroups(st *state.State) (dirs []string) {
 
 var errNoClass = errors.New("the container was created without linux.intelRdt: it has no class of service to change")
 
-// UpdateRdt changes what the container's class of service may use: its L3 cache
-// ("L3:0=f;1=f") and its memory bandwidth ("MB:0=20;1=70"); an empty schema stays
-// as it is. A class that was named by closID is changed for all that are in it.
-func (c *Container) UpdateRdt(l3CacheSchema, memBwSchema string) error {
+// updateRdt changes what the container's class of service may use, and gives what
+// takes it back. A class that was named by closID is changed for all that are in it.
+func (c *Container) updateRdt(l3CacheSchema, memBwSchema string) (undo func() error, err error) {
 	if l3CacheSchema == "" && memBwSchema == "" {
-		return nil
+		return func() error { return nil }, nil
 	}
 	if c.state.RdtClass == "" {
-		return opError("update", c.id, errNoClass)
+		return nil, errNoClass
 	}
-	return opError("update", c.id, rdt.Set(c.state.RdtClass, l3CacheSchema, memBwSchema))
+	return rdt.Set(c.state.RdtClass, l3CacheSchema, memBwSchema)
 }

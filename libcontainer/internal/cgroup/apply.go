@@ -97,10 +97,20 @@ func (g *Group) Update(r *plan.Resources) error {
 		return nil
 	}
 	if back := p.undo(); back != nil {
-		return errors.Join(err, fmt.Errorf("and the limits before could not be set again: %w", back))
+		return errors.Join(err, &UndoError{back})
 	}
 	return err
 }
+
+// UndoError is that limits could not be put back after an Update that failed.
+type UndoError struct{ Err error }
+
+func (e *UndoError) Error() string {
+	return "and the limits before could not be set again: " + e.Err.Error()
+}
+
+// Unwrap gives the reason.
+func (e *UndoError) Unwrap() error { return e.Err }
 
 // writes asks the pure functions of whichever version has each controller. A
 // limit that no hierarchy has a controller for has no directory; see place.
@@ -145,11 +155,31 @@ func (g *Group) controllerWrites(name1, name2 string, r *plan.Resources) (list [
 		list, err = v1.Writes(name1, r)
 		return list, "", err
 	}
+	if name2 == "memory" {
+		r = d.withLimit(r)
+	}
 	list, err = v2.Writes(name2, r)
 	if name2 == "memory" && err == nil {
 		err = d.checkUsage(r.Memory)
 	}
 	return list, d.Path, err
+}
+
+// withLimit completes a limit of memory and swap together that comes alone: on v2
+// swap has a limit of its own, the difference to that of memory which is in force.
+func (d *Dir) withLimit(r *plan.Resources) *plan.Resources {
+	m := r.Memory
+	if m == nil || m.Swap == nil || *m.Swap <= 0 || m.Limit != nil && *m.Limit != 0 {
+		return r
+	}
+	text, err := readFile(d.Path + "/memory.max")
+	now, err2 := strconv.ParseInt(text, 10, 64)
+	if err != nil || err2 != nil {
+		return r // there is none: v2.Writes says what is missing
+	}
+	whole, memory := *r, *m
+	memory.Limit, whole.Memory = &now, &memory
+	return &whole
 }
 
 // checkUsage is linux.resources.memory.checkBeforeUpdate.

@@ -47,16 +47,22 @@ type performer struct {
 // so those that it refuses wait for the others, as long as any gets through.
 func (p *performer) all(list []placed) error {
 	for len(list) > 0 {
-		n := 1
-		for list[0].Subject != "" && n < len(list) && list[n].Subject == list[0].Subject && list[n].dir == list[0].dir {
-			n++
-		}
+		n := neighbours(list)
 		if err := p.together(list[:n]); err != nil {
 			return err
 		}
 		list = list[n:]
 	}
 	return nil
+}
+
+// neighbours is how many writes at the beginning bound each other.
+func neighbours(list []placed) int {
+	n := 1
+	for list[0].Subject != "" && n < len(list) && list[n].Subject == list[0].Subject && list[n].dir == list[0].dir {
+		n++
+	}
+	return n
 }
 
 func (p *performer) together(list []placed) error {
@@ -93,6 +99,12 @@ func (p *performer) one(w *placed) error {
 	if p.keep || w.KeepFirst {
 		old, readErr = readFile(file)
 	}
+	var also []placed
+	if p.keep && w.Changes != "" {
+		if other, err := readFile(w.dir + "/" + w.Changes); err == nil && old != "1" {
+			also = append(also, placed{limit.Write{Controller: w.Controller, File: w.Changes, Value: other, Origin: w.Origin, Subject: w.Subject}, w.dir})
+		}
+	}
 	value := w.Value
 	if w.KeepFirst && readErr == nil {
 		first, _, _ := strings.Cut(old, " ")
@@ -102,7 +114,7 @@ func (p *performer) one(w *placed) error {
 	switch {
 	case err == nil:
 		if p.keep && readErr == nil {
-			p.back = append(p.back, placed{w.Write.Restore(old), w.dir})
+			p.back = append(append(p.back, also...), placed{w.Write.Restore(old), w.dir})
 		}
 		return nil
 	case errors.Is(err, unix.ENOENT) && w.Else != nil:
@@ -113,13 +125,20 @@ func (p *performer) one(w *placed) error {
 	return &Error{Origin: w.Origin, Controller: w.Controller, File: file, Value: value, Err: reason(err)}
 }
 
-// undo takes back what was written, last first.
+// undo takes back what was written, last first. One that cannot be had again does
+// not keep the others from it.
 func (p *performer) undo() error {
 	back := make([]placed, 0, len(p.back))
 	for i := len(p.back) - 1; i >= 0; i-- {
 		back = append(back, p.back[i])
 	}
-	return (&performer{}).all(back)
+	var errs []error
+	for len(back) > 0 {
+		n := neighbours(back)
+		errs = append(errs, (&performer{}).together(back[:n]))
+		back = back[n:]
+	}
+	return errors.Join(errs...)
 }
 
 // reason is an error without its path, which the Error names already.

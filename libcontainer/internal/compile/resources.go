@@ -34,14 +34,21 @@ func resources(r *specs.LinuxResources) (*plan.Resources, error) {
 		rules = r.Devices
 	}
 	p, err := UpdatedResources(r)
+	if err == nil && p.Devices == nil {
+		err = setDevices(p, rules)
+	}
 	if err != nil {
 		return nil, err
 	}
+	return p, nil
+}
+
+func setDevices(p *plan.Resources, rules []specs.LinuxDeviceCgroup) error {
 	p.Devices = make([]plan.DeviceRule, 0, len(rules)+len(runtimeDevices))
 	for i := range rules {
 		rule, err := deviceRule(&rules[i])
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", at("linux.resources.devices", i), err)
+			return fmt.Errorf("%s: %w", at("linux.resources.devices", i), err)
 		}
 		if rule.Type == 'a' {
 			p.Devices = p.Devices[:0] // it decides for every device: nothing before it counts
@@ -53,10 +60,11 @@ func resources(r *specs.LinuxResources) (*plan.Resources, error) {
 	}
 	p.Defaults = len(runtimeDevices)
 	p.Devices = append(p.Devices, runtimeDevices[:]...)
-	return p, nil
+	return nil
 }
 
-// UpdatedResources translates what an update may change: all but devices.
+// UpdatedResources translates what an update changes. Rules for devices are the
+// whole new ones; without any, devices are left alone.
 func UpdatedResources(r *specs.LinuxResources) (*plan.Resources, error) {
 	p := &plan.Resources{}
 	if r == nil {
@@ -101,6 +109,11 @@ func UpdatedResources(r *specs.LinuxResources) (*plan.Resources, error) {
 		p.Unified = append(p.Unified, plan.UnifiedFile{File: file, Value: value})
 	}
 	plan.SortUnified(p.Unified)
+	if len(r.Devices) > 0 {
+		if err := setDevices(p, r.Devices); err != nil {
+			return nil, err
+		}
+	}
 	return p, nil
 }
 

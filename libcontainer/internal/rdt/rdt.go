@@ -202,31 +202,35 @@ func (g *Group) write(l line) error {
 	return nil
 }
 
-// Set changes the schemata of a class; an empty one stays as it is. If the second is
-// refused the first is written back.
-func Set(class, l3CacheSchema, memBwSchema string) error {
+// Set changes the schemata of a class; an empty one stays as it is. If the second
+// is refused the first is written back; undo does so with both.
+func Set(class, l3CacheSchema, memBwSchema string) (undo func() error, err error) {
 	g := Group{Root: filepath.Dir(class), Class: class, L3CacheSchema: l3CacheSchema, MemBwSchema: memBwSchema}
 	if _, err := os.Stat(filepath.Join(class, "info")); err == nil {
 		g.Root = class // the default class is the top itself
 	}
 	lines := g.lines()
 	if len(lines) == 0 {
-		return nil
+		return func() error { return nil }, nil
 	}
 	old, err := os.ReadFile(filepath.Join(class, "schemata"))
 	if err != nil {
-		return g.fail("", "read the schemata of "+class, err)
+		return nil, g.fail("", "read the schemata of "+class, err)
+	}
+	back := func(lines []line) error {
+		var errs []error
+		for _, l := range lines {
+			have, _ := matches(string(old), l.schema)
+			errs = append(errs, g.write(line{l.field, have}))
+		}
+		return errors.Join(errs...)
 	}
 	for i, l := range lines {
 		if err := g.write(l); err != nil {
-			for _, done := range lines[:i] {
-				have, _ := matches(string(old), done.schema)
-				err = errors.Join(err, g.write(line{done.field, have}))
-			}
-			return err
+			return nil, errors.Join(err, back(lines[:i]))
 		}
 	}
-	return nil
+	return func() error { return back(lines) }, nil
 }
 
 // Remove takes the monitoring group away, and the class if it is the

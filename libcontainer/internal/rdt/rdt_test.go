@@ -146,17 +146,17 @@ func TestSet(t *testing.T) {
 	if err := mkdir(class); err != nil {
 		t.Fatal(err)
 	}
-	if err := Set(class, "", ""); err != nil {
+	if _, err := Set(class, "", ""); err != nil {
 		t.Error(err)
 	}
-	if err := Set(class, "L3:0=3", ""); err != nil {
+	if _, err := Set(class, "L3:0=3", ""); err != nil {
 		t.Error(err)
 	}
 	got, _ := os.ReadFile(filepath.Join(class, "schemata"))
 	if !strings.HasPrefix(string(got), "L3:0=3\n") {
 		t.Errorf("schemata is %q", got)
 	}
-	if err := Set(filepath.Join(root, "none"), "L3:0=3", ""); !errors.Is(err, unix.ENOENT) {
+	if _, err := Set(filepath.Join(root, "none"), "L3:0=3", ""); !errors.Is(err, unix.ENOENT) {
 		t.Errorf("a class that is not there: %v", err)
 	}
 }

@@ -20,6 +20,7 @@ type Write struct {
 	Reset      string // what takes away the line of Key, to go back to a file without one
 	KeepFirst  bool   // the first word that the file has now goes before Value
 	Optional   bool   // a kernel without the file has nothing to limit
+	Changes    string // another file whose value the kernel changes with this one
 	Else       *Write // instead, on a kernel without the file
 }
 
@@ -123,7 +124,7 @@ func RDMA(limits []plan.RDMALimit) []Write {
 // w was written.
 func (w *Write) Restore(old string) Write {
 	r := *w
-	r.Else, r.KeepFirst = nil, false
+	r.Else, r.KeepFirst, r.Changes = nil, false, ""
 	switch {
 	case w.Key != "":
 		r.Value = w.Reset
@@ -137,8 +138,13 @@ func (w *Write) Restore(old string) Write {
 		if strings.HasPrefix(old, "oom_kill_disable 1") {
 			r.Value = "1"
 		}
+	case strings.HasPrefix(old, "default "):
+		r.Value, _, _ = strings.Cut(old, "\n") // the lines of devices are not of this write
 	default:
 		r.Value = strings.TrimSuffix(old, "\n")
+		if r.Value == "" {
+			r.Value = "\n" // a write of nothing does not reach the file
+		}
 	}
 	return r
 }

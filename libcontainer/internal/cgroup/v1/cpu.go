@@ -35,6 +35,7 @@ func cpu(c *plan.CPU) ([]limit.Write, error) {
 	}
 	if c.Idle != nil {
 		add(limit.SubjectCPUWeight, "cpu.idle", limit.Int(*c.Idle), "idle")
+		list[len(list)-1].Changes = "cpu.shares"
 	}
 	if c.Period != nil && *c.Period != 0 {
 		add(limit.SubjectBandwidth, "cpu.cfs_period_us", limit.Uint(*c.Period), "period")

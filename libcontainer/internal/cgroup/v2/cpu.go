@@ -27,6 +27,7 @@ func cpu(c *plan.CPU) ([]limit.Write, error) {
 	}
 	if c.Idle != nil {
 		add(limit.SubjectCPUWeight, "cpu.idle", limit.Int(*c.Idle), "idle")
+		list[len(list)-1].Changes = "cpu.weight"
 	}
 	quota, period := c.Quota != nil && *c.Quota != 0, c.Period != nil && *c.Period != 0
 	switch {

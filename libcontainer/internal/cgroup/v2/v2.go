@@ -53,6 +53,14 @@ func Unified(files []plan.UnifiedFile, late bool) []limit.Write {
 					w.Reset = key + noLimits
 				}
 			}
+			if name, _, more := strings.Cut(line, " "); more {
+				switch f.File { // lines of resources by name
+				case "misc.max":
+					w.Key, w.Reset = name, name+" max"
+				case "rdma.max":
+					w.Key, w.Reset = name, name+" hca_handle=max hca_object=max"
+				}
+			}
 			list = append(list, w)
 		}
 	}

@@ -1,0 +1,314 @@
+package libcontainer
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/rung-oci/rung/libcontainer/internal/cgroup"
+	"github.com/rung-oci/rung/libcontainer/internal/compile"
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"github.com/rung-oci/rung/libcontainer/internal/spec"
+	"github.com/rung-oci/rung/libcontainer/internal/state"
+)
+
+// UpdateOptions is new limits of a container. What is nil or empty keeps its
+// value. Sizes are in bytes and times in microseconds; -1 is no limit.
+type UpdateOptions struct {
+	// Resources is JSON of linux.resources (config-linux.md, Control groups). The fields below override what it says.
+	Resources []byte
+
+	Memory, MemoryReservation  *int64
+	MemorySwap                 *int64 // memory and swap together
+	KernelMemory               *int64 // ignored: so does the kernel, since Linux 5.16
+	KernelMemoryTCP            *int64 // v1
+	CPUPeriod, CPUBurst        *uint64
+	CPUQuota, CPUIdle          *int64
+	CPUShares                  *uint64
+	CPURealtimePeriod          *uint64 // v1
+	CPURealtimeRuntime         *int64  // v1
+	CpusetCpus, CpusetMems     string  // cpuset(7) lists
+	PidsLimit                  *int64
+	BlkioWeight                *uint16 // 10 to 1000
+	L3CacheSchema, MemBwSchema string  // of resctrl
+
+	Warn func(text string)
+}
+
+// Update changes the limits of a container that has not stopped; one that is
+// paused stays so, and access to devices has no gap. When a value is refused all
+// are left, or put back, as they were. ErrInvalidConfig: the values break a rule
+// of the runtime-spec; ErrNotRunning: the container has stopped.
+func (c *Container) Update(o UpdateOptions) error { return opError("update", c.id, c.update(&o)) }
+
+func (c *Container) update(o *UpdateOptions) error {
+	r, err := o.resources()
+	if err != nil {
+		return err
+	}
+	e, err := c.lock()
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	if c.status(e) == state.Stopped {
+		return fmt.Errorf("cannot update a container that has stopped: %w", ErrNotRunning)
+	}
+	s, err := c.config(e)
+	if err != nil {
+		return err
+	}
+	if s.Linux == nil {
+		s.Linux = &specs.Linux{}
+	}
+	if s.Linux.Resources == nil {
+		s.Linux.Resources = &specs.LinuxResources{}
+	}
+	p, err := updated(s.Linux.Resources, r)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalidConfig, err)
+	}
+	undo, err := c.updateRdt(o.L3CacheSchema, o.MemBwSchema)
+	if err != nil {
+		return err
+	}
+	if err := c.setLimits(p); err != nil {
+		return errors.Join(err, undo())
+	}
+	merge(s.Linux.Resources, r)
+	if i := s.Linux.IntelRdt; i != nil {
+		word(&i.L3CacheSchema, o.L3CacheSchema)
+		word(&i.MemBwSchema, o.MemBwSchema)
+	}
+	if err := e.SaveConfig(spec.AppendSpec(nil, s)); err != nil {
+		return fmt.Errorf("the limits are set, but the container's config could not be kept: %w", err)
+	}
+	return nil
+}
+
+func (c *Container) setLimits(p *plan.Resources) error {
+	g := c.group()
+	if g == nil {
+		return errNoGroups
+	}
+	err := g.Update(p)
+	var undo *cgroup.UndoError
+	if errors.As(err, &undo) {
+		return errors.Join(limitError(err), undo)
+	}
+	return limitError(err)
+}
+
+// updated gives what an update of resources changes. Rules for devices that are
+// what the container has already, as engines send them along, change nothing.
+func updated(old, r *specs.LinuxResources) (*plan.Resources, error) {
+	p, err := compile.UpdatedResources(r)
+	if err != nil || p.Devices == nil {
+		return p, err
+	}
+	before, err := compile.UpdatedResources(&specs.LinuxResources{Devices: old.Devices})
+	if err == nil && slices.Equal(before.Devices, p.Devices) {
+		p.Devices = nil
+	}
+	return p, nil
+}
+
+// resources is what the JSON and the other options say together.
+func (o *UpdateOptions) resources() (*specs.LinuxResources, error) {
+	r := &specs.LinuxResources{}
+	if o.Resources != nil {
+		parsed, unknown, err := spec.ParseResources(o.Resources)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrInvalidConfig, err)
+		}
+		for _, u := range unknown {
+			o.warn(u.String())
+		}
+		r = parsed
+	}
+	o.memory(r)
+	o.cpu(r)
+	if o.PidsLimit != nil {
+		r.Pids = &specs.LinuxPids{Limit: o.PidsLimit}
+	}
+	if o.BlkioWeight != nil {
+		if r.BlockIO == nil {
+			r.BlockIO = &specs.LinuxBlockIO{}
+		}
+		r.BlockIO.Weight = o.BlkioWeight
+	}
+	if err := spec.ValidateResources(r).Err(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalidConfig, err)
+	}
+	return r, nil
+}
+
+func (o *UpdateOptions) warn(text string) {
+	if o.Warn != nil {
+		o.Warn(text)
+	}
+}
+
+func (o *UpdateOptions) memory(r *specs.LinuxResources) {
+	if o.KernelMemory != nil {
+		o.warn("--kernel-memory is ignored: kernels have no such limit any more")
+	}
+	m := r.Memory
+	if m == nil {
+		m = &specs.LinuxMemory{}
+	}
+	given := override(&m.Limit, o.Memory)
+	given = override(&m.Reservation, o.MemoryReservation) || given
+	given = override(&m.Swap, o.MemorySwap) || given
+	if override(&m.KernelTCP, o.KernelMemoryTCP) || given { //nolint:staticcheck // deprecated, and there on v1
+		r.Memory = m
+	}
+}
+
+func (o *UpdateOptions) cpu(r *specs.LinuxResources) {
+	c := r.CPU
+	if c == nil {
+		c = &specs.LinuxCPU{}
+	}
+	given := override(&c.Period, o.CPUPeriod)
+	given = override(&c.Burst, o.CPUBurst) || given
+	given = override(&c.Quota, o.CPUQuota) || given
+	given = override(&c.Idle, o.CPUIdle) || given
+	given = override(&c.Shares, o.CPUShares) || given
+	given = override(&c.RealtimePeriod, o.CPURealtimePeriod) || given
+	given = override(&c.RealtimeRuntime, o.CPURealtimeRuntime) || given
+	given = word(&c.Cpus, o.CpusetCpus) || given
+	if word(&c.Mems, o.CpusetMems) || given {
+		r.CPU = c
+	}
+}
+
+// override puts a value that is given in the place of another.
+func override[T any](to **T, from *T) bool {
+	if from != nil {
+		*to = from
+	}
+	return from != nil
+}
+
+func word(to *string, from string) bool {
+	if from != "" {
+		*to = from
+	}
+	return from != ""
+}
+
+// limit is override for values of which 0 says that there is none to set.
+func limit[T int64 | uint64 | uint16](to **T, from *T) {
+	if from != nil && *from != 0 {
+		*to = from
+	}
+}
+
+// merge makes the container's config say what is in force after an update, for
+// commands that come later.
+func merge(to, from *specs.LinuxResources) {
+	mergeMemory(to, from.Memory)
+	mergeCPU(to, from.CPU)
+	mergeBlockIO(to, from.BlockIO)
+	if from.Pids != nil && from.Pids.Limit != nil {
+		to.Pids = from.Pids
+	}
+	if len(from.Devices) > 0 {
+		to.Devices = from.Devices
+	}
+	for _, h := range from.HugepageLimits {
+		to.HugepageLimits = replace(to.HugepageLimits, h, func(x specs.LinuxHugepageLimit) bool { return x.Pagesize == h.Pagesize })
+	}
+	if n := from.Network; n != nil {
+		if to.Network == nil {
+			to.Network = &specs.LinuxNetwork{}
+		}
+		override(&to.Network.ClassID, n.ClassID)
+		for _, p := range n.Priorities {
+			to.Network.Priorities = replace(to.Network.Priorities, p, func(x specs.LinuxInterfacePriority) bool { return x.Name == p.Name })
+		}
+	}
+	for device, l := range from.Rdma {
+		if to.Rdma == nil {
+			to.Rdma = map[string]specs.LinuxRdma{}
+		}
+		now := to.Rdma[device]
+		override(&now.HcaHandles, l.HcaHandles)
+		override(&now.HcaObjects, l.HcaObjects)
+		to.Rdma[device] = now
+	}
+	for file, value := range from.Unified {
+		if to.Unified == nil {
+			to.Unified = map[string]string{}
+		}
+		to.Unified[file] = value
+	}
+}
+
+// replace puts v in the place of the elements that are of the same thing.
+func replace[T any](list []T, v T, same func(T) bool) []T {
+	return append(slices.DeleteFunc(list, same), v)
+}
+
+func mergeMemory(to *specs.LinuxResources, m *specs.LinuxMemory) {
+	if m == nil {
+		return
+	}
+	if to.Memory == nil {
+		to.Memory = &specs.LinuxMemory{}
+	}
+	limit(&to.Memory.Limit, m.Limit)
+	limit(&to.Memory.Reservation, m.Reservation)
+	if m.Limit != nil && *m.Limit < 0 && (m.Swap == nil || *m.Swap == 0) {
+		to.Memory.Swap = m.Limit // lifted with it
+	}
+	limit(&to.Memory.Swap, m.Swap)
+	limit(&to.Memory.KernelTCP, m.KernelTCP) //nolint:staticcheck // deprecated, and there on v1
+	override(&to.Memory.Swappiness, m.Swappiness)
+	override(&to.Memory.DisableOOMKiller, m.DisableOOMKiller)
+}
+
+func mergeCPU(to *specs.LinuxResources, c *specs.LinuxCPU) {
+	if c == nil {
+		return
+	}
+	if to.CPU == nil {
+		to.CPU = &specs.LinuxCPU{}
+	}
+	limit(&to.CPU.Shares, c.Shares)
+	limit(&to.CPU.Quota, c.Quota)
+	limit(&to.CPU.Period, c.Period)
+	override(&to.CPU.Burst, c.Burst)
+	limit(&to.CPU.RealtimeRuntime, c.RealtimeRuntime)
+	limit(&to.CPU.RealtimePeriod, c.RealtimePeriod)
+	override(&to.CPU.Idle, c.Idle)
+	word(&to.CPU.Cpus, c.Cpus)
+	word(&to.CPU.Mems, c.Mems)
+}
+
+func mergeBlockIO(to *specs.LinuxResources, b *specs.LinuxBlockIO) {
+	if b == nil {
+		return
+	}
+	if to.BlockIO == nil {
+		to.BlockIO = &specs.LinuxBlockIO{}
+	}
+	limit(&to.BlockIO.Weight, b.Weight)
+	limit(&to.BlockIO.LeafWeight, b.LeafWeight)
+	for _, w := range b.WeightDevice {
+		to.BlockIO.WeightDevice = replace(to.BlockIO.WeightDevice, w, func(x specs.LinuxWeightDevice) bool { return x.Major == w.Major && x.Minor == w.Minor })
+	}
+	for _, l := range [...]struct {
+		to   *[]specs.LinuxThrottleDevice
+		from []specs.LinuxThrottleDevice
+	}{
+		{&to.BlockIO.ThrottleReadBpsDevice, b.ThrottleReadBpsDevice}, {&to.BlockIO.ThrottleWriteBpsDevice, b.ThrottleWriteBpsDevice},
+		{&to.BlockIO.ThrottleReadIOPSDevice, b.ThrottleReadIOPSDevice}, {&to.BlockIO.ThrottleWriteIOPSDevice, b.ThrottleWriteIOPSDevice},
+	} {
+		for _, d := range l.from {
+			*l.to = replace(*l.to, d, func(x specs.LinuxThrottleDevice) bool { return x.Major == d.Major && x.Minor == d.Minor })
+		}
+	}
+}
