@@ -1,6 +1,6 @@
-// Bench measures rung beside other runtimes: run, create, start, state, kill and delete, many runs at once, and the memory
-// of a container that waits for its start. The runtimes alternate within one run, because a machine's speed changes
-// from minute to minute and a number means something only beside another of the same moment.
+// Bench measures rung beside other runtimes: run, create, start, exec, state, kill and delete, many runs at once, and
+// the memory of a container that waits for its start. The runtimes alternate within one run, because a machine's speed
+// changes from minute to minute and a number means something only beside another of the same moment.
 //
 // It runs itself anew, in a mount namespace of its own, for each kind of cgroup hierarchy the host can show. All
 // runtimes keep their state on the same tmpfs, mounted there, and take their bundles from disk. Needs root and gcc.

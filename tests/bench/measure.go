@@ -21,7 +21,7 @@ type sample struct {
 }
 
 // opNames is what is measured, in the order of the tables.
-var opNames = []string{"run", "create", "start", "state", "kill", "delete", "create+start+delete", cycleOp}
+var opNames = []string{"run", "create", "start", "exec", "state", "kill", "delete", "create+start+delete", cycleOp}
 
 // cycleOp is create, start, the end of the process and delete, from before the first to after the last.
 const cycleOp = "the same, one wall"
@@ -114,6 +114,10 @@ func (b *bench) round() error {
 		return err
 	}
 	b.keep("start", started)
+	if s, err = b.command("exec", id, "/payload"); err != nil {
+		return err
+	}
+	b.keep("exec", s)
 	if s, err = b.command("kill", id, "KILL"); err != nil {
 		return err
 	}
