@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -152,6 +153,10 @@ func Test_order(t *testing.T) {
 		before("root-open", "mount-fs")
 		before("mask", "pivot") // /dev/null is the host's
 		before("bounding", "identity")
+		before("identity", "gate")
+		if i := slices.Index(ops, "identity"); ops[i+1] != "dumpable" {
+			t.Errorf("%s: %s comes between the change of ids and dumpable", file, ops[i+1])
+		}
 		before("identity", "find-exec") // judged as the user that will run it
 		before("find-exec", "gate")     // so that create reports it
 		before("gate", "seccomp")
@@ -162,7 +167,10 @@ func Test_order(t *testing.T) {
 		before("close-from", "gate")
 		before("seccomp", "exec")
 		if strings.HasPrefix(filepath.Base(file), "exec-") {
-			before("dumpable", "setns") // nobody in the container may trace it, or look at its descriptors
+			// nobody in the container may trace it, or look at its descriptors
+			if slices.Index(ops, "dumpable") > slices.Index(ops, "setns") {
+				t.Errorf("%s: the namespaces are entered by a dumpable process", file)
+			}
 			before("write-file", "setns")
 			before("proc-write", "setns") // behind it is the container's /proc
 			before("setns", "root-here")

@@ -32,6 +32,7 @@ func (c *compiler) enterAll(bits uint64) {
 	c.emit("linux.namespaces", &plan.Setns{FD: plan.FDFirst, Type: bits})
 	if bits&unix.CLONE_NEWUSER != 0 {
 		c.emit("", &plan.RootIDs{Flags: c.keepGroups()})
+		c.emit("", &plan.Dumpable{Value: 0}) // a change of ids makes it what fs.suid_dumpable says (proc_sys_fs(5))
 	}
 	if bits&unix.CLONE_NEWPID != 0 {
 		c.emit("", &plan.Fork{})

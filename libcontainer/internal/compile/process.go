@@ -80,6 +80,7 @@ func (c *compiler) process(p *specs.Process, gate bool) error {
 		identity.Groups = groupBytes(u.AdditionalGids)
 	}
 	c.emit("process.user", identity)
+	c.emit("", &plan.Dumpable{Value: 0}) // a change of ids makes it what fs.suid_dumpable says (proc_sys_fs(5))
 	if early {
 		c.emit("process.capabilities", &plan.Capset{Effective: caps.Effective, Permitted: caps.Permitted | sysAdmin, Inheritable: caps.Inheritable})
 	} else {
