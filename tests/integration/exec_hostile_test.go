@@ -455,3 +455,25 @@ func TestExecHostile_variables_of_the_loader(t *testing.T) {
 		}
 	}
 }
+
+func TestExecHostile_descriptors_of_the_caller_of_run(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	secret := filepath.Join(b.Dir, "secret")
+	mkdir(t, secret, 0o755)
+	copyFile(t, probePath, secret+"/program", 0o755)
+	leak, err := os.Open(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer leak.Close()
+	for range 160 {
+		b.Extra = append(b.Extra, leak)
+	}
+	for _, fd := range []int{3, 100, 105, 110, 120, 162} {
+		b.Spec.Process.Args = []string{fmt.Sprintf("/proc/self/fd/%d/program", fd), "--echo", "it-started"}
+		if res := b.run(); strings.Contains(res.Stdout, "it-started") || res.Exit == 0 {
+			t.Errorf("descriptor %d: ran a program of the host's: exit status %d", fd, res.Exit)
+		}
+	}
+}
