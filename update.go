@@ -154,15 +154,10 @@ func parseSize(s string) (int64, bool) {
 	}
 	digits := strings.TrimRight(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ")
 	unit := strings.ToLower(strings.TrimSpace(s[len(digits):]))
-	if unit != "b" {
-		unit = strings.TrimSuffix(strings.TrimSuffix(unit, "b"), "i")
-	} else {
-		unit = ""
-	}
 	shift := 0
-	if unit != "" {
-		n := strings.Index("kmgtp", unit)
-		if n < 0 || len(unit) != 1 {
+	if unit != "" && unit != "b" {
+		n := strings.IndexByte("kmgtp", unit[0])
+		if n < 0 || unit[1:] != "" && unit[1:] != "b" && unit[1:] != "ib" {
 			return 0, false
 		}
 		shift = 10 * (n + 1)

@@ -406,6 +406,9 @@ func (c *Container) kill(sig unix.Signal, all bool, e *state.Entry) error {
 	if err == nil {
 		err = sys.PidfdSignal(pidfd, sig)
 		sys.Close(pidfd)
+		if g := c.group(); err == nil && sig == unix.SIGKILL && g != nil && g.Frozen() {
+			err = g.Thaw() // a frozen process of v1 does not die
+		}
 	}
 	if errors.Is(err, unix.ESRCH) {
 		if all {
