@@ -66,6 +66,9 @@ func capabilities(c *specs.LinuxCapabilities, own uint64) (set *plan.Capset, bou
 		"process.capabilities.effective: ", " is left out: it is not in the permitted set")
 	set.Inheritable = within(take("inheritable", c.Inheritable), bounding,
 		"process.capabilities.inheritable: ", " is left out: it is not in the bounding set")
+	// capset(2): what the caller neither holds nor has in its bounding set it cannot make inheritable
+	set.Inheritable = within(set.Inheritable, own,
+		"process.capabilities.inheritable: ", " cannot be granted: the runtime does not have it")
 	ambient := take("ambient", c.Ambient)
 	ambient = within(ambient, set.Permitted, "process.capabilities.ambient: can't raise ambient capability ", ": it is not in the permitted set")
 	set.Ambient = within(ambient, set.Inheritable, "process.capabilities.ambient: can't raise ambient capability ", ": it is not in the inheritable set")

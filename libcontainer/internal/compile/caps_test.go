@@ -121,3 +121,16 @@ func TestCapabilities(t *testing.T) {
 		})
 	}
 }
+
+// TestCapabilities_the_runtime_lacks: a host may keep one from its root, and no set may ask capset(2) for it then.
+func TestCapabilities_the_runtime_lacks(t *testing.T) {
+	all := []string{"CAP_KILL", "CAP_CHOWN"}
+	c := &specs.LinuxCapabilities{Bounding: all, Permitted: all, Effective: all, Inheritable: all, Ambient: all}
+	set, bounding, warnings := capabilities(c, 0x20)
+	if want := (plan.Capset{Permitted: 0x20, Effective: 0x20, Inheritable: 0x20, Ambient: 0x20}); *set != want || bounding != 0x21 {
+		t.Errorf("%#x bounding %#x, want %#x", *set, bounding, want)
+	}
+	if len(warnings) != 4 {
+		t.Errorf("warnings %q, want one for each set", warnings)
+	}
+}
