@@ -49,7 +49,7 @@ EXAMPLE:
 
 func (g *globals) delete(id string, force bool) error {
 	if force {
-		return libcontainer.ForceDelete(g.root, id)
+		return libcontainer.ForceDelete(g.root, id, g.warn)
 	}
-	return libcontainer.Find(g.root, id).Delete(false)
+	return libcontainer.Find(g.root, id).Delete(false, g.warn)
 }

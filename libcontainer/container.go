@@ -420,21 +420,24 @@ func (c *Container) kill(sig unix.Signal, all bool, e *state.Entry) error {
 }
 
 // Delete removes a stopped or merely created container; with force any, and a
-// half-made one. What is gone already is no error.
-func (c *Container) Delete(force bool) error { return opError("delete", c.id, c.remove(force)) }
+// half-made one. What is gone already is no error. A poststop hook that fails is
+// none either: warn, if it is not nil, is told.
+func (c *Container) Delete(force bool, warn func(text string)) error {
+	return opError("delete", c.id, c.remove(force, warn))
+}
 
 // ForceDelete removes a container in whatever state its record is; that there
-// is none is no error.
-func ForceDelete(root, id string) error {
+// is none is no error. Failing poststop hooks are for warn, as with Delete.
+func ForceDelete(root, id string, warn func(text string)) error {
 	c := &Container{root: root, id: id}
-	err := c.remove(true)
+	err := c.remove(true, warn)
 	if errors.Is(err, ErrNotExist) {
 		return nil
 	}
 	return opError("delete", id, err)
 }
 
-func (c *Container) remove(force bool) error {
+func (c *Container) remove(force bool, warn func(string)) error {
 	e, err := state.Store{Root: c.root}.Open(c.id)
 	if err != nil {
 		return translate(err)
@@ -459,11 +462,11 @@ func (c *Container) remove(force bool) error {
 	if status := c.status(e); !force && status != state.Stopped && status != state.Created {
 		return fmt.Errorf("cannot delete container %s that is not stopped: %s: %w", c.id, status, ErrRunning)
 	}
-	return c.destroy(e)
+	return c.destroy(e, warn)
 }
 
 // destroy takes everything of the container away, from its record alone.
-func (c *Container) destroy(e *state.Entry) error {
+func (c *Container) destroy(e *state.Entry, warn func(string)) error {
 	pidfd, err := c.state.Pidfd()
 	if err == nil {
 		err = sys.PidfdSignal(pidfd, unix.SIGKILL)
@@ -491,15 +494,18 @@ func (c *Container) destroy(e *state.Entry) error {
 	if err := c.removeRdt(); err != nil {
 		return err
 	}
-	var hookErr error
 	if c.state.Poststop {
-		hookErr = c.poststop(e)
+		if err := c.poststop(e); err != nil && warn != nil {
+			warn(err.Error())
+		}
 	}
-	return errors.Join(e.Remove(), hookErr)
+	return e.Remove()
 }
 
-// poststop hooks run after the container is deleted and before delete returns;
-// one that fails does not keep the others from running (runtime.md, Lifecycle).
+// poststop hooks run after the container is deleted and before delete returns.
+// "If any poststop hook fails, the runtime MUST log a warning, but the remaining
+// hooks and lifecycle continue as if the hook had succeeded" (runtime.md,
+// Lifecycle): the error is the warning's text.
 func (c *Container) poststop(e *state.Entry) error {
 	s, err := c.config(e)
 	if err != nil || s.Hooks == nil {
