@@ -229,10 +229,12 @@ func sendListener(s *state.State, status string, listener int, n plan.Notify, pi
 	return notify.SendListener(n.Path, listener, notify.ContainerProcessState(s.OCIVersion, pid, n.Metadata, st))
 }
 
-// runHooks runs hooks of one kind in the namespaces that the plan names. The
-// container is "creating" to those before the start (runtime.md, Lifecycle).
+// runHooks runs hooks of one kind in the namespaces that the plan names. To those
+// of create the container is "created": that is its status "after step 2 in the
+// lifecycle" (runtime.md, State), and the first of them are step 3. rung state
+// says "creating" until create has ended.
 func (m *made) runHooks(exe *runtime.Executable, h plan.RunHooks, i *runtime.Init) error {
-	status := state.Creating
+	status := state.Created
 	if h.Kind == "poststart" {
 		status = state.Running
 	}

@@ -125,7 +125,7 @@ func TestHooks_are_given_the_state(t *testing.T) {
 	pid := b.state().Pid
 	b.must("delete", "--force", b.ID)
 	for kind, statuses := range map[string][]string{
-		"prestart": {"creating"}, "createRuntime": {"creating"}, "createContainer": {"creating"}, "startContainer": {"created"},
+		"prestart": {"created"}, "createRuntime": {"created"}, "createContainer": {"created"}, "startContainer": {"created"},
 		"poststart": {"running"}, "poststop": {"stopped"},
 	} {
 		r := b.hookReport(kind)
@@ -137,7 +137,7 @@ func TestHooks_are_given_the_state(t *testing.T) {
 		}
 		want(t, kind+": id", s.ID, b.ID)
 		want(t, kind+": bundle", s.Bundle, b.Dir)
-		if kind != "poststart" || runtimeName == "rung" { // runc says created
+		if runtimeName == "rung" || kind == "startContainer" || kind == "poststop" { // runc says creating up to there, and created to poststart
 			want(t, kind+": status", string(s.Status), statuses[0])
 		}
 		want(t, kind+": annotation", s.Annotations["key"], "value")
@@ -359,7 +359,11 @@ func TestHooks_a_failing_poststop_hook_does_not_keep_the_container(t *testing.T)
 	addHook(b.Spec, "poststop", b.probeHook("poststop", "two", "--echo", "x"))
 	b.Spec.Process.Args = []string{"/probe", "--exit", "0"}
 	b.create().start().wait()
-	b.runtime("delete", b.ID) // its exit status is nobody's business
+	r := b.runtime("delete", b.ID)
+	if runtimeName == "rung" { // runc's status is 1
+		want(t, "exit status of delete", r.Exit, 0)
+		want(t, "a warning of the hook", strings.Contains(r.Stderr, "error running poststop hook #0"), true)
+	}
 	want(t, "state", exists(filepath.Join(b.Root, b.ID)), false)
 	if runtimeName == "rung" { // "the remaining hooks and lifecycle continue as if the hook had succeeded"
 		want(t, "second hook ran", exists(b.Dir+"/two"), true)
