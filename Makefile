@@ -23,7 +23,7 @@ FUZZERS  := $(wildcard nsenter/fuzz/*_fuzz.c)
 CWARN    := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototypes -Werror
 OUT      := bin
 
-.PHONY: help build demo test test-unit integration acceptance ccheck fuzz bench lint fmt generate install clean deps-build deps-test
+.PHONY: help build demo test test-unit integration conformance acceptance ccheck fuzz bench lint fmt generate install clean deps-build deps-test
 
 help: ## show this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ test-unit: deps-build ## unit and golden tests alone
 integration: deps-test build ## integration tests; V=v1|v2 for one kind of cgroup hierarchy alone, RUN=regexp
 	tests/cmd/build
 	RUNG_CGROUP_VIEW=$(V) $(GO) test $(TESTFLAGS) -count=1 $(if $(RUN),-run '$(RUN)') ./tests/integration
+
+conformance: deps-test build ## the OCI validation programs, held against tests/conformance/expected
+	$(GO) test $(TESTFLAGS) -count=1 -parallel 8 ./tests/conformance $(if $(RUN),-run '$(RUN)' -v)
 
 acceptance: deps-test build ## a Debian root file system, a network, an engine
 	$(GO) test $(TESTFLAGS) -count=1 -timeout 30m ./tests/acceptance
