@@ -2,6 +2,7 @@
 #include "init.h"
 
 #include <dirent.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/sysmacros.h>
@@ -15,14 +16,39 @@ static int parent_or_fail(const char *path, char last[NAME_MAX + 1])
 	return dir;
 }
 
-/* O_PATH descriptors cannot be chmod'ed; /proc/self/fd could, but is a path. The name is ours: it was just made. */
-static void own(int dir, const char *name, mode_t mode, uint64_t uid, uint64_t gid)
+/* fchmod(2) does not take O_PATH descriptors, and fchmodat(2) would follow a name; a magic link leads to the file itself. */
+static int chmod_path(int fd, mode_t mode)
 {
-	if ((uid != 0 || gid != 0) && fchownat(dir, name, (uid_t)uid, (gid_t)gid, AT_SYMLINK_NOFOLLOW) < 0)
+	char name[16];
+	int r, dir = open_proc("self/fd", O_PATH | O_DIRECTORY);
+
+	if (dir < 0)
+		return -1;
+	snprintf(name, sizeof name, "%d", fd);
+	r = fchmodat(dir, name, mode, 0);
+	close(dir);
+	return r;
+}
+
+/*
+ * Gives a node its owner and mode. The directory may be a volume that a neighbour shares, who puts a link in the node's
+ * place: it is held by a descriptor, seen to be the node, and not named again.
+ */
+static void own(int dir, const char *name, mode_t mode, dev_t dev, uint64_t uid, uint64_t gid)
+{
+	int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat sb;
+
+	if (fd < 0 || fstat(fd, &sb) < 0)
+		fail_errno(STEP_STAT);
+	if ((sb.st_mode & S_IFMT) != (mode & S_IFMT) || (!S_ISFIFO(mode) && sb.st_rdev != dev))
+		fail(STEP_VERIFY, EEXIST, "");
+	if ((sb.st_uid != uid || sb.st_gid != gid) && fchownat(fd, "", (uid_t)uid, (gid_t)gid, AT_EMPTY_PATH) < 0)
 		fail_errno(STEP_CHOWN);
-	/* chown clears set-id bits; the umask is 0, so that only those are missing now */
-	if ((mode & 07000) != 0 && fchmodat(dir, name, mode & 07777, 0) < 0)
+	/* chown clears set-id bits */
+	if (((sb.st_mode ^ mode) & 07777 || mode & 07000) && chmod_path(fd, mode & 07777) < 0)
 		fail_errno(STEP_CHMOD);
+	close(fd);
 }
 
 void op_mkdir(const struct op *o)
@@ -66,7 +92,6 @@ void op_mknod(const struct op *o)
 	mode_t mode = (mode_t)o->n[MKNOD_N_MODE];
 	dev_t dev = makedev((unsigned int)o->n[MKNOD_N_MAJOR], (unsigned int)o->n[MKNOD_N_MINOR]);
 	char name[NAME_MAX + 1];
-	struct stat sb;
 	int dir;
 
 	if ((flags & NODE_BIND) && !S_ISFIFO(mode)) {
@@ -75,16 +100,12 @@ void op_mknod(const struct op *o)
 	}
 	dir = parent_or_fail(o->s[MKNOD_S_PATH].p, name);
 	if (mknodat(dir, name, mode, dev) == 0) {
-		own(dir, name, mode, o->n[MKNOD_N_UID], o->n[MKNOD_N_GID]);
+		/* the umask is 0: as a rule there is nothing to add */
+		if (o->n[MKNOD_N_UID] != 0 || o->n[MKNOD_N_GID] != 0 || mode & 07000)
+			own(dir, name, mode, dev, o->n[MKNOD_N_UID], o->n[MKNOD_N_GID]);
 	} else if (errno == EEXIST) {
 		/* an image may bring the very node; anything else in its place is an attack or a mistake */
-		if (fstatat(dir, name, &sb, AT_SYMLINK_NOFOLLOW) < 0)
-			fail_errno(STEP_STAT);
-		if ((sb.st_mode & S_IFMT) != (mode & S_IFMT) || (!S_ISFIFO(mode) && sb.st_rdev != dev))
-			fail(STEP_VERIFY, EEXIST, "");
-		if (fchmodat(dir, name, mode & 07777, 0) < 0)
-			fail_errno(STEP_CHMOD);
-		own(dir, name, mode, o->n[MKNOD_N_UID], o->n[MKNOD_N_GID]);
+		own(dir, name, mode, dev, o->n[MKNOD_N_UID], o->n[MKNOD_N_GID]);
 	} else if (errno == EPERM && (flags & NODE_BIND_ON_DENIED) && !S_ISFIFO(mode)) {
 		bind_node(o, mode & S_IFMT, dev);
 	} else {
