@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
@@ -202,7 +203,12 @@ func (c *compiler) mount(origin string, m *specs.Mount) (late []plan.InitOp, err
 			return nil, errors.New("its options need mount(2), which cannot map ids: a mount gets a mapping before it is attached")
 		}
 		o.data = append(o.data, labelOption...)
-		c.emit(origin, &plan.MountData{Type: m.Type, Source: m.Source, Target: target, Data: o.dataString(), MSFlags: o.msFlags, Propagation: o.propagation, Flags: flags})
+		text := o.dataString()
+		// mount(2) takes a page of them, and would leave out the rest without a word
+		if page := syscall.Getpagesize(); len(text) >= page {
+			return nil, errors.New("its options have " + strconv.Itoa(len(text)) + " bytes together, and mount(2) takes " + strconv.Itoa(page-1))
+		}
+		c.emit(origin, &plan.MountData{Type: m.Type, Source: m.Source, Target: target, Data: text, MSFlags: o.msFlags, Propagation: o.propagation, Flags: flags})
 		return late, nil
 	}
 	c.emit(origin, &plan.MountFS{Type: m.Type, Source: m.Source, Target: target, Data: data, Attrs: attrs, Propagation: o.propagation, Flags: flags, IDMapFD: idmap, Label: label})
