@@ -256,6 +256,9 @@ func Annotations(annotations map[string]string) ([]Property, error) {
 		if !propertyName(name) {
 			return nil, fmt.Errorf("annotations[%s]: %q is no name of a property: letters", key, name)
 		}
+		if reachesOut(name) {
+			return nil, fmt.Errorf("annotations[%s]: %s is not for a container to set: it reaches beyond its scope, or undoes what confines it", key, name)
+		}
 		v, err := dbus.ParseVariant(text, dbus.Signature{})
 		if err != nil {
 			return nil, fmt.Errorf("annotations[%s]: %q is no value in GVariant text: %w", key, text, err)
@@ -269,6 +272,23 @@ func Annotations(annotations map[string]string) ([]Property, error) {
 		list = append(list, Property{name, v})
 	}
 	return list, nil
+}
+
+// reachesOut tells the properties by which a unit has systemd act on something
+// else, other units or the host, and those that the runtime itself sets. Engines
+// are known to hand annotations of users on (CVE-2024-3154).
+func reachesOut(name string) bool {
+	switch name {
+	case "RebootArgument", "Conflicts", "Requires", "Requisite", "Wants", "BindsTo", "Upholds",
+		"PIDs", "PIDFDs", "Slice", "Delegate", "DelegateControllers", "DevicePolicy", "DeviceAllow", "User", "Group", "BPFProgram":
+		return true
+	}
+	for _, prefix := range [...]string{"Exec", "OnFailure", "OnSuccess", "Propagates"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return strings.HasSuffix(name, "Action") // of success, failure, a time limit: to exit, to reboot, to power off
 }
 
 func propertyName(s string) bool {

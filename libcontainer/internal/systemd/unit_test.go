@@ -172,6 +172,10 @@ func TestAnnotations(t *testing.T) {
 		{"no value", "TasksMax", "x y", "", nil, "GVariant"},
 		{"no name", "Tasks-Max", "1", "", nil, "no name of a property"},
 		{"hardly a name", "Ta", "1", "", nil, "no name of a property"},
+		{"what powers the host off", "SuccessAction", "'poweroff'", "", nil, "not for a container"},
+		{"what starts another unit", "OnFailure", "['x.service']", "", nil, "not for a container"},
+		{"what stops another unit", "Conflicts", "['x.service']", "", nil, "not for a container"},
+		{"what the runtime sets", "DeviceAllow", "[('/dev/sda', 'rwm')]", "", nil, "not for a container"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			list, err := Annotations(map[string]string{AnnotationPrefix + c.key: c.text, "other": "x y"})
