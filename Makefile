@@ -23,7 +23,7 @@ FUZZERS  := $(wildcard nsenter/fuzz/*_fuzz.c)
 CWARN    := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototypes -Werror
 OUT      := bin
 
-.PHONY: help build demo test test-unit integration conformance acceptance ccheck fuzz bench lint fmt generate install clean deps-build deps-test
+.PHONY: help build demo test test-unit integration conformance cve acceptance ccheck fuzz bench lint fmt generate install clean deps-build deps-test
 
 help: ## show this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,10 @@ integration: deps-test build ## integration tests; V=v1|v2 for one kind of cgrou
 
 conformance: deps-test build ## the OCI validation programs, held against tests/conformance/expected
 	$(GO) test $(TESTFLAGS) -count=1 -parallel 8 ./tests/conformance $(if $(RUN),-run '$(RUN)' -v)
+
+cve: deps-test build ## every published attack on programs of this kind, against ./rung (RUNG=…, V=…, RUN=TestCVE_…)
+	tests/cmd/build
+	set -o pipefail; RUNG_CGROUP_VIEW=$(V) unshare --mount $(GO) test $(TESTFLAGS) -count=1 -v -run '$(or $(RUN),^TestCVE_)' ./tests/integration | grep -e '^ *---' -e '_test.go' -e 'CVE rows'
 
 acceptance: deps-test build ## a Debian root file system, a network, an engine
 	$(GO) test $(TESTFLAGS) -count=1 -timeout 30m ./tests/acceptance

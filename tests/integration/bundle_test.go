@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,6 +43,7 @@ type bundle struct {
 	NoConfig bool       // leave config.json as it is
 	NoRoot   bool       // leave --root out
 	Wrap     []string   // a program, with its arguments, that runs the runtime
+	Runtime  string     // a runtime other than the one under test, a copy of it say
 
 	ids []string // containers that may exist under Root
 }
@@ -151,7 +153,7 @@ func (r Result) output() string { return r.Stdout + r.Stderr }
 
 // command prepares a command of the runtime, `create` and the like with its arguments.
 func (b *bundle) command(args ...string) *exec.Cmd {
-	line := append(slices.Clone(b.Wrap), runtimePath)
+	line := append(slices.Clone(b.Wrap), cmp.Or(b.Runtime, runtimePath))
 	if !b.NoRoot {
 		line = append(line, "--root", b.Root)
 	}

@@ -7,6 +7,7 @@
 //	RUNG_CGROUP_VIEW  v1 or v2: show the tests and the runtime only the cgroup v1 hierarchies, or only the cgroup2 one
 //	RUNG_TESTS_MUST   words of requires, separated by commas: a test that lacks one of these fails, and is not skipped
 //	RUNG_SKIP_LOG     a file to append one line to for each skipped test: "TEST: what is missing"
+//	RUNG_RACE_TIME    how long each race of an attack (TestCVE_…) is run: 1m, say
 //	RUNG_SKIP_BUDGET  the file tests/skip-budget: fail when more is skipped than it allows for this kind of host
 package integration
 
@@ -50,6 +51,7 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	status := m.Run()
+	reportRows()
 	if err := os.RemoveAll(base); err != nil {
 		fmt.Fprintln(os.Stderr, "bundles are left:", err)
 		status = 1

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -35,6 +36,7 @@ import (
 //	resctrl           resource director technology, with /sys/fs/resctrl mounted
 //	rtsched           real-time scheduling policies
 //	cpus:N            at least N processors
+//	criu              a criu that works with this kernel
 //	command:NAME      that program in PATH
 //	file:PATH         that file
 //	rt:NAME           something that rung can and an oracle cannot; rt:rung is rung alone, rt:runc is rung and any
@@ -191,6 +193,10 @@ func look(word string) error {
 		return err
 	case "rtsched":
 		return inStage("sched-fifo")
+	case "criu":
+		if out, err := exec.Command("criu", "check").CombinedOutput(); err != nil {
+			return fmt.Errorf("criu check: %w %s", err, bytes.TrimSpace(out))
+		}
 	case "file":
 		_, err := os.Stat(name)
 		return err
