@@ -551,8 +551,18 @@ static void move_root_here(void)
 		fail_errno(STEP_CHROOT);
 }
 
+static void let_go(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
 void op_pivot(const struct op *o)
 {
+	/* a waiting init holds nothing that was only for the way here */
+	let_go(&st.mask_dir);
+	let_go(&st.dev_null);
 	switch (o->n[PIVOT_N_MODE]) {
 	case PIVOT_ROOT:
 		pivot_root_here();

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -151,5 +152,31 @@ func TestSecurity_the_state_is_not_for_others(t *testing.T) {
 	}
 	if st.Mode().Perm()&0o066 != 0 {
 		t.Errorf("mode of the state directory: %v", st.Mode())
+	}
+}
+
+// What was opened for masks and mounts on the way is closed while the init waits.
+func TestSecurity_the_waiting_init_holds_its_root_and_its_channels_alone(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:rung")
+	b := newBundle(t)
+	b.Spec.Linux.MaskedPaths = []string{"/proc/acpi", "/proc/kcore", "/proc/keys"}
+	b.Spec.Process.Args = []string{"/probe", "--sleep"}
+	c := b.create()
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", c.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if n, _ := strconv.Atoi(e.Name()); n < 3 {
+			continue
+		}
+		target, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", c.Pid, e.Name()))
+		if err != nil {
+			continue
+		}
+		if target != "/" && !strings.HasPrefix(target, "socket:") {
+			t.Errorf("descriptor %s is %s", e.Name(), target)
+		}
 	}
 }

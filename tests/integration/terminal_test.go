@@ -356,3 +356,17 @@ func TestTerminal_in_a_user_namespace(t *testing.T) {
 	want(t, "terminal", r.Fds[0].TTY, true)
 	want(t, "owner", r.Fds[0].UID, 0)
 }
+
+// Whoever reads the output of a terminal through a pipe wants lines, and no carriage returns.
+func TestTerminal_lines_end_plainly_where_no_terminal_reads_them(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:runc")
+	b := newBundle(t)
+	b.Spec.Process.Terminal = true
+	b.Spec.Process.Args = []string{"/probe", "--echo", "line", "--exit", "0"}
+	r := b.run()
+	want(t, "exit status", r.Exit, 0)
+	if !strings.Contains(r.Stdout, "line") || strings.Contains(r.Stdout, "\r") {
+		t.Errorf("output: %q", r.Stdout)
+	}
+}

@@ -36,6 +36,9 @@ func open(master, in, out int, tty string) (*Terminal, error) {
 		return nil, &os.SyscallError{Syscall: "fcntl O_NONBLOCK", Err: err}
 	}
 	t := &Terminal{master: master, in: in, out: out, caller: -1, stop: stop}
+	if _, err := unix.IoctlGetTermios(out, unix.TCGETS); err != nil {
+		t.plainLines()
+	}
 	if now, err := unix.IoctlGetTermios(in, unix.TCGETS); err == nil {
 		t.caller = in
 		t.raw(now, true)
@@ -63,6 +66,15 @@ func (t *Terminal) raw(now *unix.Termios, input bool) {
 	}
 	if unix.IoctlSetTermios(t.caller, unix.TCSETS, &r) == nil {
 		t.saved = now
+	}
+}
+
+// plainLines lets lines end as the container writes them: what reads them is no
+// terminal, which would need the carriage returns.
+func (t *Terminal) plainLines() {
+	if now, err := unix.IoctlGetTermios(t.master, unix.TCGETS); err == nil {
+		now.Oflag &^= unix.ONLCR
+		_ = unix.IoctlSetTermios(t.master, unix.TCSETS, now)
 	}
 }
 
