@@ -97,9 +97,9 @@ func (s *State) Pidfd() (int, error) {
 	if s.Pid <= 0 {
 		return -1, unix.ESRCH
 	}
-	fd, err := unix.PidfdOpen(s.Pid, 0)
+	fd, err := sys.PidfdOpen(s.Pid)
 	if err != nil {
-		return -1, &os.SyscallError{Syscall: "pidfd_open", Err: err}
+		return -1, err
 	}
 	// the pid cannot be used again while the pidfd is open
 	if p, ok := ReadProcess(s.Pid); !ok || p.Start != s.StartTime {

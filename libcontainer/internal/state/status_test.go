@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
@@ -229,5 +230,24 @@ func TestReadProcess_self(t *testing.T) {
 	p, ok := ReadProcess(os.Getpid())
 	if !ok || p.Name != strings.TrimSuffix(string(raw), "\n") || p.Threads < 1 {
 		t.Errorf("%+v", p)
+	}
+}
+
+// A number that is still that of a session is nobody's pid: Linux 6.1 has another errno for it than 6.18.
+func TestPidfd_ofASession(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	c := exec.Command("/bin/sh", "-c", "exec 3<&0; cat <&3 >/dev/null & exit 0")
+	c.Stdin, c.SysProcAttr = r, &syscall.SysProcAttr{Setsid: true}
+	if err := c.Run(); err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	fd, err := (&State{Pid: c.Process.Pid, StartTime: 1}).Pidfd()
+	if !errors.Is(err, unix.ESRCH) {
+		t.Errorf("%d, %v", fd, err)
 	}
 }

@@ -178,9 +178,14 @@ func Receive(sock int, buf []byte) (n, fd int, err error) {
 	return n, fd, nil
 }
 
-// PidfdOpen is pidfd_open(2).
+// PidfdOpen is pidfd_open(2). ESRCH: there is no such process. Of one that is
+// gone while its number lives on as that of a session or process group older
+// kernels, 6.1 for one, say EINVAL.
 func PidfdOpen(pid int) (int, error) {
 	fd, err := unix.PidfdOpen(pid, 0)
+	if err == unix.EINVAL && pid > 0 {
+		err = unix.ESRCH
+	}
 	return fd, wrap("pidfd_open", err)
 }
 
