@@ -23,7 +23,7 @@ FUZZERS  := $(wildcard nsenter/fuzz/*_fuzz.c)
 CWARN    := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototypes -Werror
 OUT      := bin
 
-.PHONY: help build demo test test-unit integration conformance cve acceptance ccheck fuzz bench lint fmt generate install clean deps-build deps-test
+.PHONY: help build demo test test-unit integration test-vm conformance cve acceptance ccheck fuzz bench lint fmt generate install clean deps-build deps-test deps-vm
 
 help: ## show this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,11 @@ test-unit: deps-build ## unit and golden tests alone
 integration: deps-test build ## integration tests; V=v1|v2 for one kind of cgroup hierarchy alone, RUN=regexp
 	tests/cmd/build
 	RUNG_CGROUP_VIEW=$(V) $(GO) test $(TESTFLAGS) -count=1 $(if $(RUN),-run '$(RUN)') ./tests/integration
+
+test-vm: deps-vm build ## integration tests in a QEMU guest: cgroup2 with every controller, systemd; RUN=regexp
+	@mkdir -p $(OUT)/vm
+	tests/vm/suite "$(TAGS)" '$(RUN)' >$(OUT)/vm/test.json; status=$$?; \
+		$(GO) run ./tests/cmd/tally -leg vm $(OUT)/vm/test.json; exit $$status
 
 conformance: deps-test build ## the OCI validation programs, held against tests/conformance/expected
 	$(GO) test $(TESTFLAGS) -count=1 -parallel 8 ./tests/conformance $(if $(RUN),-run '$(RUN)' -v)
@@ -85,3 +90,6 @@ deps-build:
 
 deps-test:
 	@script/deps test
+
+deps-vm:
+	@script/deps vm

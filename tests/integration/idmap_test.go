@@ -91,7 +91,7 @@ func TestIDMap_writes_go_to_the_mapped_owner(t *testing.T) {
 
 func TestIDMap_idmap_is_the_top_ridmap_the_tree(t *testing.T) {
 	t.Parallel()
-	requires(t, "rt:idmap", "idmap")
+	requires(t, "rt:idmap", "idmap", "kernel:6.3") // the tree has a tmpfs
 	b := newBundle(t)
 	v := b.tree("v")
 	b.fillOwned(v)
@@ -163,7 +163,7 @@ func TestIDMap_without_mappings_of_a_joined_user_namespace(t *testing.T) {
 
 func TestIDMap_of_a_tmpfs(t *testing.T) {
 	t.Parallel()
-	requires(t, "rt:idmap", "idmap", "rt:rung") // runc maps bind mounts alone
+	requires(t, "rt:idmap", "idmap", "kernel:6.3", "rt:rung") // runc maps bind mounts alone
 	b := newBundle(t)
 	r := b.probe(withMount(idmapped(specs.Mount{Destination: "/mnt", Type: "tmpfs", Source: "tmpfs", Options: []string{"mode=0777"}}, 0, 0, 1000)),
 		"--create", "/mnt/x", "", "--stat", "/mnt/x")

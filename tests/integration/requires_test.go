@@ -36,7 +36,8 @@ import (
 //	resctrl           resource director technology, with /sys/fs/resctrl mounted
 //	rtsched           real-time scheduling policies
 //	cpus:N            at least N processors
-//	criu              a criu that works with this kernel
+//	kernel:VERSION    that version of Linux or a newer one
+//	criu, criu:NAME   a criu that works with this kernel; that feature of criu check
 //	command:NAME      that program in PATH
 //	file:PATH         that file
 //	rt:NAME           something that rung can and an oracle cannot; rt:rung is rung alone, rt:runc is rung and any
@@ -193,8 +194,20 @@ func look(word string) error {
 		return err
 	case "rtsched":
 		return inStage("sched-fifo")
+	case "kernel":
+		var uts unix.Utsname
+		if err := unix.Uname(&uts); err != nil {
+			return err
+		}
+		if release := unix.ByteSliceToString(uts.Release[:]); !newerKernel(release, name) {
+			return errors.New("Linux " + release)
+		}
 	case "criu":
-		if out, err := exec.Command("criu", "check").CombinedOutput(); err != nil {
+		args := []string{"check"}
+		if name != "" {
+			args = append(args, "--feature", name)
+		}
+		if out, err := exec.Command("criu", args...).CombinedOutput(); err != nil {
 			return fmt.Errorf("criu check: %w %s", err, bytes.TrimSpace(out))
 		}
 	case "file":
@@ -216,6 +229,14 @@ func look(word string) error {
 		panic("requires: unknown word " + word)
 	}
 	return nil
+}
+
+// newerKernel compares two versions by their first two numbers.
+func newerKernel(have, want string) bool {
+	var a, b [2]int
+	_, errA := fmt.Sscanf(have, "%d.%d", &a[0], &a[1])
+	_, errB := fmt.Sscanf(want, "%d.%d", &b[0], &b[1])
+	return errA == nil && errB == nil && slices.Compare(a[:], b[:]) >= 0
 }
 
 // unifiedTop is where cgroup2 is mounted; "" if nowhere.
@@ -266,7 +287,7 @@ func recordSkip(test, word string, why error) {
 }
 
 // checkSkips holds what was skipped against the budget. A line of that file is "KIND WORD COUNT": KIND is v1, v2,
-// hybrid or any.
+// hybrid, what RUNG_SKIP_KIND says in place of these, or any.
 func checkSkips() error {
 	name := os.Getenv("RUNG_SKIP_BUDGET")
 	if name == "" {
@@ -277,6 +298,10 @@ func checkSkips() error {
 		return err
 	}
 	defer f.Close()
+	kind := os.Getenv("RUNG_SKIP_KIND")
+	if kind == "" {
+		kind = cgroupKind()
+	}
 	budget := map[string]int{}
 	for in := bufio.NewScanner(f); in.Scan(); {
 		line, _, _ := strings.Cut(in.Text(), "#")
@@ -291,7 +316,7 @@ func checkSkips() error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		if w[0] == cgroupKind() || w[0] == "any" {
+		if w[0] == kind || w[0] == "any" {
 			budget[w[1]] += n
 		}
 	}
@@ -306,7 +331,7 @@ func checkSkips() error {
 	fmt.Printf("%d tests skipped\n", total)
 	if over != nil {
 		slices.Sort(over)
-		return fmt.Errorf("more was skipped than %s allows on a %s host:\n\t%s", name, cgroupKind(), strings.Join(over, "\n\t"))
+		return fmt.Errorf("more was skipped than %s allows on a %s host:\n\t%s", name, kind, strings.Join(over, "\n\t"))
 	}
 	return nil
 }
