@@ -20,7 +20,7 @@ func main() {
 
 // commandNames is every command, in the order the help lists them.
 var commandNames = [...]string{
-	"check", "create", "delete", "events", "exec", "features", "kill", "list", "pause", "plan", "ps", "resume", "run", "spec", "start", "state", "update",
+	"check", "checkpoint", "create", "delete", "events", "exec", "features", "kill", "list", "pause", "plan", "ps", "restore", "resume", "run", "spec", "start", "state", "update",
 }
 
 // command builds the command of that name, nil if there is none. A switch and not a table: only one command's flags
@@ -29,6 +29,8 @@ func (g *globals) command(name string) *command {
 	switch name {
 	case "check":
 		return g.checkCommand()
+	case "checkpoint":
+		return g.checkpointCommand()
 	case "create":
 		return g.createCommand()
 	case "delete":
@@ -49,6 +51,8 @@ func (g *globals) command(name string) *command {
 		return g.planCommand()
 	case "ps":
 		return g.psCommand()
+	case "restore":
+		return g.restoreCommand()
 	case "resume":
 		return g.resumeCommand()
 	case "run":

@@ -75,13 +75,17 @@ func (p *prepared) run(o *RunOptions) (status int, err error) {
 // foreground stays with a process until it ends, and closes what it has of it.
 func foreground(i *runtime.Init, t *console.Terminal, signals *console.Signals) (int, error) {
 	defer i.Close()
+	return stay(i.Pid, i.Pidfd(), t, signals)
+}
+
+func stay(pid, pidfd int, t *console.Terminal, signals *console.Signals) (int, error) {
 	resize := func() {}
 	if t != nil {
 		defer t.Close()
 		t.Start()
 		resize = t.Resize
 	}
-	status, err := signals.Foreground(i.Pid, i.Pidfd(), resize)
+	status, err := signals.Foreground(pid, pidfd, resize)
 	if t != nil {
 		t.Drain()
 	}

@@ -16,6 +16,7 @@ const Own = "org.rung-oci."
 // crun's, which engines and their users set.
 const (
 	CoreScheduling     = Own + "core-scheduling"
+	CriuConfig         = "org.criu.config"
 	HooksStderr        = "run.oci.hooks.stderr"
 	HooksStdout        = "run.oci.hooks.stdout"
 	KeepGroups         = "run.oci.keep_original_groups"
@@ -42,7 +43,7 @@ func Known(name string) bool {
 // fields would not: files and sockets of the host, groups, the seccomp agent,
 // properties of a systemd unit (features.md, Unsafe annotations). Those below Own only take away.
 func Unsafe() []string {
-	return []string{SystemdProperties, HooksStderr, HooksStdout, KeepGroups, PidfdReceiver, SeccompReceiver}
+	return []string{CriuConfig, SystemdProperties, HooksStderr, HooksStdout, KeepGroups, PidfdReceiver, SeccompReceiver}
 }
 
 // unsupported are annotations of other runtimes whose meaning rung does not

@@ -22,6 +22,14 @@ func (g *Group) freezer() *Dir {
 	return g.v1("freezer")
 }
 
+// Freezer is the directory by which the container is frozen, "" if there is none.
+func (g *Group) Freezer() string {
+	if d := g.freezer(); d != nil && exists(d.Path) {
+		return d.Path
+	}
+	return ""
+}
+
 // Freeze stops every process of the container, and returns when they stand
 // (cgroup-v2.rst, cgroup.freeze; freezer-subsystem.rst).
 func (g *Group) Freeze() error {

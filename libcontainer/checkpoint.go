@@ -1,0 +1,322 @@
+package libcontainer
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/rung-oci/rung/libcontainer/internal/annotation"
+	"github.com/rung-oci/rung/libcontainer/internal/criu"
+	"github.com/rung-oci/rung/libcontainer/internal/host"
+	"github.com/rung-oci/rung/libcontainer/internal/state"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
+	"golang.org/x/sys/unix"
+)
+
+// ImageOptions is what Checkpoint and Restore have in common. Most of it is
+// handed on to criu(8).
+type ImageOptions struct {
+	ImagePath   string // directory of the images, absolute; it is made if it is missing
+	WorkPath    string // directory of criu's log; the images' if empty
+	CgroupsMode string // soft (also ""), full, strict, ignore, props or none: criu(8), --manage-cgroups
+	Established bool   // TCP connections are kept
+	ExtUnixSk   bool   // so are connections to sockets of the host
+	ShellJob    bool   // the container's process may be of the caller's session
+	FileLocks   bool
+	LinkRemap   bool // files without a name may get one for the time being
+	AutoDedup   bool // pages that newer images have are punched out of the older ones
+	LazyPages   bool // memory is fetched when it is used: userfaultfd(2)
+	EmptyNS     []string
+}
+
+// CheckpointOptions says what is dumped, and what becomes of the container.
+type CheckpointOptions struct {
+	ImageOptions
+	ParentPath   string // images of an earlier dump that hold what has not changed, relative to ImagePath
+	PageServer   string // HOST:PORT of a page server that takes the memory
+	StatusFD     int    // descriptor that gets a NUL byte when lazy pages can be had; negative: none
+	LeaveRunning bool
+	PreDump      bool // only the memory, and the container goes on
+	SkipInFlight bool // TCP connections that are being made are left out
+
+	Warn func(text string)
+}
+
+func (o *CheckpointOptions) warn(text string) {
+	if o.Warn != nil {
+		o.Warn(text)
+	}
+}
+
+var (
+	errCriuRootless = errors.New("checkpoint and restore need the host's root: criu cannot dump containers of an ordinary user")
+	errNotStarted   = errors.New("only a container whose process was started can be checkpointed")
+	errMemTrack     = errors.New("--pre-dump and --parent-path need a kernel that tracks dirty memory (CONFIG_MEM_SOFT_DIRTY)")
+	errLazyPages    = errors.New("--lazy-pages needs a kernel and a criu with userfaultfd(2)")
+)
+
+// Checkpoint dumps the container's processes into images, from which Restore
+// makes them anew, and removes the container, unless it is to be left running or
+// it is a pre-dump. ErrNotRunning: it has ended.
+func (c *Container) Checkpoint(o CheckpointOptions) error {
+	return opError("checkpoint", c.id, c.checkpoint(&o))
+}
+
+func (c *Container) checkpoint(o *CheckpointOptions) error {
+	e, err := c.lock()
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	switch c.status(e) {
+	case state.Stopped:
+		return ErrNotRunning
+	case state.Creating, state.Created:
+		return errNotStarted
+	}
+	if c.state.Rootless || host.Rootless() {
+		return errCriuRootless
+	}
+	pidfd, err := c.state.Pidfd()
+	if err != nil {
+		return err
+	}
+	defer sys.Close(pidfd)
+	dirs, err := openImages(&o.ImageOptions, "dump.log")
+	if err != nil {
+		return err
+	}
+	defer dirs.close()
+	request, extra, err := c.dumpRequest(o, e, dirs)
+	if err != nil {
+		return err
+	}
+	p, err := startCriu(criu.Spawn{CgroupFD: -1})
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	if err := o.check(p); err != nil {
+		return err
+	}
+	kind := criu.Dump
+	if o.PreDump {
+		kind = criu.PreDump
+	} else if err := dirs.save(extra); err != nil {
+		return err
+	}
+	hear := func(_ string, _, fd int) error {
+		sys.Close(fd)
+		return nil
+	}
+	if _, err := p.Do(kind, request, hear); err != nil {
+		return dirs.explain(err)
+	}
+	if o.PreDump || o.LeaveRunning {
+		return nil
+	}
+	if err := sys.WaitExit(pidfd); err != nil {
+		return err
+	}
+	return c.destroy(e, o.warn)
+}
+
+// startCriu starts criu, and refuses one that is too old.
+func startCriu(s criu.Spawn) (*criu.Process, error) {
+	null, err := os.OpenFile("/dev/null", os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer null.Close()
+	for i, f := range s.Stdio {
+		if f == nil {
+			s.Stdio[i] = null
+		}
+	}
+	p, err := criu.Start(s)
+	if err != nil {
+		return nil, err
+	}
+	v, err := p.Version()
+	if err == nil && v < criu.MinVersion {
+		err = fmt.Errorf("criu %s is too old: %s or newer is needed", criu.FormatVersion(v), criu.FormatVersion(criu.MinVersion))
+	}
+	if err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// check asks whether the kernel can do what the options need.
+func (o *CheckpointOptions) check(p *criu.Process) error {
+	if !o.PreDump && o.ParentPath == "" && !o.LazyPages {
+		return nil
+	}
+	f, err := p.Features()
+	switch {
+	case err != nil:
+		return err
+	case o.LazyPages && !f.LazyPages:
+		return errLazyPages
+	case (o.PreDump || o.ParentPath != "") && !f.MemTrack:
+		return errMemTrack
+	}
+	return nil
+}
+
+// dumpRequest says what criu is to dump, and what rung itself has to know of it
+// at the restore.
+func (c *Container) dumpRequest(o *CheckpointOptions, e *state.Entry, dirs *imageDirs) (*criu.Options, *imageExtra, error) {
+	p, err := prepare(&CreateOptions{
+		Root: c.root, ID: c.id, Bundle: c.state.Bundle, ConfigFile: filepath.Join(e.Dir(), "config.json"),
+		SystemdCgroup: c.state.CgroupDriver == "systemd", NoNewKeyring: c.state.NoNewKeyring, NotifySocket: c.notifyWanted(),
+	}, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := o.ImageOptions.request(dirs, p.spec.Annotations)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.Pid, r.Root = c.state.Pid, c.state.Rootfs
+	r.LeaveRunning, r.SkipInFlight = o.LeaveRunning, o.SkipInFlight
+	r.StatusFD = o.StatusFD
+	if r.ParentImages, err = o.parent(); err != nil {
+		return nil, nil, err
+	}
+	r.TrackMem = o.PreDump || o.ParentPath != ""
+	if o.PageServer != "" {
+		if r.PageServer, err = pageServer(o.PageServer); err != nil {
+			return nil, nil, err
+		}
+	}
+	if g := c.group(); g != nil {
+		r.FreezeCgroup = g.Freezer()
+	}
+	extra := &imageExtra{Notify: p.copts.NotifyDir != ""}
+	if err := extra.mounts(r, c.state.Pid, p.plan); err != nil {
+		return nil, nil, err
+	}
+	if err := extra.stdio(r, c.state.Pid); err != nil {
+		return nil, nil, err
+	}
+	return r, extra, externalNamespaces(r, c.state.Pid, p.spec)
+}
+
+// notifyWanted: a container that tells when it is ready has a mount more.
+func (c *Container) notifyWanted() string {
+	if isDir(notifyDir(c.root, c.id)) {
+		return "@"
+	}
+	return ""
+}
+
+// parent checks the path of earlier images: criu makes a link of it.
+func (o *CheckpointOptions) parent() (string, error) {
+	if o.ParentPath == "" {
+		return "", nil
+	}
+	if filepath.IsAbs(o.ParentPath) {
+		return "", fmt.Errorf("--parent-path %s: has to be relative to --image-path", o.ParentPath)
+	}
+	if !isDir(filepath.Join(o.ImagePath, o.ParentPath)) {
+		return "", fmt.Errorf("--parent-path %s: there is no such directory below %s: %w", o.ParentPath, o.ImagePath, unix.ENOENT)
+	}
+	return o.ParentPath, nil
+}
+
+// Keys of namespaces that are not the container's own.
+const (
+	keyNet = "rung-net"
+	keyPid = "rung-pid"
+)
+
+// externalNamespaces keeps those that the config names by a path out of the
+// images: they are joined again, and belong to somebody else.
+func externalNamespaces(r *criu.Options, pid int, s *specs.Spec) error {
+	for _, n := range joinedNamespaces(s) {
+		var st unix.Stat_t
+		if err := unix.Stat(procPath(pid, "ns/"+n.file), &st); err != nil {
+			return &os.PathError{Op: "stat", Path: procPath(pid, "ns/"+n.file), Err: err}
+		}
+		r.External = append(r.External, n.file+"["+utoa(st.Ino)+"]:"+n.key)
+	}
+	return nil
+}
+
+type joinedNamespace struct{ file, key, path string }
+
+// joinedNamespaces are those that criu can leave out.
+func joinedNamespaces(s *specs.Spec) (list []joinedNamespace) {
+	if s.Linux == nil {
+		return nil
+	}
+	for _, n := range s.Linux.Namespaces {
+		switch {
+		case n.Path == "":
+		case n.Type == specs.NetworkNamespace:
+			list = append(list, joinedNamespace{"net", keyNet, n.Path})
+		case n.Type == specs.PIDNamespace:
+			list = append(list, joinedNamespace{"pid", keyPid, n.Path})
+		}
+	}
+	return list
+}
+
+// request is what both directions have in common.
+func (o *ImageOptions) request(dirs *imageDirs, annotations map[string]string) (*criu.Options, error) {
+	mode, err := cgroupMode(o.CgroupsMode)
+	if err != nil {
+		return nil, err
+	}
+	r := &criu.Options{
+		ImagesDir: int(dirs.images.Fd()), WorkDir: int(dirs.work.Fd()), LogFile: dirs.log, LogLevel: 4, StatusFD: -1,
+		CgroupMode: mode, ConfigFile: criuConfig(annotations),
+		Established: o.Established, ExtUnixSk: o.ExtUnixSk, ShellJob: o.ShellJob, FileLocks: o.FileLocks, LinkRemap: o.LinkRemap,
+		AutoDedup: o.AutoDedup, LazyPages: o.LazyPages,
+		// volumes are slaves of the host's mounts, or share with them: package compile
+		ExtMasters: true, ExtSharing: true,
+		OrphanPts: true, NotifyScripts: true,
+	}
+	for _, name := range o.EmptyNS {
+		if name != "network" {
+			return nil, fmt.Errorf("--empty-ns %q: only network can be restored empty", name)
+		}
+		r.EmptyNS |= unix.CLONE_NEWNET
+	}
+	return r, nil
+}
+
+// criuConfig is a file with more of criu's options, which win over those that
+// are given here: the annotation's, or that of the host.
+func criuConfig(annotations map[string]string) string {
+	const global = "/etc/criu/rung.conf"
+	if file, ok := annotations[annotation.CriuConfig]; ok {
+		return file
+	}
+	if unix.Access(global, unix.R_OK) == nil {
+		return global
+	}
+	return ""
+}
+
+func cgroupMode(name string) (criu.CgroupMode, error) {
+	switch name {
+	case "", "soft":
+		return criu.CgroupSoft, nil
+	case "full":
+		return criu.CgroupFull, nil
+	case "strict":
+		return criu.CgroupStrict, nil
+	case "ignore":
+		return criu.CgroupIgnore, nil
+	case "props":
+		return criu.CgroupProps, nil
+	case "none":
+		return criu.CgroupNone, nil
+	}
+	return 0, fmt.Errorf("--manage-cgroups-mode %q: soft, full, strict, ignore, props or none", name)
+}

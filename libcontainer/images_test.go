@@ -1,0 +1,134 @@
+package libcontainer
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"github.com/rung-oci/rung/libcontainer/internal/criu"
+	"golang.org/x/sys/unix"
+)
+
+func TestImageExtra(t *testing.T) {
+	x := &imageExtra{
+		Notify: true,
+		Stdio:  [3]string{"pipe:[1]", "", "file[1a:2b]"},
+		Points: []mountPoint{{Key: "k", Path: "a/b \"c", Dir: true}, {Key: "l", In: "k", Path: "d"}},
+	}
+	got, err := parseExtra(string(x.append(nil)))
+	if err != nil || !reflect.DeepEqual(got, x) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	got, err = parseExtra(`{"new": 1, "stdio": ["a", "b", "c", "d"], "mounts": [{"key": "k", "other": []}]}`)
+	if err != nil || got.Stdio != [3]string{"a", "b", "c"} || len(got.Points) != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, bad := range []string{"", "[]", `{"mounts": [1]}`, `{"stdio"`} {
+		if _, err := parseExtra(bad); err == nil {
+			t.Errorf("%q is let through", bad)
+		}
+	}
+}
+
+func TestMakePoint(t *testing.T) {
+	dir := t.TempDir()
+	for link, to := range map[string]string{"link": "/etc", "inside": "real"} {
+		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "real"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		rel string
+		dir bool
+		is  error
+	}{
+		{"a/b/c", true, nil},
+		{"a/b/c", true, nil}, // there already
+		{"a/f", false, nil},
+		{"real/f", false, nil},
+		{"link", true, unix.ELOOP},
+		{"link/x", true, unix.ELOOP},
+		{"inside/x", true, unix.ELOOP},
+		{"a/f/x", true, unix.ENOTDIR},
+		{"../x", true, unix.EXDEV},
+	} {
+		err := makePoint(dir, c.rel, c.dir)
+		if !errors.Is(err, c.is) || (err == nil) != (c.is == nil) {
+			t.Errorf("%s: %v, want %v", c.rel, err, c.is)
+			continue
+		}
+		if err != nil {
+			continue
+		}
+		if info, err := os.Lstat(filepath.Join(dir, c.rel)); err != nil || info.IsDir() != c.dir {
+			t.Errorf("%s: %v, %v", c.rel, info, err)
+		}
+	}
+}
+
+func TestPageServer(t *testing.T) {
+	for text, want := range map[string]*criu.PageServer{
+		"10.0.0.1:27": {Address: "10.0.0.1", Port: 27}, "[::1]:9": {Address: "::1", Port: 9}, "host:1": {Address: "host", Port: 1},
+		"": nil, "host": nil, ":1": nil, "host:": nil, "host:70000": nil,
+	} {
+		got, err := pageServer(text)
+		if (err == nil) != (want != nil) || !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+}
+
+func TestImageOptions_refused(t *testing.T) {
+	for _, o := range []ImageOptions{{CgroupsMode: "hard"}, {EmptyNS: []string{"pid"}}} {
+		dirs, err := openImages(&ImageOptions{ImagePath: filepath.Join(t.TempDir(), "new/images")}, "log")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := o.request(dirs, nil); err == nil {
+			t.Errorf("%+v is let through", o)
+		}
+		dirs.close()
+	}
+}
+
+// What criu's log says first is the reason.
+func TestImageDirs_explain(t *testing.T) {
+	dirs, err := openImages(&ImageOptions{ImagePath: t.TempDir()}, "dump.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dirs.close()
+	failure := &criu.Error{Request: criu.Dump}
+	if got := dirs.explain(failure); got != error(failure) {
+		t.Errorf("without a log: %v", got)
+	}
+	log := filepath.Join(dirs.work.Name(), "dump.log")
+	if err := os.WriteFile(log, []byte("(0) Error (a.c:1): no way\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := dirs.explain(failure)
+	if !errors.Is(got, failure) || got.Error() != "criu could not carry out the dump: no way (log: "+log+")" {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestCheckpointOptions_parent(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "images"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "first"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for parent, ok := range map[string]bool{"": true, "../first": true, "../none": false, dir: false} {
+		o := CheckpointOptions{ImageOptions: ImageOptions{ImagePath: filepath.Join(dir, "images")}, ParentPath: parent}
+		if _, err := o.parent(); (err == nil) != ok {
+			t.Errorf("%q: %v", parent, err)
+		}
+	}
+}

@@ -1,0 +1,205 @@
+package criu
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
+	"golang.org/x/sys/unix"
+)
+
+// MinVersion is the oldest criu that knows all that is asked of it here:
+// external pid namespaces, cgroup v2's freezer and orphaned terminals.
+const MinVersion = 31500
+
+// ErrMissing: there is no criu.
+var ErrMissing = errors.New("criu is not installed: no such program in PATH")
+
+// firstFile is the number in criu of the first of its further descriptors; 3 is
+// the socket.
+const firstFile = 4
+
+// Process is a criu that waits for requests.
+type Process struct {
+	sock   int
+	proc   *os.Process
+	reaped bool
+}
+
+// Spawn is how criu is started.
+type Spawn struct {
+	Stdio    [3]*os.File
+	Files    []*os.File // what Inherit names: the first is descriptor InheritFD(0) there
+	CgroupFD int        // cgroup v2 directory to start in, or -1
+}
+
+// InheritFD is the number that Files[i] of Spawn has in criu.
+func InheritFD(i int) int { return firstFile + i }
+
+// Start starts criu, from the thread that calls: in its mount namespace. ErrMissing:
+// there is none.
+func Start(s Spawn) (*Process, error) {
+	path, err := exec.LookPath("criu")
+	if err != nil {
+		return nil, ErrMissing
+	}
+	ours, theirs, err := sys.SocketPair()
+	if err != nil {
+		return nil, err
+	}
+	end := os.NewFile(uintptr(theirs), "criu")
+	defer end.Close()
+	attr := &os.ProcAttr{
+		Files: append([]*os.File{s.Stdio[0], s.Stdio[1], s.Stdio[2], end}, s.Files...),
+		Sys:   &syscall.SysProcAttr{},
+	}
+	if s.CgroupFD >= 0 {
+		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, s.CgroupFD
+	}
+	proc, err := os.StartProcess(path, []string{"criu", "swrk", "3"}, attr)
+	if err != nil {
+		sys.Close(ours)
+		return nil, err
+	}
+	return &Process{sock: ours, proc: proc}, nil
+}
+
+// Pid is criu's own.
+func (p *Process) Pid() int { return p.proc.Pid }
+
+// Close ends criu, and reaps it.
+func (p *Process) Close() {
+	sys.Close(p.sock) // it ends when there is nobody to ask
+	p.sock = -1
+	if !p.reaped {
+		p.reaped = true
+		_, _ = p.proc.Wait()
+	}
+}
+
+// Version asks for the version: 31701 is 3.17.1.
+func (p *Process) Version() (int, error) {
+	r, err := p.ask(version, request(version, nil))
+	return r.version, err
+}
+
+// Features asks for what the kernel and criu can do together.
+func (p *Process) Features() (Features, error) {
+	r, err := p.ask(feature, request(feature, nil))
+	return r.features, err
+}
+
+func (p *Process) ask(t RequestType, b []byte) (response, error) {
+	if err := sys.Send(p.sock, b, -1); err != nil {
+		return response{}, err
+	}
+	r, fd, err := p.receive()
+	sys.Close(fd)
+	if err == nil && !r.success {
+		err = &Error{Request: t, Errno: unix.Errno(r.errno), Text: r.text}
+	}
+	return r, err
+}
+
+// Do makes a request, and answers criu's notifications until it is done: script
+// is the notification's name, pid the init where one is restored, fd a
+// descriptor that came along, or -1; it is the callee's. It gives the pid that the
+// init has in this process's pid namespace, after a restore.
+func (p *Process) Do(t RequestType, o *Options, hear func(script string, pid, fd int) error) (pid int, err error) {
+	if err := sys.Send(p.sock, request(t, o), -1); err != nil {
+		return 0, err
+	}
+	var refused error
+	for {
+		r, fd, err := p.receive()
+		if err != nil {
+			return 0, errors.Join(refused, err)
+		}
+		if r.kind != notify {
+			sys.Close(fd)
+			if !r.success {
+				return 0, errors.Join(refused, &Error{Request: t, Errno: unix.Errno(r.errno), Text: r.text})
+			}
+			return r.pid, nil
+		}
+		err = hear(r.script, r.pid, fd)
+		if err != nil && refused == nil {
+			refused = err
+		}
+		if err := sys.Send(p.sock, notified(err == nil), -1); err != nil {
+			return 0, errors.Join(refused, err)
+		}
+	}
+}
+
+func (p *Process) receive() (response, int, error) {
+	buf := make([]byte, 32<<10)
+	n, fd, err := sys.Receive(p.sock, buf)
+	if err != nil {
+		return response{}, -1, err
+	}
+	if n == 0 {
+		return response{}, -1, fmt.Errorf("criu ended without an answer: %w", io.ErrUnexpectedEOF)
+	}
+	r, err := parseResponse(buf[:n])
+	if err != nil {
+		sys.Close(fd)
+		return r, -1, err
+	}
+	return r, fd, nil
+}
+
+// Error is a request that criu did not carry out.
+type Error struct {
+	Request RequestType
+	Errno   unix.Errno // 0: criu does not tell
+	Text    string     // what it says, may be empty
+}
+
+func (e *Error) Error() string {
+	text := "criu could not carry out the " + e.Request.String()
+	if said := FirstError(e.Text); said != "" {
+		text += ": " + said
+	} else if e.Text != "" {
+		text += ": " + e.Text
+	}
+	if e.Errno != 0 {
+		text += ": " + e.Errno.Error()
+	}
+	return text
+}
+
+// Unwrap gives the errno, if there is one.
+func (e *Error) Unwrap() error {
+	if e.Errno == 0 {
+		return nil
+	}
+	return e.Errno
+}
+
+// FormatVersion writes a version as people do.
+func FormatVersion(v int) string {
+	text := strconv.Itoa(v/10000) + "." + strconv.Itoa(v/100%100)
+	if v%100 != 0 {
+		text += "." + strconv.Itoa(v%100)
+	}
+	return text
+}
+
+// FirstError finds the first error in a log of criu's, "" if there is none.
+func FirstError(log string) string {
+	for line := range strings.Lines(log) {
+		if _, text, ok := strings.Cut(line, "Error ("); ok {
+			if _, said, ok := strings.Cut(text, "): "); ok {
+				return strings.TrimSpace(said)
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,449 @@
+package libcontainer
+
+import (
+	"errors"
+	"os"
+	"path"
+	goruntime "runtime"
+	"strings"
+
+	"github.com/rung-oci/rung/libcontainer/internal/compile"
+	"github.com/rung-oci/rung/libcontainer/internal/console"
+	"github.com/rung-oci/rung/libcontainer/internal/criu"
+	"github.com/rung-oci/rung/libcontainer/internal/hooks"
+	"github.com/rung-oci/rung/libcontainer/internal/host"
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"github.com/rung-oci/rung/libcontainer/internal/state"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
+	"golang.org/x/sys/unix"
+)
+
+// RestoreOptions is CreateOptions with what only restore knows. The bundle may
+// be another one than that of the container that was dumped, with the same
+// mounts and an equal root file system.
+type RestoreOptions struct {
+	CreateOptions
+	ImageOptions
+	Detach      bool
+	NoSubreaper bool
+	CloseTCP    bool   // connections are restored closed
+	LSMProfile  string // TYPE:LABEL in place of the label that was dumped
+	LSMMount    string // the context in place of that of mounts that were dumped
+}
+
+// Restore makes a container from images that Checkpoint has written, and gives
+// the exit status of its process, or 128 and the signal's number; with Detach it
+// returns 0 as soon as the container runs.
+func Restore(o RestoreOptions) (status int, err error) {
+	status, err = restore(&o)
+	return status, opError("restore", o.ID, err)
+}
+
+func restore(o *RestoreOptions) (status int, err error) {
+	if host.Rootless() {
+		return -1, errCriuRootless
+	}
+	dirs, err := openImages(&o.ImageOptions, "restore.log")
+	if err != nil {
+		return -1, err
+	}
+	defer dirs.close()
+	extra, err := dirs.load()
+	if err != nil {
+		return -1, err
+	}
+	if o.NotifySocket = ""; extra.Notify {
+		o.NotifySocket = "@" // it has told that it is ready; the mount is still wanted
+	}
+	p, err := prepare(&o.CreateOptions, false)
+	if err == nil {
+		err = checkTerminal(p.spec.Process.Terminal, o.Detach, o.ConsoleSocket)
+	}
+	if err == nil {
+		err = unrestorable(p.plan)
+	}
+	if err != nil {
+		return -1, err
+	}
+	var signals *console.Signals
+	if !o.Detach {
+		if !o.NoSubreaper {
+			if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+				return -1, &os.SyscallError{Syscall: "prctl PR_SET_CHILD_SUBREAPER", Err: err}
+			}
+		}
+		if signals, err = console.Watch(); err != nil {
+			return -1, err
+		}
+	}
+	x := &restoration{opt: o, dirs: dirs, extra: extra}
+	if err := x.make(p); err != nil {
+		return -1, err
+	}
+	defer x.entry.Close()
+	defer sys.Close(x.pidfd)
+	if o.Detach {
+		return 0, nil
+	}
+	x.entry.Unlock()
+	status, err = stay(x.state.Pid, x.pidfd, x.terminal, signals)
+	if x.terminal != nil {
+		x.terminal.Close()
+	}
+	if lockErr := x.entry.Lock(); lockErr != nil {
+		return status, errors.Join(err, lockErr)
+	}
+	if !x.entry.Gone() {
+		c := &Container{root: o.Root, id: o.ID, state: x.state}
+		err = errors.Join(err, c.destroy(x.entry, o.warn))
+	}
+	return status, err
+}
+
+// unrestorable refuses what criu knows nothing of, and rung does at a create alone.
+func unrestorable(p *plan.Plan) error {
+	for _, s := range p.Runtime {
+		if _, ok := s.Do.(plan.RdtGroup); ok {
+			return errors.New(s.Origin + ": a restored process cannot be given its class of service")
+		}
+	}
+	return nil
+}
+
+// restoration is a restore that is under way.
+type restoration struct {
+	made
+	opt   *RestoreOptions
+	dirs  *imageDirs
+	extra *imageExtra
+	pidfd int // of the init; -1: there is none yet
+}
+
+func (x *restoration) make(p *prepared) (err error) {
+	entry, err := state.Store{Root: p.opt.Root}.Create(p.opt.ID)
+	if err != nil {
+		return err
+	}
+	x.made, x.pidfd = made{prepared: p, entry: entry}, -1
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, x.undo())
+		}
+	}()
+	if err := entry.Lock(); err != nil {
+		return err
+	}
+	x.state = x.newState()
+	x.state.StartHooks, x.state.Notify = false, false // the process has started long ago
+	if err := x.intent(); err != nil {
+		return err
+	}
+	if err := entry.SaveConfig(p.raw); err != nil {
+		return err
+	}
+	limits, _ := plan.Find[plan.CgroupLimits](p.plan)
+	if g := p.group; g != nil {
+		g.Foresee(limits.Resources)
+		if err := g.Create(); err != nil {
+			return err
+		}
+		if err := g.Apply(limits.Resources); err != nil {
+			return limitError(err)
+		}
+	}
+	if x.notify != nil {
+		x.notify.Close()
+	}
+	if err := x.mountPoints(); err != nil {
+		return err
+	}
+	if err := x.processes(); err != nil {
+		return err
+	}
+	if g := p.group; g != nil {
+		if err := g.ApplyLate(limits.Resources); err != nil {
+			return limitError(err)
+		}
+	}
+	if s := p.copts.PidfdSocket; s != "" {
+		if err := console.SendPidfd(s, x.pidfd); err != nil {
+			return err
+		}
+	}
+	if p.opt.PidFile != "" {
+		return writePidFile(p.opt.PidFile, x.state.Pid)
+	}
+	return nil
+}
+
+// undo takes away what there is of the container.
+func (x *restoration) undo() error {
+	var errs []error
+	if x.pidfd >= 0 {
+		if err := sys.PidfdSignal(x.pidfd, unix.SIGKILL); err == nil {
+			errs = append(errs, sys.WaitExit(x.pidfd))
+		}
+		sys.Close(x.pidfd)
+	}
+	if x.terminal != nil {
+		x.terminal.Close()
+	}
+	if x.group != nil {
+		errs = append(errs, x.group.Delete())
+	}
+	errs = append(errs, x.entry.Remove())
+	x.entry.Close()
+	return errors.Join(errs...)
+}
+
+// processes has criu make them.
+func (x *restoration) processes() error {
+	r, err := x.ImageOptions().request(x.dirs, x.spec.Annotations)
+	if err != nil {
+		return err
+	}
+	r.Root, r.Sibling = x.plan.Rootfs, true
+	r.CloseTCP, r.LSMProfile, r.LSMMount = x.opt.CloseTCP, x.opt.LSMProfile, x.opt.LSMMount
+	for _, m := range externalMounts(x.plan) {
+		r.External = append(r.External, criu.RestoredMount(criu.Key(m.target), m.source))
+	}
+	spawn := criu.Spawn{CgroupFD: -1, Stdio: [3]*os.File{os.Stdin, os.Stdout, os.Stderr}}
+	if err := x.inherit(r, &spawn); err != nil {
+		return err
+	}
+	x.cgroupRoots(r)
+	if g := x.group; g != nil && r.CgroupMode == criu.CgroupIgnore {
+		spawn.CgroupFD = g.SpawnFD() // what is restored stays where criu is
+	}
+	p, err := startCriuAt(x.plan.Rootfs, spawn, x.dirs)
+	for _, f := range spawn.Files {
+		f.Close()
+	}
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	if x.group != nil && r.CgroupMode == criu.CgroupIgnore {
+		for _, d := range x.group.Dirs() {
+			if !d.V2 {
+				if err := sys.WriteFile(d.Path+"/cgroup.procs", utoa(uint64(p.Pid()))); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	r.ImagesDir, r.WorkDir = int(x.dirs.images.Fd()), int(x.dirs.work.Fd())
+	pid, err := p.Do(criu.Restore, r, x.hear)
+	if err != nil {
+		return x.dirs.explain(err)
+	}
+	return x.found(pid)
+}
+
+// ImageOptions are those of the command.
+func (x *restoration) ImageOptions() *ImageOptions { return &x.opt.ImageOptions }
+
+// hear answers criu's notifications.
+func (x *restoration) hear(script string, pid, fd int) error {
+	switch {
+	case script == "orphan-pts-master" && fd >= 0:
+		return x.takeTerminal(fd)
+	case fd >= 0:
+		sys.Close(fd)
+	}
+	switch script {
+	case "setup-namespaces":
+		return x.earlyHooks(pid)
+	case "post-restore":
+		return x.found(pid) // before any of it runs
+	}
+	return nil
+}
+
+// earlyHooks are those of the runtime's namespaces: they may fill the network
+// namespace. What hooks of the container's would change is in the images.
+func (x *restoration) earlyHooks(pid int) error {
+	h := x.spec.Hooks
+	if h == nil {
+		return nil
+	}
+	st := hooks.StateJSON(x.state.OCIVersion, x.state.ID, state.Creating, pid, x.state.Bundle, x.state.Annotations)
+	stdout, stderr := compile.HookOutput(x.state.Annotations, x.state.Bundle)
+	o := hooks.Options{Dir: x.state.Bundle, Stdout: stdout, Stderr: stderr}
+	_, err := hooks.Run("prestart", compile.Hooks(h.Prestart), st, o) //nolint:staticcheck // deprecated, and still what some engines write
+	if err == nil {
+		_, err = hooks.Run("createRuntime", compile.Hooks(h.CreateRuntime), st, o)
+	}
+	return err
+}
+
+// found records the init.
+func (x *restoration) found(pid int) (err error) {
+	if x.pidfd >= 0 {
+		return nil
+	}
+	if x.pidfd, err = sys.PidfdOpen(pid); err != nil {
+		x.pidfd = -1
+		return err
+	}
+	return x.save(pid)
+}
+
+// inherit names the descriptors that take the place of what was not dumped.
+func (x *restoration) inherit(r *criu.Options, s *criu.Spawn) error {
+	give := func(key string, f *os.File) {
+		r.Inherit = append(r.Inherit, criu.Inherit{Key: key, FD: criu.InheritFD(len(s.Files))})
+		s.Files = append(s.Files, f)
+	}
+	for _, n := range joinedNamespaces(x.spec) {
+		fd, err := sys.Open(n.path, unix.O_RDONLY)
+		if err != nil {
+			return err
+		}
+		give(n.key, os.NewFile(uintptr(fd), n.path))
+	}
+	given := map[string]bool{}
+	for i, key := range x.extra.Stdio {
+		if key == "" || given[key] {
+			continue
+		}
+		given[key] = true
+		f, err := stdioFile(i)
+		if err != nil {
+			return err
+		}
+		give(key, f)
+	}
+	return nil
+}
+
+// stdioFile is a descriptor like this process's. One of /dev/null is made for
+// both directions: it may stand for several of the container's.
+func stdioFile(i int) (*os.File, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(i, &st); err == nil && st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == unix.Mkdev(1, 3) {
+		return os.OpenFile("/dev/null", os.O_RDWR, 0)
+	}
+	fd, err := unix.FcntlInt(uintptr(i), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return nil, &os.SyscallError{Syscall: "fcntl F_DUPFD_CLOEXEC", Err: err}
+	}
+	return os.NewFile(uintptr(fd), "stdio"), nil
+}
+
+// cgroupRoots puts what is restored into the groups of the present config.
+func (x *restoration) cgroupRoots(r *criu.Options) {
+	if x.group == nil {
+		return
+	}
+	for _, d := range x.group.Dirs() {
+		below := strings.TrimPrefix(d.Path, d.Mount)
+		switch {
+		case d.V2 && x.facts.UnifiedV2:
+			r.CgroupRoots = append(r.CgroupRoots, criu.CgroupRoot{Path: below})
+		case !d.V2:
+			for _, c := range d.Controllers {
+				r.CgroupRoots = append(r.CgroupRoots, criu.CgroupRoot{Controller: c, Path: below})
+			}
+		}
+	}
+}
+
+// startCriuAt starts criu in a mount namespace of its own, in which the root
+// file system is a mount, as pivot_root(2) wants it. Mounts of the host go on to
+// arrive there. The images are opened anew: criu mounts below its directory, and
+// one of another namespace's mounts is none to mount on.
+func startCriuAt(rootfs string, s criu.Spawn, dirs *imageDirs) (*criu.Process, error) {
+	type result struct {
+		p   *criu.Process
+		err error
+	}
+	done := make(chan result)
+	go func() {
+		goruntime.LockOSThread() // for good: the thread ends with this goroutine
+		if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+			done <- result{nil, &os.SyscallError{Syscall: "unshare CLONE_NEWNS", Err: err}}
+			return
+		}
+		if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
+			done <- result{nil, &os.PathError{Op: "make the mounts slaves below", Path: "/", Err: err}}
+			return
+		}
+		if err := unix.Mount(rootfs, rootfs, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+			done <- result{nil, &os.PathError{Op: "bind", Path: rootfs, Err: err}}
+			return
+		}
+		if err := dirs.reopen(); err != nil {
+			done <- result{nil, err}
+			return
+		}
+		p, err := startCriu(s)
+		done <- result{p, err}
+	}()
+	r := <-done
+	return r.p, r.err
+}
+
+// mountPoints makes those of external mounts that are not there any more.
+func (x *restoration) mountPoints() error {
+	sources := map[string]string{}
+	for _, m := range externalMounts(x.plan) {
+		sources[criu.Key(m.target)] = m.source
+	}
+	for _, p := range x.extra.Points {
+		base := x.plan.Rootfs
+		if p.In != "" {
+			base = sources[p.In]
+		}
+		if base == "" {
+			continue // the config has it no longer; criu says so
+		}
+		if err := makePoint(base, p.Path, p.Dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makePoint makes a file or directory below another. criu will mount there by
+// its path: a symbolic link that has come in the way since is an error.
+func makePoint(base, rel string, dir bool) error {
+	at, err := sys.Open(base, unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return err
+	}
+	defer func() { sys.Close(at) }()
+	fail := func(err error) error {
+		return &os.PathError{Op: "make the mount point", Path: path.Join(base, rel), Err: err}
+	}
+	names := strings.Split(rel, "/")
+	for i, name := range names {
+		isDir := dir || i < len(names)-1
+		how := &unix.OpenHow{
+			Flags:   unix.O_PATH | unix.O_CLOEXEC,
+			Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS,
+		}
+		next, err := unix.Openat2(at, name, how)
+		if err == unix.ENOENT {
+			if err = makeNode(at, name, isDir); err != nil {
+				return fail(err)
+			}
+			next, err = unix.Openat2(at, name, how)
+		}
+		if err != nil {
+			return fail(err)
+		}
+		sys.Close(at)
+		at = next
+	}
+	return nil
+}
+
+func makeNode(at int, name string, dir bool) error {
+	if dir {
+		return unix.Mkdirat(at, name, 0o755)
+	}
+	fd, err := unix.Openat(at, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)
+	sys.Close(fd)
+	return err
+}
