@@ -143,55 +143,56 @@ func TestCVE_annotations_are_no_orders_to_systemd(t *testing.T) {
 func TestCVE_restored_mounts_are_the_configs(t *testing.T) {
 	t.Parallel()
 	cve(t, "CVE-2026-119101", "CVE-2026-115520", "CVE-2026-119614")
-	requires(t, "rt:rung", "criu")
-	b := newBundle(t)
-	p := b.prey()
-	volume := b.volume("volume")
-	for i, name := range []string{
-		"x]:" + p.Dir + "/dir", "mnt[" + p.Dir + "]:" + p.Dir, "]:/", "a:" + p.Dir, "b\n--external\nmnt[c]:" + p.Dir, "c,d=e", `d"e\f`, "e]", "--f", "mnt[]:m", "[g",
+	requires(t, "rt:rung", "criu") // runc 1.1.5 checkpoints no mount on a link at all, crun 1.8.1 of Debian nothing
+	for _, tc := range []struct {
+		name string
+		odd  func(p *prey) string
+	}{
+		{"plain", func(*prey) string { return "plain" }},
+		{"the end of a key", func(p *prey) string { return "x]:" + p.Dir + "/dir" }},
+		{"a key", func(p *prey) string { return "mnt[" + p.Dir + "]:" + p.Dir }},
+		{"a key for the root", func(*prey) string { return "]:/" }},
+		{"a value", func(p *prey) string { return "a:" + p.Dir }},
+		{"a further option", func(p *prey) string { return "b\n--external\nmnt[c]:" + p.Dir }},
+		{"lists", func(*prey) string { return "c,d=e" }},
+		{"quotes", func(*prey) string { return `d"e\f'` }},
+		{"brackets", func(*prey) string { return "[g]" }},
+		{"an option", func(*prey) string { return "--f" }},
 	} {
-		dir := b.Rootfs + "/odd/" + name
-		mkdir(t, dir, 0o755)
-		b.bait("/way"+itoa(i), "/odd/"+name)
-		withMount(bind(volume, "/way"+itoa(i), "bind", "rw"))(b.Spec)
+		t.Run(tc.name, func(t *testing.T) {
+			b := newBundle(t)
+			p := b.prey()
+			odd := tc.odd(p)
+			mkdir(t, b.Rootfs+"/odd/"+odd, 0o755)
+			b.bait("/way", "/odd/"+odd)
+			withMount(bind(b.volume("volume"), "/way", "bind", "rw"))(b.Spec)
+			c := b.running()
+			before := mountRoots(t, c.Pid)
+			images, pidFile := filepath.Join(b.Dir, "images"), filepath.Join(b.Dir, "restored.pid")
+			res := b.runtime("checkpoint", "--image-path", images, b.ID)
+			if res.Exit == 0 {
+				reap(t)
+				res = b.runtime("restore", "--detach", "--image-path", images, "--bundle", b.Dir, "--pid-file", pidFile, b.ID)
+			}
+			p.wantUntouched()
+			if res.Exit != 0 {
+				t.Logf("refused: %s", res.Stderr)
+				want(t, "a plain name is refused", tc.name == "plain", false)
+				return
+			}
+			after := mountRoots(t, atoi(t, readFile(t, pidFile)))
+			for target, root := range after {
+				if was, ok := before[target]; !ok || was != root {
+					t.Errorf("on %q is %q, was %q", target, root, was)
+				}
+			}
+			want(t, "number of mounts", len(after), len(before))
+		})
 	}
-	c := b.running()
-	before := mountLines(t, c.Pid)
-	images := filepath.Join(b.Dir, "images")
-	if res := b.runtime("checkpoint", "--image-path", images, b.ID); res.Exit != 0 {
-		t.Logf("the checkpoint is refused: %s", res.Stderr)
-		p.wantUntouched()
-		return
-	}
-	reap(t)
-	pidFile := filepath.Join(b.Dir, "restored.pid")
-	cmd := b.command("restore", "--detach", "--image-path", images, "--bundle", b.Dir, "--pid-file", pidFile, b.ID)
-	null := tempFile(t, b.Dir)
-	defer null.Close()
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = nil, null, null
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	res := waitFor(t, cmd)
-	p.wantUntouched()
-	if res.Exit != 0 {
-		t.Logf("the restore is refused: %s", contents(t, null))
-		return
-	}
-	after := mountLines(t, atoi(t, readFile(t, pidFile)))
-	for target, root := range after {
-		if was, ok := before[target]; !ok || was != root {
-			t.Errorf("on %q is %q, was %q", target, root, was)
-		}
-		if strings.HasPrefix(root, p.Dir) {
-			t.Errorf("%s of the host is mounted on %q", root, target)
-		}
-	}
-	want(t, "number of mounts", len(after), len(before))
 }
 
-// mountLines is what a process has mounted: target → the directory of its file system that is there.
-func mountLines(t *testing.T, pid int) map[string]string {
+// mountRoots is what a process has mounted: target → the directory of its file system that is there.
+func mountRoots(t *testing.T, pid int) map[string]string {
 	t.Helper()
 	list := map[string]string{}
 	for line := range strings.Lines(readFile(t, "/proc/"+itoa(pid)+"/mountinfo")) {
