@@ -335,10 +335,12 @@ func TestCheck_engines(t *testing.T) {
 	}
 }
 
-// lacksHere: this machine may have fewer controllers, or its root fewer capabilities, than those that the configs were
-// made on and for.
+// lacksHere: this machine may have fewer controllers and devices, or its root fewer capabilities, than those that the
+// configs were made on and for.
 func lacksHere(f finding) bool {
-	return strings.HasPrefix(f.Path, "linux.resources.") && strings.Contains(f.Message, "controller is not available") ||
+	return strings.HasPrefix(f.Path, "linux.devices[") && strings.Contains(f.Message, "no driver for device") ||
+		strings.HasPrefix(f.Path, "mounts[") && strings.HasPrefix(f.Message, "/dev/") ||
+		strings.HasPrefix(f.Path, "linux.resources.") && strings.Contains(f.Message, "controller is not available") ||
 		strings.HasPrefix(f.Path, "process.capabilities.permitted[") && strings.Contains(f.Message, "is not the runtime's to give")
 }
 

@@ -157,8 +157,10 @@ func (c *container) execHeld(args ...string) *heldExec {
 	}
 	// It stands at the gate when the runtime waits in connect(2), and so does not before.
 	for range 4000 {
-		if h.Pid = childOf(cmd.Process.Pid); h.Pid != 0 && sleepsIn(cmd.Process.Pid, unix.SYS_CONNECT) {
-			return h
+		if sleepsIn(cmd.Process.Pid, unix.SYS_CONNECT) { // before that the child may be the one that forks
+			if h.Pid = childOf(cmd.Process.Pid); h.Pid != 0 {
+				return h
+			}
 		}
 		if _, err := unix.Poll(nil, 2); err != nil && err != unix.EINTR {
 			c.t.Fatal(err)
