@@ -29,6 +29,10 @@ func (g *globals) report(err error) {
 		}
 	}
 	line := "rung: " + msg + "\n"
+	var le *libcontainer.Error
+	if errors.As(err, &le) && le.Bare() != "" {
+		line = le.Bare() + "\n"
+	}
 	if hint != "" && isTerminal(g.stderr.Fd()) {
 		line += "hint: " + hint + "\n"
 	}

@@ -117,7 +117,7 @@ func (c *Container) checkpoint(o *CheckpointOptions) error {
 	if o.PreDump || o.LeaveRunning {
 		return nil
 	}
-	if err := sys.WaitExit(pidfd); err != nil {
+	if err := awaitInit(pidfd); err != nil {
 		return err
 	}
 	return c.destroy(e, o.warn)

@@ -351,7 +351,7 @@ func runStartHooks(p *prepared, g *cgroup.Group, s *state.State, list []plan.Hoo
 			if err != nil {
 				return hooks.Spawned{}, err
 			}
-			pr, err := runtime.Enter(exe, prog, pidfd, cgroupFD, stdio)
+			pr, err := runtime.Enter(exe, prog, pidfd, cgroupFD, stdio, hookListener(p.spec, s))
 			if err != nil {
 				return hooks.Spawned{}, err
 			}
@@ -359,6 +359,15 @@ func runStartHooks(p *prepared, g *cgroup.Group, s *state.State, list []plan.Hoo
 		},
 	})
 	return err
+}
+
+// hookListener hands the listener of a hook's filter to the profile's agent.
+func hookListener(sp *specs.Spec, s *state.State) func(listener, pid int) error {
+	if sp.Linux == nil || sp.Linux.Seccomp == nil || sp.Linux.Seccomp.ListenerPath == "" {
+		return nil
+	}
+	n := plan.Notify{Path: sp.Linux.Seccomp.ListenerPath, Metadata: sp.Linux.Seccomp.ListenerMetadata}
+	return func(listener, pid int) error { return sendListener(s, state.Created, listener, n, pid) }
 }
 
 // hookOptions are those of hooks in the runtime's own namespaces.
@@ -465,6 +474,18 @@ func (c *Container) remove(force bool, warn func(string)) error {
 	return c.destroy(e, warn)
 }
 
+// initDeadline bounds the wait for a killed init. It ends only when everybody in
+// its pid namespace has been reaped, and who came in by exec is the child of
+// somebody outside, who may never do that (pid_namespaces(7)).
+const initDeadline = 10 * time.Second
+
+func awaitInit(pidfd int) error {
+	if err := sys.WaitExit(pidfd, initDeadline); err != nil {
+		return fmt.Errorf("wait for the end of the container's init, which was killed (a process that came in by exec may not have been reaped by its parent): %w", err)
+	}
+	return nil
+}
+
 // destroy takes everything of the container away, from its record alone.
 func (c *Container) destroy(e *state.Entry, warn func(string)) error {
 	pidfd, err := c.state.Pidfd()
@@ -474,7 +495,7 @@ func (c *Container) destroy(e *state.Entry, warn func(string)) error {
 			_ = g.Thaw() // a frozen process of v1 does not die
 		}
 		if err == nil {
-			err = sys.WaitExit(pidfd)
+			err = awaitInit(pidfd)
 		}
 		sys.Close(pidfd)
 	}

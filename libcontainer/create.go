@@ -259,7 +259,7 @@ func spawnIn(exe *runtime.Executable, pidfd int, program func(plan.Hook) (plan.P
 		if err != nil {
 			return hooks.Spawned{}, err
 		}
-		p, err := runtime.Enter(exe, prog, pidfd, -1, stdio)
+		p, err := runtime.Enter(exe, prog, pidfd, -1, stdio, nil)
 		if err != nil {
 			return hooks.Spawned{}, err
 		}

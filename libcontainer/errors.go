@@ -76,6 +76,18 @@ func (e *Error) Errno() unix.Errno {
 	return 0
 }
 
+// Bare is, for a process that could not be executed, what the kernel says of it:
+// "exec /run.sh: no such file or directory". It is the whole of what such a
+// container, or exec, prints: scripts know it from runc, whose init prints it in
+// the process's place. For other errors it is empty.
+func (e *Error) Bare() string {
+	var step *runtime.StepError
+	if e.Step != "exec" || !errors.As(e.Err, &step) {
+		return ""
+	}
+	return step.What + ": " + e.Errno().Error()
+}
+
 // opError puts an operation's failure into its final form.
 func opError(op, id string, err error) error {
 	if err == nil {

@@ -181,7 +181,7 @@ func (x *restoration) undo() error {
 	var errs []error
 	if x.pidfd >= 0 {
 		if err := sys.PidfdSignal(x.pidfd, unix.SIGKILL); err == nil {
-			errs = append(errs, sys.WaitExit(x.pidfd))
+			errs = append(errs, awaitInit(x.pidfd))
 		}
 		sys.Close(x.pidfd)
 	}

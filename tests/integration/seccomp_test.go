@@ -406,6 +406,28 @@ func TestSeccomp_notify(t *testing.T) {
 	}
 }
 
+// A hook inside the container is under the same filter, and its listener comes to the agent too.
+func TestSeccomp_notify_of_a_startContainer_hook(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:runc-1.4")
+	b := newBundle(t)
+	a := b.newAgent(func(nr int) unix.Errno {
+		if nr == unix.SYS_MKDIR || nr == unix.SYS_MKDIRAT {
+			return unix.ENOMEDIUM
+		}
+		return 0
+	})
+	addHook(b.Spec, "startContainer", b.probeHook("startContainer", "out", "--mkdir", "/tmp/x"))
+	b.probe(func(s *specs.Spec) {
+		s.Linux.Seccomp = filter(rule(specs.ActNotify, "mkdir", "mkdirat"))
+		s.Linux.Seccomp.ListenerPath = a.path
+	})
+	out := readFile(t, filepath.Join(b.Dir, "out"))
+	if !strings.Contains(out, fmt.Sprintf(`"errno":%d`, unix.ENOMEDIUM)) {
+		t.Errorf("the hook's report: %s", brief(out))
+	}
+}
+
 // The container is set up all the same when the agent has to be asked for what set-up and start themselves call.
 func TestSeccomp_notify_on_what_everyone_calls(t *testing.T) {
 	t.Parallel()

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
@@ -89,7 +90,7 @@ func TestForeground_status(t *testing.T) {
 
 func TestForeground_endedBefore(t *testing.T) {
 	k := script(t, "exit 9")
-	if err := sys.WaitExit(k.pidfd); err != nil {
+	if err := sys.WaitExit(k.pidfd, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := watch(t).Foreground(k.pid, k.pidfd, nil); got != 9 || err != nil {
@@ -195,7 +196,7 @@ func TestForeground_orphans(t *testing.T) {
 	if err := sys.PidfdSignal(pidfd, unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if err := sys.WaitExit(pidfd); err != nil {
+	if err := sys.WaitExit(pidfd, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := k.in.Write([]byte("go\n")); err != nil {

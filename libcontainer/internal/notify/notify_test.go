@@ -373,7 +373,7 @@ func ended(t *testing.T) int {
 		t.Fatal(err)
 	}
 	defer sys.Close(fd)
-	if err := sys.WaitExit(fd); err != nil {
+	if err := sys.WaitExit(fd, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	return c.Process.Pid

@@ -334,17 +334,27 @@ func (x *executor) awaitExec() error {
 
 // handListener takes the seccomp listener from the init and hands it on.
 func (x *executor) handListener(m wire.Message) error {
-	c := x.init.child
 	if x.notify == nil {
 		return unexpected(m)
 	}
+	return x.init.child.handListener(m, func(listener, pid int) error {
+		if err := x.side.Notify(listener, *x.notify, x.init.Pid); err != nil {
+			return &StepError{Origin: "linux.seccomp.listenerPath", Step: "notify", What: "failed to connect with seccomp agent " + x.notify.Path, Err: err}
+		}
+		return nil
+	})
+}
+
+// handListener takes the listener out of the process, which nobody could wait
+// for if it were to send it: its filter may notify of that.
+func (c *child) handListener(m wire.Message, hand func(listener, pid int) error) error {
 	listener, err := sys.PidfdGetfd(c.pidfd, int(m.Arg))
 	if err != nil {
 		return err
 	}
 	defer sys.Close(listener)
-	if err := x.side.Notify(listener, *x.notify, x.init.Pid); err != nil {
-		return &StepError{Origin: "linux.seccomp.listenerPath", Step: "notify", What: "failed to connect with seccomp agent " + x.notify.Path, Err: err}
+	if err := hand(listener, c.pid); err != nil {
+		return err
 	}
 	return c.conn.Go()
 }

@@ -44,7 +44,8 @@ func sendOrder(gate int) error {
 // Enter runs a program that joins the namespaces of the process behind pidfd,
 // which it finds as descriptor plan.FDFirst, and ends in execve. It returns
 // when that has happened. cgroupFD is -1, or the cgroup v2 directory to start in.
-func Enter(exe *Executable, program plan.Program, pidfd, cgroupFD int, stdio [3]*os.File) (*Process, error) {
+// notify takes the listener of a seccomp filter that has one; it may be nil.
+func Enter(exe *Executable, program plan.Program, pidfd, cgroupFD int, stdio [3]*os.File, notify func(listener, pid int) error) (*Process, error) {
 	o := spawnOptions{program: program, cgroupFD: cgroupFD, files: map[plan.FD]int{plan.FDFirst: pidfd}}
 	for i, f := range stdio {
 		o.stdio[i] = -1
@@ -66,7 +67,7 @@ func Enter(exe *Executable, program plan.Program, pidfd, cgroupFD int, stdio [3]
 			c.kill()
 			return nil, err
 		}
-		if err := enterAnswer(program, m); err != nil {
+		if err := enterAnswer(c, program, m, notify); err != nil {
 			c.kill()
 			sys.Close(c.pidfd)
 			return nil, err
@@ -74,8 +75,13 @@ func Enter(exe *Executable, program plan.Program, pidfd, cgroupFD int, stdio [3]
 	}
 }
 
-func enterAnswer(program plan.Program, m wire.Message) error {
+func enterAnswer(c *child, program plan.Program, m wire.Message, notify func(listener, pid int) error) error {
 	switch m.Type {
+	case plan.MsgNotify:
+		if notify == nil {
+			return unexpected(m)
+		}
+		return c.handListener(m, notify)
 	case plan.MsgExec, plan.MsgWarn:
 		return nil
 	case plan.MsgFail:

@@ -206,6 +206,12 @@ func explain(e *StepError, op plan.Op, m wire.Message) {
 		e.What = "set the capabilities: " + m.Step.String()
 	case *plan.FindExec:
 		explainExec(e, o, m)
+	case *plan.Scheduler:
+		e.What = "set the scheduler"
+		if o.Policy == unix.SCHED_DEADLINE && m.Err == unix.EPERM {
+			// sched(7): the CPUs of such a process have to be all of its root domain's
+			e.What += " (a process scheduler can't be used together with AllowedCPUs, linux.resources.cpu.cpus)"
+		}
 	case *plan.Exec:
 		e.Detail, e.What = "", "exec "+m.Detail
 	case *plan.ExecHost:

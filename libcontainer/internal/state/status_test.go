@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
@@ -83,7 +84,7 @@ func sleeper(t *testing.T, name string) (pid int, stop, reap func()) {
 		}
 		defer sys.Close(fd)
 		in.Close()
-		if err := sys.WaitExit(fd); err != nil {
+		if err := sys.WaitExit(fd, time.Minute); err != nil {
 			t.Fatal(err)
 		}
 	}

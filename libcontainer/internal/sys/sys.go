@@ -6,6 +6,7 @@ package sys
 
 import (
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -200,10 +201,21 @@ func PidfdGetfd(pidfd, fd int) (int, error) {
 	return n, wrap("pidfd_getfd", err)
 }
 
-// WaitExit waits until the process behind pidfd has ended. It does not reap.
-func WaitExit(pidfd int) error {
+// WaitExit waits until the process behind pidfd has ended, at most for the limit:
+// ETIMEDOUT. It does not reap.
+func WaitExit(pidfd int, limit time.Duration) error {
 	p := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
-	return wrap("poll", retry(func() error { _, err := unix.Poll(p, -1); return err }))
+	for end := time.Now().Add(limit); ; {
+		n, err := unix.Poll(p, int(max(time.Until(end), 0).Milliseconds())+1)
+		switch {
+		case n > 0:
+			return nil
+		case err != nil && err != unix.EINTR:
+			return wrap("poll", err)
+		case !time.Now().Before(end):
+			return unix.ETIMEDOUT
+		}
+	}
 }
 
 // Reap waits for a child and gives its status.
