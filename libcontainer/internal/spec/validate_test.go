@@ -168,6 +168,7 @@ var broken = []struct {
 	{"version missing", []string{"ociVersion", ""}, []string{"SHOULD ociVersion is required"}},
 	{"version short", []string{"ociVersion", `"1.0"`}, []string{`SHOULD ociVersion "1.0" is not a version`}},
 	{"version with v", []string{"ociVersion", `"v1.0.2"`}, []string{`SHOULD ociVersion "v1.0.2" is not`}},
+	{"version of no kind", []string{"ociVersion", `"invalid"`}, []string{`MUST ociVersion "invalid" is not a version`}},
 	{"version old", []string{"ociVersion", `"0.6.0"`}, []string{"SHOULD ociVersion version 0.6.0 is older"}},
 	{"version newer", []string{"ociVersion", `"1.4.0"`}, []string{"WARN ociVersion version 1.4.0 is newer"}},
 	{"version 2", []string{"ociVersion", `"2.0.0"`}, []string{"MUST ociVersion version 2.0.0 is not supported"}},

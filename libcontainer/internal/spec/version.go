@@ -5,8 +5,9 @@ import "strings"
 const chapterVersion = "config.md#specification-version"
 
 // version checks ociVersion. "MUST be in SemVer v2.0.0 format": engines and
-// people have always got away with "1.0" and with nothing, so only a major
-// version that we cannot know is refused.
+// people have always got away with "1.0" and with nothing, so what is refused is
+// a major version that we cannot know, and what is no version at all ("MUST
+// generate an error when invalid or unsupported values are encountered").
 func (c *checker) version() {
 	v := c.spec.Version
 	if v == "" {
@@ -15,10 +16,10 @@ func (c *checker) version() {
 	}
 	major, minor, ok := semVer(v)
 	switch {
-	case !ok && strings.HasPrefix(v, "1."):
+	case !ok && strings.HasPrefix(strings.TrimPrefix(v, "v"), "1."):
 		c.should(chapterVersion, quote(v)+" is not a version of the form 1.2.3 (SemVer 2.0.0)", "ociVersion")
 	case !ok:
-		c.should(chapterVersion, quote(v)+" is not a version of the form 1.2.3 (SemVer 2.0.0); taken as 1.x", "ociVersion")
+		c.must(chapterVersion, quote(v)+" is not a version of the form 1.2.3 (SemVer 2.0.0)", "ociVersion")
 	case major == "0":
 		c.should(chapterVersion, "version "+v+" is older than 1.0.0; taken as 1.x", "ociVersion")
 	case major != "1":
