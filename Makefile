@@ -50,7 +50,7 @@ test-vm: deps-vm build ## integration tests in a QEMU guest: cgroup2 with every 
 	tests/vm/suite "$(TAGS)" '$(RUN)' >$(OUT)/vm/test.json; status=$$?; \
 		$(GO) run ./tests/cmd/tally -leg vm $(OUT)/vm/test.json; exit $$status
 
-conformance: deps-test build ## the OCI validation programs, held against tests/conformance/expected
+conformance: deps-test build ## the OCI validation programs, and a comparison with runc and crun
 	$(GO) test $(TESTFLAGS) -count=1 -parallel 8 ./tests/conformance $(if $(RUN),-run '$(RUN)' -v)
 
 cve: deps-test build ## every published attack on programs of this kind, against ./rung (RUNG=…, V=…, RUN=TestCVE_…)

@@ -1,6 +1,7 @@
-// Package conformance runs the validation programs of the Open Container Initiative
-// (github.com/opencontainers/runtime-tools, pinned in suite/go.mod) against the runtime, and holds what they say against
-// the file expected.
+// Package conformance holds the runtime against others' word on what a container is: TestPrograms against the validation
+// programs of the Open Container Initiative (github.com/opencontainers/runtime-tools, pinned in suite/go.mod) and the
+// file expected; TestDifferential against runc and crun, where they are installed, with the configs that the file
+// mutations makes, and the file differences.
 //
 // Each program runs in namespaces of its own (mount, pid, cgroup), with a /run of its own, where its bundles are too, and in
 // control groups of its own, so that programs that ask for one and the same cgroupsPath run side by side, and nothing
@@ -11,6 +12,8 @@
 //
 //	RUNG              the runtime to test (default: rung at the top of the repository)
 //	RUNG_CONFORMANCE  show: print what each program said
+//
+// and the flags -diff.cases, -diff.seed and -diff.case (go test ./tests/conformance -run Differential -diff.cases 2000).
 package conformance
 
 import (
@@ -70,7 +73,7 @@ func setUp() error {
 		return fmt.Errorf("%s --version: %w: %s (RUNG names the runtime to test)", runtimePath, err, out)
 	}
 	suiteDir = filepath.Join(repository, "bin/conformance")
-	return buildSuite()
+	return nil
 }
 
 // buildSuite builds every tool that suite/go.mod names into bin/conformance; the go command does no work twice. The

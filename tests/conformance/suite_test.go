@@ -19,6 +19,9 @@ const timeLimit = 100 * time.Second
 
 // TestPrograms runs each program, and holds its result against the file expected.
 func TestPrograms(t *testing.T) {
+	if err := buildSuite(); err != nil {
+		t.Fatal(err)
+	}
 	expected, err := readExpected(filepath.Join(repository, "tests/conformance/expected"))
 	if err != nil {
 		t.Fatal(err)
