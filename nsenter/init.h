@@ -39,6 +39,8 @@ struct state {
 	int dev_null;	    /* the host's /dev/null, verified, or -1 */
 	int landlock;	    /* the ruleset that LandlockRuleset made, or -1 */
 	int made;	    /* what CloneSource made, or -1 */
+	int held_proc;	    /* the mount on the container's /proc, or -1 */
+	int held_sys;	    /* and on its /sys */
 	bool host_shared;   /* mounts made now may propagate to the host */
 	bool chdir_denied;  /* the first Chdir was refused */
 	uint64_t refused;   /* joins that were refused: bit n for descriptor FD_CONTROL + n */
@@ -59,6 +61,7 @@ void warn(uint32_t step, int err, const char *detail);
 /* path.c */
 enum target_kind { TARGET_ANY, TARGET_DIR, TARGET_FILE };
 int open_in_root(const char *path, uint64_t flags, uint64_t resolve);
+int open_in_held(const char *path, uint64_t node_flags);
 int open_target(const char *path, enum target_kind kind, uint64_t mount_flags, bool *made);
 int open_parent(const char *path, char last[NAME_MAX + 1]);
 int open_proc(const char *path, int flags);

@@ -15,7 +15,8 @@
 #include <sys/resource.h>
 
 struct state st = {
-    .control = FD_CONTROL, .root = -1, .proc = -1, .mask_dir = -1, .dev_null = -1, .landlock = -1, .made = -1};
+    .control = FD_CONTROL, .root = -1, .proc = -1, .mask_dir = -1, .dev_null = -1, .landlock = -1, .made = -1,
+    .held_proc = -1, .held_sys = -1};
 
 static void check(long result, uint32_t step)
 {

@@ -224,6 +224,18 @@ static void set_label(int mount, const struct op_string *label)
 	close(root);
 }
 
+/* The container's /proc and /sys by descriptor: their names may be given to something else while it is made. */
+static void hold(int mount, uint64_t flags)
+{
+	int *held = flags & MOUNT_KEEP_PROC ? &st.held_proc : &st.held_sys;
+
+	if (!(flags & (MOUNT_KEEP_PROC | MOUNT_KEEP_SYS)))
+		return;
+	*held = fcntl(mount, F_DUPFD_CLOEXEC, 3);
+	if (*held < 0)
+		fail_errno(STEP_OP);
+}
+
 void op_mount_fs(const struct op *o)
 {
 	uint64_t flags = o->n[MOUNT_FS_N_FLAGS], attrs = o->n[MOUNT_FS_N_ATTRS];
@@ -261,6 +273,7 @@ void op_mount_fs(const struct op *o)
 		set_label(fd, &o->s[MOUNT_FS_S_LABEL]);
 	set_idmap(fd, (int64_t)o->n[MOUNT_FS_N_IDMAP_FD], 0);
 	set_propagation(fd, o->n[MOUNT_FS_N_PROPAGATION], flags);
+	hold(fd, flags);
 	place(fd, target, flags);
 }
 
@@ -436,7 +449,7 @@ static int empty_directory(void)
 
 void op_mask(const struct op *o)
 {
-	int target = open_in_root(o->s[MASK_S_PATH].p, O_PATH, 0), fd;
+	int target = open_in_held(o->s[MASK_S_PATH].p, o->n[MASK_N_FLAGS]), fd;
 	struct stat sb;
 
 	if (target < 0) {
@@ -469,7 +482,7 @@ void op_mask(const struct op *o)
 
 void op_readonly_path(const struct op *o)
 {
-	int target = open_in_root(o->s[READONLY_PATH_S_PATH].p, O_PATH, 0), tree;
+	int target = open_in_held(o->s[READONLY_PATH_S_PATH].p, o->n[READONLY_PATH_N_FLAGS]), tree;
 
 	if (target < 0) {
 		if ((o->n[READONLY_PATH_N_FLAGS] & NODE_MISSING_OK) && (errno == ENOENT || errno == ENOTDIR))
@@ -578,6 +591,8 @@ void op_pivot(const struct op *o)
 	}
 	if (chdir("/") < 0)
 		fail_errno(STEP_CHDIR);
+	close(st.held_proc);
+	close(st.held_sys);
 	close(st.root);
 	st.root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (st.root < 0)

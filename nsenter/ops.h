@@ -109,15 +109,19 @@ enum {
 	MOUNT_REPLACE_ROOT = 1 << 12,
 	MOUNT_COPY_SYMLINK = 1 << 13,
 	MOUNT_OPTIONAL = 1 << 14,
+	MOUNT_KEEP_PROC = 1 << 15,
+	MOUNT_KEEP_SYS = 1 << 16,
 };
 
-/* NodeFlag modifies Mknod, Mkdir, Symlink and Mask. */
+/* NodeFlag modifies Mknod, Mkdir, Symlink, Mask and ReadonlyPath. */
 enum {
 	NODE_EXIST_OK = 1 << 0,
 	NODE_BIND_ON_DENIED = 1 << 1,
 	NODE_BIND = 1 << 2,
 	NODE_MISSING_OK = 1 << 3,
 	NODE_REPLACE = 1 << 4,
+	NODE_IN_PROC = 1 << 5,
+	NODE_IN_SYS = 1 << 6,
 };
 
 /* PivotMode says how Pivot makes the root. */

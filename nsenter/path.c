@@ -11,7 +11,7 @@
 
 enum { MAX_LINKS = 40, MAX_RETRIES = 128 };
 
-int open_in_root(const char *path, uint64_t flags, uint64_t resolve)
+static int open_in(int dir, const char *path, uint64_t flags, uint64_t resolve)
 {
 	int fd, tries = 0;
 
@@ -21,9 +21,23 @@ int open_in_root(const char *path, uint64_t flags, uint64_t resolve)
 		path = ".";
 	/* EAGAIN: something was renamed below the root meanwhile, and the kernel cannot vouch for ".." (openat2(2)) */
 	do
-		fd = sys_openat2(st.root, path, flags, 0, RESOLVE_IN_ROOT_ | RESOLVE_NO_MAGICLINKS_ | resolve);
+		fd = sys_openat2(dir, path, flags, 0, RESOLVE_IN_ROOT_ | RESOLVE_NO_MAGICLINKS_ | resolve);
 	while (fd < 0 && (errno == EINTR || (errno == EAGAIN && ++tries < MAX_RETRIES)));
 	return fd;
+}
+
+int open_in_root(const char *path, uint64_t flags, uint64_t resolve) { return open_in(st.root, path, flags, resolve); }
+
+/* Opens a path for Mask and ReadonlyPath, O_PATH: below a mount that is held, when the flags say so. */
+int open_in_held(const char *path, uint64_t node_flags)
+{
+	static const char proc[] = "/proc", sys[] = "/sys";
+
+	if (node_flags & NODE_IN_PROC && strncmp(path, proc, sizeof proc - 1) == 0)
+		return open_in(st.held_proc, path + sizeof proc - 1, O_PATH, 0);
+	if (node_flags & NODE_IN_SYS && strncmp(path, sys, sizeof sys - 1) == 0)
+		return open_in(st.held_sys, path + sizeof sys - 1, O_PATH, 0);
+	return open_in_root(path, O_PATH, 0);
 }
 
 /* The walk of a path whose end does not exist yet. done holds no symlink and no "..", so that it can be opened again. */

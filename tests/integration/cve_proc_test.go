@@ -90,6 +90,39 @@ func TestCVE_proc_and_sys_are_no_links(t *testing.T) {
 	}
 }
 
+// Found in rung itself, of the kind of CVE-2019-19921: a neighbour with the same root file system exchanges /proc, once
+// procfs is mounted there, for another directory. What is to be masked is missing for a moment, which is no error, and in
+// its place again in the end.
+func TestCVE_masks_follow_the_mount(t *testing.T) {
+	b := newBundle(t)
+	b.Spec.Linux.MaskedPaths = []string{"/proc/version", "/proc/filesystems", "/proc/driver"}
+	b.Spec.Linux.ReadonlyPaths = []string{"/proc/sys"}
+	other := b.Rootfs + "/other"
+	mkdir(t, other, 0o755)
+	b.Spec.Process.Args = []string{"/probe"}
+	for _, dir := range []string{"/proc", "/other"} {
+		b.Spec.Process.Args = append(b.Spec.Process.Args, "--read", dir+"/version", "--read", dir+"/filesystems", "--open", dir+"/sys/kernel/sem", "w")
+	}
+	b.Spec.Process.Args = append(b.Spec.Process.Args, "--echo", "end")
+	b.race(b.Rootfs+"/proc", other, func() {
+		res := b.run()
+		for line := range strings.Lines(res.Stdout) {
+			if !strings.HasPrefix(line, "{") {
+				continue
+			}
+			a := parseAction(t, line)
+			switch a.Op {
+			case "read":
+				if a.Data != "" {
+					t.Errorf("%s is not masked: %q", a.Path, brief(a.Data))
+				}
+			case "open":
+				wantErrno(t, a, unix.EROFS, unix.ENOENT, unix.ENOTDIR)
+			}
+		}
+	})
+}
+
 // CVE-2025-52881, CVE-2025-62596: what the runtime writes below /proc goes to another file there, since a mount of the
 // container, sent astray by a link that a neighbour changes, covers it. Here a sysctl is meant for kernel.sem, and the
 // file that is mounted in its place is the prey: with procfs's sysrq-trigger or core_pattern in its place it is the host.

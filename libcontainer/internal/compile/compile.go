@@ -82,6 +82,8 @@ type compiler struct {
 	attrs    plan.Attributes
 	// finalCPUs is process.execCPUAffinity.final as a mask; nil: all that the control group allows
 	finalCPUs []byte
+	// heldProc and heldSys: the init holds the mounts on /proc and /sys
+	heldProc, heldSys bool
 }
 
 // namespaces is what the config says of each kind.

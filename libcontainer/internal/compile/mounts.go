@@ -48,13 +48,13 @@ func (c *compiler) filesystem() error {
 	}
 	c.emitAll(late)
 	for i, p := range l.ReadonlyPaths {
-		c.emit(at("linux.readonlyPaths", i), &plan.ReadonlyPath{Path: c.inContainer(p), Flags: plan.NodeMissingOK})
+		c.emit(at("linux.readonlyPaths", i), &plan.ReadonlyPath{Path: c.inContainer(p), Flags: plan.NodeMissingOK | c.held(c.inContainer(p))})
 	}
 	for i, p := range l.MaskedPaths {
 		if slices.Contains(l.MaskedPaths[:i], p) {
 			continue
 		}
-		c.emit(at("linux.maskedPaths", i), &plan.Mask{Path: c.inContainer(p), Flags: plan.NodeMissingOK})
+		c.emit(at("linux.maskedPaths", i), &plan.Mask{Path: c.inContainer(p), Flags: plan.NodeMissingOK | c.held(c.inContainer(p))})
 	}
 	if c.spec.Root.Readonly {
 		c.emit("root.readonly", &plan.RootReadonly{})
@@ -64,6 +64,43 @@ func (c *compiler) filesystem() error {
 		c.emit("linux.rootfsPropagation", &plan.RootPropagation{Flags: propagationFlag(p)})
 	}
 	return nil
+}
+
+// hold says whether the init keeps hold of a procfs or sysfs: when it is what
+// the container has at /proc or /sys in the end. A neighbour that shares the
+// root may give the directory below it another name while the container is
+// made, and what is to be masked would be missing there, which is no error.
+func (c *compiler) hold(m *specs.Mount) plan.MountFlag {
+	target := "/" + strings.TrimSuffix(m.Type, "fs")
+	if c.inContainer(m.Destination) != target {
+		return 0
+	}
+	own := false
+	for i := range c.spec.Mounts {
+		other := &c.spec.Mounts[i]
+		if other == m {
+			own = true
+		} else if dest := c.inContainer(other.Destination); own && (dest == target || dest == "/") {
+			return 0 // covered
+		}
+	}
+	if m.Type == "proc" {
+		c.heldProc = true
+		return plan.MountKeepProc
+	}
+	c.heldSys = true
+	return plan.MountKeepSys
+}
+
+// held is the flag of an op on a path below a mount that the init holds.
+func (c *compiler) held(p string) plan.NodeFlag {
+	switch {
+	case c.heldProc && strings.HasPrefix(p, "/proc/"):
+		return plan.NodeInProc
+	case c.heldSys && strings.HasPrefix(p, "/sys/"):
+		return plan.NodeInSys
+	}
+	return 0
 }
 
 func (c *compiler) pivotMode() plan.PivotMode {
@@ -167,6 +204,9 @@ func (c *compiler) mount(origin string, m *specs.Mount) (late []plan.InitOp, err
 	case "proc", "sysfs":
 		// a symlink at /proc or /sys would put the masks somewhere else (CVE-2019-19921, CVE-2023-27561)
 		flags |= plan.MountStrictDir
+		if !o.optional && !o.mountCall && !tooLongForFsconfig(data) {
+			flags |= c.hold(m)
+		}
 	case "tmpfs":
 		if !o.hasMode {
 			flags |= plan.MountModeOfTarget

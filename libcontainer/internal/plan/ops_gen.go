@@ -303,6 +303,10 @@ const (
 	MountCopySymlink
 	// MountOptional: eNOENT of the source and ENODEV of the file system type are accepted.
 	MountOptional
+	// MountKeepProc: the mount is the container's /proc: it is held for the ops with NodeInProc.
+	MountKeepProc
+	// MountKeepSys: the mount is the container's /sys: it is held for the ops with NodeInSys.
+	MountKeepSys
 )
 
 var namesMountFlag = [...]string{
@@ -321,12 +325,14 @@ var namesMountFlag = [...]string{
 	"replace-root",
 	"copy-symlink",
 	"optional",
+	"keep-proc",
+	"keep-sys",
 }
 
 // String lists the bits that are set, joined by "|".
 func (v MountFlag) String() string { return flagNames(namesMountFlag[:], uint64(v)) }
 
-// NodeFlag modifies Mknod, Mkdir, Symlink and Mask.
+// NodeFlag modifies Mknod, Mkdir, Symlink, Mask and ReadonlyPath.
 type NodeFlag uint64
 
 // The bits of NodeFlag.
@@ -341,6 +347,10 @@ const (
 	NodeMissingOK
 	// NodeReplace: remove a file, link or empty directory that is in the way.
 	NodeReplace
+	// NodeInProc: the path begins with /proc, and is looked for in the mount that MountKeepProc held, whatever has its name now.
+	NodeInProc
+	// NodeInSys: the same with /sys and MountKeepSys.
+	NodeInSys
 )
 
 var namesNodeFlag = [...]string{
@@ -349,6 +359,8 @@ var namesNodeFlag = [...]string{
 	"bind",
 	"missing-ok",
 	"replace",
+	"in-proc",
+	"in-sys",
 }
 
 // String lists the bits that are set, joined by "|".

@@ -70,13 +70,17 @@ var flagSets = []flagSet{
 		{"MountReplaceRoot", "The mount becomes the container's new root (a mount whose destination is /)."},
 		{"MountCopySymlink", "A source that is a symlink is made anew at the target, where the same one may be already; it is not mounted."},
 		{"MountOptional", "ENOENT of the source and ENODEV of the file system type are accepted."},
+		{"MountKeepProc", "The mount is the container's /proc: it is held for the ops with NodeInProc."},
+		{"MountKeepSys", "The mount is the container's /sys: it is held for the ops with NodeInSys."},
 	}},
-	{"NodeFlag", "NodeFlag modifies Mknod, Mkdir, Symlink and Mask.", []flag{
+	{"NodeFlag", "NodeFlag modifies Mknod, Mkdir, Symlink, Mask and ReadonlyPath.", []flag{
 		{"NodeExistOK", "Leave what is already there."},
 		{"NodeBindOnDenied", "On EPERM bind the host's node of the same path instead, when it is that very device."},
 		{"NodeBind", "Always bind the host's node, when it is that very device: user namespaces cannot make nodes."},
 		{"NodeMissingOK", "A path that does not exist is not an error."},
 		{"NodeReplace", "Remove a file, link or empty directory that is in the way."},
+		{"NodeInProc", "The path begins with /proc, and is looked for in the mount that MountKeepProc held, whatever has its name now."},
+		{"NodeInSys", "The same with /sys and MountKeepSys."},
 	}},
 	{"PivotMode", "PivotMode says how Pivot makes the root.", []flag{
 		{"PivotRoot", "pivot_root(2), and the old root detached."},
