@@ -87,9 +87,6 @@ func restore(o *RestoreOptions) (status int, err error) {
 	}
 	x.entry.Unlock()
 	status, err = stay(x.state.Pid, x.pidfd, x.terminal, signals)
-	if x.terminal != nil {
-		x.terminal.Close()
-	}
 	if lockErr := x.entry.Lock(); lockErr != nil {
 		return status, errors.Join(err, lockErr)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // checkpointed is a container that goes into images and comes out of them.
@@ -315,6 +316,34 @@ func TestRestore_in_the_foreground(t *testing.T) {
 	c.say("go on")
 	res := c.runtime("restore", "--bundle", c.Dir, "--image-path", c.images, c.ID)
 	want(t, "exit status", res.Exit, 5)
+	c.wantGone()
+}
+
+func TestRestore_terminal_in_the_foreground(t *testing.T) {
+	t.Parallel()
+	requires(t, "criu")
+	b := newBundle(t)
+	b.Spec.Process.Args = []string{"/probe", "--echo", "ready", "--line", "--winch", "--exit", "5"}
+	c := &checkpointed{images: filepath.Join(b.Dir, "images")}
+	var m *master
+	c.container, m = b.withConsole("run", "--detach")
+	m.line()
+	c.dump()
+	m, tty := openPTY(t)
+	m.resize(21, 43)
+	cmd := b.verbOn(tty, "restore", "--image-path", c.images)
+	if _, err := m.f.WriteString("go on\n"); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "line", m.next("line").Data, "go on\n")
+	m.next("waiting")
+	m.resize(50, 100)
+	want(t, "signal", m.next("signal").Signal, unix.SIGWINCH)
+	want(t, "rows", m.next("winsize").Rows, 50)
+	if err := cmd.Process.Signal(unix.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "exit status", waitFor(t, cmd).Exit, 5)
 	c.wantGone()
 }
 

@@ -233,7 +233,12 @@ func openPTY(t *testing.T) (*master, *os.File) {
 // runOn starts `run` in the foreground of a terminal.
 func (b *bundle) runOn(tty *os.File) *exec.Cmd {
 	b.t.Helper()
-	cmd := b.command("run", "--bundle", b.Dir, b.ID)
+	return b.verbOn(tty, "run")
+}
+
+func (b *bundle) verbOn(tty *os.File, verb string, options ...string) *exec.Cmd {
+	b.t.Helper()
+	cmd := b.command(append(append([]string{verb, "--bundle", b.Dir}, options...), b.ID)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
 	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true, Setctty: true}
 	if err := cmd.Start(); err != nil {
