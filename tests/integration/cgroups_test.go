@@ -69,11 +69,12 @@ func TestCgroups_path_with_parents(t *testing.T) {
 		}
 	})
 	c := b.inCgroup(nil)
-	for line := range strings.Lines(readFile(t, fmt.Sprintf("/proc/%d/cgroup", c.Pid))) {
+	r := report{Cgroup: strings.Split(strings.TrimSpace(readFile(t, fmt.Sprintf("/proc/%d/cgroup", c.Pid))), "\n")}
+	for _, line := range r.cgroupLines() {
 		if cgroupKind() == "v2" != strings.HasPrefix(line, "0::") {
 			continue
 		}
-		if !strings.HasSuffix(strings.TrimSpace(line), b.Spec.Linux.CgroupsPath) {
+		if !strings.HasSuffix(line, b.Spec.Linux.CgroupsPath) {
 			t.Errorf("/proc/%d/cgroup: %s", c.Pid, line)
 		}
 	}

@@ -507,8 +507,8 @@ func TestMounts_cgroup_v1_has_every_hierarchy_of_the_host(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if e.Name() == "unified" {
-			continue // mounted by none of the runtimes
+		if e.Name() == "unified" || !exists("/sys/fs/cgroup/"+e.Name()+"/cgroup.procs") {
+			continue // mounted by none of the runtimes, or not mounted here
 		}
 		want(t, e.Name(), slices.ContainsFunc(r.action(t, 0).Entries, func(f fileInfo) bool { return f.Name == e.Name() }), true)
 	}

@@ -341,6 +341,9 @@ func (r report) cgroupLines() (lines []string) {
 		if unified := strings.HasPrefix(line, "0::"); unified && cgroupKind() == "v1" || !unified && cgroupKind() == "v2" {
 			continue
 		}
+		if f := strings.SplitN(line, ":", 3); len(f) == 3 && f[1] != "" && !exists("/sys/fs/cgroup/"+strings.TrimPrefix(f[1], "name=")+"/cgroup.procs") {
+			continue // mounted somewhere else alone, or about to go
+		}
 		lines = append(lines, line)
 	}
 	return lines
