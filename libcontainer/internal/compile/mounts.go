@@ -60,7 +60,8 @@ func (c *compiler) filesystem() error {
 		c.emit("root.readonly", &plan.RootReadonly{})
 	}
 	c.emit("root", &plan.Pivot{Mode: c.pivotMode()})
-	if p := l.RootfsPropagation; p != "" && c.ns.has(unix.CLONE_NEWNS) {
+	// Of a private tree all is private already but what a mount's own options say, which stands.
+	if p := l.RootfsPropagation; p != "" && p != "private" && p != "rprivate" && c.ns.has(unix.CLONE_NEWNS) {
 		c.emit("linux.rootfsPropagation", &plan.RootPropagation{Flags: propagationFlag(p)})
 	}
 	return nil
