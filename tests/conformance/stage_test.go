@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +21,9 @@ const (
 	stageEnv = "RUNG_CONFORMANCE_STAGE"
 	// enteredEnv says that the test program is in its own mount namespace already.
 	enteredEnv = "RUNG_CONFORMANCE_ENTERED"
-	cgroupTop  = "/sys/fs/cgroup"
+	// borrowedEnv names the hierarchies that were not there before, which are taken away again.
+	borrowedEnv = "RUNG_CONFORMANCE_BORROWED"
+	cgroupTop   = "/sys/fs/cgroup"
 	// bundles is where the programs make theirs: below the /run that each has for itself.
 	bundles = "/run/bundles"
 	// groupPrefix begins the names of the groups of a run; the pid of the run follows.
@@ -81,14 +84,24 @@ func enterHierarchies() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make / private: %w", err)
 	}
-	if _, err := mountHierarchies(append(controllers(), "systemd")); err != nil {
+	names := append(controllers(), "systemd")
+	alive := map[string]bool{}
+	for _, name := range names {
+		var err error
+		if alive[name], err = hierarchyAlive(name); err != nil {
+			return err
+		}
+	}
+	have, err := mountHierarchies(names)
+	if err != nil {
 		return err
 	}
+	borrowed := slices.DeleteFunc(have, func(name string) bool { return name == "systemd" || alive[name] })
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	return unix.Exec(self, os.Args, append(os.Environ(), enteredEnv+"=1"))
+	return unix.Exec(self, os.Args, append(os.Environ(), enteredEnv+"=1", borrowedEnv+"="+strings.Join(borrowed, ",")))
 }
 
 func ownGroup() string { return groupPrefix + strconv.Itoa(os.Getpid()) }
@@ -171,7 +184,51 @@ func removeGroup(dir string) error {
 	}
 }
 
-func leaveGroups() error { return removeGroups(ownGroup()) }
+func leaveGroups() error { return errors.Join(removeGroups(ownGroup()), releaseHierarchies()) }
+
+// releaseHierarchies unmounts the hierarchies that the host does not mount. The kernel takes one away with its last
+// mount, but not while a group below it is still on its way out: then it stays, without a mount, and every process of
+// the host is said to be in it. Mounting it once more, and unmounting it, is what helps.
+func releaseHierarchies() error {
+	var left []error
+	for name := range strings.SplitSeq(os.Getenv(borrowedEnv), ",") {
+		if name == "" {
+			continue
+		}
+		dir := filepath.Join(cgroupTop, name)
+		alive := true
+		var err error
+		for try := 0; alive && try < 4; try++ {
+			if try > 0 {
+				if err = unix.Mount("cgroup", dir, "cgroup", 0, name); err != nil {
+					break
+				}
+			}
+			if err = unix.Unmount(dir, 0); err != nil {
+				break
+			}
+			// It goes a moment after its last mount, and nothing says when.
+			for deadline := time.Now().Add(3 * time.Second); alive && err == nil && time.Now().Before(deadline); {
+				time.Sleep(10 * time.Millisecond)
+				alive, err = hierarchyAlive(name)
+			}
+		}
+		switch {
+		case err != nil:
+			left = append(left, fmt.Errorf("unmount the v1 hierarchy of %s: %w", name, err))
+		case alive:
+			// Somebody else may have mounted it meanwhile, who will have to do the same.
+			fmt.Fprintf(os.Stderr, "the v1 hierarchy of %s is still there\n", name)
+		}
+	}
+	return errors.Join(left...)
+}
+
+// hierarchyAlive is whether a controller is in a v1 hierarchy: every process is in a group of each of those.
+func hierarchyAlive(name string) (bool, error) {
+	b, err := os.ReadFile("/proc/self/cgroup")
+	return strings.Contains(string(b), ":"+name+":"), err
+}
 
 // sweepGroups removes the groups of runs that were killed.
 func sweepGroups() {
