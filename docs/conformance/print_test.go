@@ -55,7 +55,8 @@ func print(rows []row, where map[string]string) ([]byte, error) {
 	if err := printPrograms(&b); err != nil {
 		return nil, err
 	}
-	return b.Bytes(), printDifferences(&b)
+	err := printDifferences(&b)
+	return b.Bytes(), err
 }
 
 // label is the first column: paths without the prefix of config-linux.md, which is the same for all of it.
