@@ -51,6 +51,10 @@ func TestDifferential(t *testing.T) {
 	if out, err := exec.Command(filepath.Join(repository, "tests/cmd/build")).CombinedOutput(); err != nil {
 		t.Fatalf("tests/cmd/build: %v\n%s", err, out)
 	}
+	program, err := os.ReadFile(filepath.Join(repository, "tests/bin/probe"))
+	must(t, err)
+	probe := filepath.Join(t.TempDir(), "probe")
+	must(t, os.WriteFile(probe, program, 0o755))
 	var (
 		mu   sync.Mutex
 		used = map[int]bool{}
@@ -58,12 +62,12 @@ func TestDifferential(t *testing.T) {
 	for i, c := range cases(mutations) {
 		t.Run(c.name(), func(t *testing.T) {
 			t.Parallel()
-			own := c.run(t, peer{"rung", runtimePath, ""}, i)
+			own := c.run(t, peer{"rung", runtimePath, ""}, probe, i)
 			if *diffCase != "" {
 				t.Logf("config %s\nrung: %s", c.config("ID"), own)
 			}
 			for _, p := range peers {
-				other := c.run(t, p, i)
+				other := c.run(t, p, probe, i)
 				if *diffCase != "" {
 					t.Logf("%s: %s", p.name, other)
 				}
@@ -229,7 +233,9 @@ func (o outcome) String() string {
 	return b.String()
 }
 
-func (c configCase) run(t *testing.T, p peer, number int) outcome {
+// run runs a container of the config. Its root file system gets a link to the probe: a program that this process had just
+// written could still be open in a child that is between its fork and its exec, and not be executed (ETXTBSY).
+func (c configCase) run(t *testing.T, p peer, probe string, number int) outcome {
 	t.Helper()
 	id := p.name + "-" + strconv.Itoa(number)
 	dir := t.TempDir()
@@ -243,9 +249,7 @@ func (c configCase) run(t *testing.T, p peer, number int) outcome {
 	}
 	must(t, os.WriteFile(filepath.Join(rootfs, "etc/passwd"), []byte("root:x:0:0::/root:/bin/sh\nsomebody:x:1000:1000::/home:/bin/sh\n"), 0o644))
 	must(t, os.WriteFile(filepath.Join(rootfs, "etc/group"), []byte("root:x:0:\n"), 0o644))
-	program, err := os.ReadFile(filepath.Join(repository, "tests/bin/probe"))
-	must(t, err)
-	must(t, os.WriteFile(filepath.Join(rootfs, "bin/probe"), program, 0o755))
+	must(t, os.Link(probe, filepath.Join(rootfs, "bin/probe")))
 	must(t, os.WriteFile(filepath.Join(dir, "config.json"), c.config(id), 0o644))
 
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
