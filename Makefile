@@ -21,15 +21,22 @@ export CGO_ENABLED := 1
 NSENTER  := $(wildcard nsenter/*.c)
 FUZZERS  := $(wildcard nsenter/fuzz/*_fuzz.c)
 CWARN    := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototypes -Werror
+INIT     := nsenter/elf/programs/init-$(shell $(GO) env GOARCH)
 OUT      := bin
 
-.PHONY: help build demo test test-unit integration test-vm conformance cve acceptance ccheck fuzz bench lint fmt generate install clean deps-build deps-test deps-vm
+.PHONY: help build init demo test test-unit integration test-vm conformance cve acceptance ccheck fuzz bench lint fmt generate install clean deps-build deps-test deps-vm
 
 help: ## show this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: deps-build ## build ./rung, static (LINK=dynamic for one that is not)
+build: deps-build init ## build ./rung, static (LINK=dynamic for one that is not)
 	$(GO) build $(GOFLAGS_) -ldflags '$(LDFLAGS)' -o rung .
+
+init: deps-build
+	@$(MAKE) --no-print-directory -s $(INIT)
+
+$(INIT): $(NSENTER) $(wildcard nsenter/*.h) nsenter/build/main.go
+	$(GO) run ./nsenter/build
 
 demo: build ## build, make a bundle from busybox, run it, show what the container sees
 	script/deps demo
@@ -38,7 +45,7 @@ demo: build ## build, make a bundle from busybox, run it, show what the containe
 test: deps-test build ## run every test that this machine can run
 	script/test
 
-test-unit: deps-build ## unit and golden tests alone
+test-unit: init ## unit and golden tests alone
 	$(GO) test $(TESTFLAGS) $$($(GO) list ./... | grep -v /tests/)
 
 integration: deps-test build ## integration tests; V=v1|v2 for one kind of cgroup hierarchy alone, RUN=regexp

@@ -10,8 +10,6 @@ package main
 
 import (
 	"os"
-
-	_ "github.com/rung-oci/rung/nsenter" // takes over the process, before Go starts, when it is a container's init
 )
 
 func main() {

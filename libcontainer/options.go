@@ -2,9 +2,9 @@
 // each operation of the runtime-spec, and those that engines add.
 //
 // The package decides with pure code (package compile turns a config into a
-// plan) and acts by carrying that plan out. The process that calls Create or
-// Run must be the rung binary, or one that imports the nsenter package: the
-// init is started from /proc/self/exe.
+// plan) and acts by carrying that plan out. The container's init is a program of
+// its own, embedded in the binary (package nsenter/elf): it is compiled before
+// the Go code is, by nsenter/build.
 package libcontainer
 
 import (

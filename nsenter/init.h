@@ -51,6 +51,8 @@ struct state {
 extern struct state st;
 
 /* message.c */
+enum { NUMBER_MAX = 24 }; /* the digits of a long, base 8 or more, and a NUL */
+const char *number(char text[NUMBER_MAX], unsigned long n, unsigned int base);
 void say(uint32_t type, int64_t arg, int fd);
 uint32_t hear(int *fd, struct message *m);
 void ask(uint32_t type, int64_t arg, int fd);

@@ -4,10 +4,8 @@
  */
 #include "init.h"
 
-#include <grp.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -347,14 +345,11 @@ static void run_program(void)
 	fail(STEP_DECODE, ENODATA, "");
 }
 
-/* Static glibc and dynamic loaders hand argc and argv to constructors (System V ABI practice). */
-__attribute__((constructor)) static void rung_init(int argc, char **argv)
+int main(void)
 {
-	if (argc < 1 || argv == NULL || argv[0] == NULL || strcmp(argv[0], "rung:[init]") != 0)
-		return;
-	prctl(PR_SET_NAME, "rung:[init]", 0, 0, 0);
+	prctl(PR_SET_NAME, "rung:[init]", 0, 0, 0); /* the name of a file in memory would be its descriptor's number */
 	close(FD_EXECUTABLE);
 	umask(0); /* modes in the program are meant as they stand */
 	run_program();
-	_exit(1);
+	return 1;
 }

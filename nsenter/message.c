@@ -33,6 +33,20 @@ static void send_message(const struct message *m, size_t size, int fd)
 			_exit(1);
 }
 
+const char *number(char text[NUMBER_MAX], unsigned long n, unsigned int base)
+{
+	char digits[NUMBER_MAX];
+	size_t have = 0;
+
+	do
+		digits[have++] = (char)('0' + n % base);
+	while ((n /= base) > 0);
+	for (size_t i = 0; i < have; i++)
+		text[i] = digits[have - 1 - i];
+	text[have] = '\0';
+	return text;
+}
+
 void say(uint32_t type, int64_t arg, int fd)
 {
 	struct message m = {.type = type, .op = st.index, .arg = arg};

@@ -4,11 +4,11 @@
  */
 #include "init.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
+#include <sys/statvfs.h> /* ST_*, which statfs(2) gives, too */
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 
 void attach(int mount, int target)
@@ -122,8 +122,9 @@ static void make_parent_private(const char *path)
 	char dir[PATH_MAX];
 	int fd, r;
 
-	if (snprintf(dir, sizeof dir, "%s", path) >= (int)sizeof dir)
+	if (strlen(path) >= sizeof dir)
 		fail(STEP_PROPAGATION, ENAMETOOLONG, "");
+	strcpy(dir, path);
 	for (;;) {
 		fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (fd < 0)
@@ -204,12 +205,11 @@ static void configure_fs(int fs, const struct op_string *data)
 static void copy_mode(int fs, int target)
 {
 	struct stat sb;
-	char mode[16];
+	char mode[NUMBER_MAX];
 
 	if (fstat(target, &sb) < 0)
 		fail_errno(STEP_STAT);
-	snprintf(mode, sizeof mode, "%o", sb.st_mode & 07777);
-	if (sys_fsconfig(fs, FSCONFIG_SET_STRING_, "mode", mode) < 0)
+	if (sys_fsconfig(fs, FSCONFIG_SET_STRING_, "mode", number(mode, sb.st_mode & 07777, 8)) < 0)
 		fail_errno(STEP_FSCONFIG);
 }
 
@@ -279,17 +279,17 @@ void op_mount_fs(const struct op *o)
 
 static uint64_t attrs_of(int mount)
 {
-	struct statvfs v;
+	struct statfs v;
 	uint64_t a = 0;
 
-	if (fstatvfs(mount, &v) < 0)
+	if (fstatfs(mount, &v) < 0)
 		return 0;
-	a |= v.f_flag & ST_RDONLY ? ATTR_RDONLY : 0;
-	a |= v.f_flag & ST_NOSUID ? ATTR_NOSUID : 0;
-	a |= v.f_flag & ST_NODEV ? ATTR_NODEV : 0;
-	a |= v.f_flag & ST_NOEXEC ? ATTR_NOEXEC : 0;
-	a |= v.f_flag & ST_NODIRATIME ? ATTR_NODIRATIME : 0;
-	a |= v.f_flag & 0x2000 /* ST_NOSYMFOLLOW, Linux 5.10 */ ? ATTR_NOSYMFOLLOW : 0;
+	a |= v.f_flags & ST_RDONLY ? ATTR_RDONLY : 0;
+	a |= v.f_flags & ST_NOSUID ? ATTR_NOSUID : 0;
+	a |= v.f_flags & ST_NODEV ? ATTR_NODEV : 0;
+	a |= v.f_flags & ST_NOEXEC ? ATTR_NOEXEC : 0;
+	a |= v.f_flags & ST_NODIRATIME ? ATTR_NODIRATIME : 0;
+	a |= v.f_flags & 0x2000 /* ST_NOSYMFOLLOW, Linux 5.10 */ ? ATTR_NOSYMFOLLOW : 0;
 	return a;
 }
 
@@ -530,7 +530,7 @@ static void move_root_here(void)
 	size_t have = 0, root_len;
 	ssize_t n;
 	int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	char *line, *save = NULL;
+	char *line, *next;
 
 	if (fd < 0)
 		fail_errno(STEP_OPEN);
@@ -543,12 +543,23 @@ static void move_root_here(void)
 	if (syscall(SYS_getcwd, root, sizeof root) < 0)
 		fail_errno(STEP_CHDIR);
 	root_len = strlen(root);
-	for (line = strtok_r(info, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
-		char path[PATH_MAX], *type = strstr(line, " - ");
+	for (line = info; *line != '\0'; line = next) {
+		char *path, *type;
 
+		next = line + strcspn(line, "\n");
+		if (*next != '\0')
+			*next++ = '\0';
+		type = strstr(line, " - ");
 		if (type == NULL || (strncmp(type + 3, "proc ", 5) != 0 && strncmp(type + 3, "sysfs ", 6) != 0))
 			continue;
-		if (sscanf(line, "%*d %*d %*s / %4095s", path) != 1 || strchr(path, '\\') != NULL)
+		/* id, parent, device; then the root of the mount, where only whole file systems count; then its place */
+		for (path = line, n = 0; n < 3; n++)
+			path += strcspn(path, " ") + (path[strcspn(path, " ")] != '\0');
+		if (strncmp(path, "/ ", 2) != 0)
+			continue;
+		path += 2;
+		path[strcspn(path, " ")] = '\0';
+		if (strchr(path, '\\') != NULL)
 			continue;
 		if (strncmp(path, root, root_len) == 0 && path[root_len] == '/')
 			continue; /* the container's own */

@@ -2,7 +2,6 @@
 #include "init.h"
 
 #include <dirent.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/sysmacros.h>
@@ -19,13 +18,12 @@ static int parent_or_fail(const char *path, char last[NAME_MAX + 1])
 /* fchmod(2) does not take O_PATH descriptors, and fchmodat(2) would follow a name; a magic link leads to the file itself. */
 static int chmod_path(int fd, mode_t mode)
 {
-	char name[16];
+	char name[NUMBER_MAX];
 	int r, dir = open_proc("self/fd", O_PATH | O_DIRECTORY);
 
 	if (dir < 0)
 		return -1;
-	snprintf(name, sizeof name, "%d", fd);
-	r = fchmodat(dir, name, mode, 0);
+	r = fchmodat(dir, number(name, (unsigned long)fd, 10), mode, 0);
 	close(dir);
 	return r;
 }

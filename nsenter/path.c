@@ -5,7 +5,6 @@
  */
 #include "init.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/vfs.h>
 

@@ -2,8 +2,8 @@
 #include "init.h"
 #include "passwd.h"
 
+#include <elf.h>
 #include <limits.h>
-#include <link.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/keyctl.h>
@@ -11,8 +11,6 @@
 #include <net/if.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -93,7 +91,9 @@ void op_keyring(const struct op *o)
 {
 	enum { owner_search = 0x080000 };
 	long ring = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, o->s[KEYRING_S_NAME].p);
+	static const char hex[] = "0123456789abcdef";
 	char text[256], *perm;
+	unsigned long mask;
 	long n;
 	int i;
 
@@ -114,7 +114,9 @@ void op_keyring(const struct op *o)
 	}
 	if (perm == NULL)
 		fail(STEP_KEYRING, EPROTO, "");
-	if (syscall(SYS_keyctl, KEYCTL_SETPERM, ring, strtoul(perm, NULL, 16) | owner_search) < 0)
+	for (mask = 0; *perm != '\0' && strchr(hex, *perm) != NULL; perm++)
+		mask = mask << 4 | (unsigned long)(strchr(hex, *perm) - hex);
+	if (syscall(SYS_keyctl, KEYCTL_SETPERM, ring, mask | owner_search) < 0)
 		fail_errno(STEP_KEYRING);
 }
 
@@ -241,18 +243,15 @@ static void end_now(int sig) { _exit(128 + sig); }
  * While it waits an init needs none of the pages that its way here has mapped; they come back from the page cache when
  * it goes on. Only what the executable maps read-only is let go.
  */
-static int release_segments(struct dl_phdr_info *info, size_t size, void *data)
+static void release_segments(void)
 {
-	(void)size;
-	(void)data;
-	for (int i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
-		uintptr_t from = (info->dlpi_addr + p->p_vaddr) & ~(uintptr_t)4095;
+	/* the linker's: this program begins with its own header, at the address it is linked for */
+	extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
+	const Elf64_Phdr *p = (const Elf64_Phdr *)((uintptr_t)&__ehdr_start + __ehdr_start.e_phoff);
 
+	for (int i = 0; i < __ehdr_start.e_phnum; i++, p++)
 		if (p->p_type == PT_LOAD && !(p->p_flags & PF_W))
-			madvise((void *)from, info->dlpi_addr + p->p_vaddr + p->p_memsz - from, MADV_DONTNEED);
-	}
-	return 0;
+			madvise((void *)(p->p_vaddr & ~(uintptr_t)4095), p->p_memsz + (p->p_vaddr & 4095), MADV_DONTNEED);
 }
 
 /* A connection is an order only once it has sent a byte: whoever looks whether somebody listens sends none. */
@@ -289,7 +288,7 @@ void op_gate(const struct op *o)
 		if (o->n[GATE_N_FLAGS] & GATE_CONTROL) {
 			hear(NULL, NULL);
 		} else {
-			dl_iterate_phdr(release_segments, NULL);
+			release_segments();
 			wait_for_start((int)o->n[GATE_N_FD]);
 		}
 	}
@@ -360,7 +359,7 @@ static char **exec_argv, **exec_env;
 
 static void prepare_exec(const struct op_string *argv, const struct op_string *env, bool listen_pid)
 {
-	static char listen[32];
+	static char listen[sizeof "LISTEN_PID=" + NUMBER_MAX];
 	size_t n;
 
 	exec_argv = pointers(argv, 0, &n);
@@ -368,7 +367,7 @@ static void prepare_exec(const struct op_string *argv, const struct op_string *e
 	if (st.home[0] != '\0')
 		exec_env[n++] = st.home;
 	if (listen_pid) {
-		snprintf(listen, sizeof listen, "LISTEN_PID=%ld", syscall(SYS_getpid));
+		number(strcpy(listen, "LISTEN_PID=") + strlen("LISTEN_PID="), (unsigned long)syscall(SYS_getpid), 10);
 		exec_env[n++] = listen;
 	}
 }

@@ -68,8 +68,7 @@ type CgroupLateLimits struct{ Resources *Resources }
 // GateListen makes the socket that start connects to.
 type GateListen struct{ FD FD }
 
-// Spawn starts the init from a read-only, detached mount of the runtime's own
-// executable (CVE-2019-5736), in new namespaces and, on cgroup v2, in its
+// Spawn starts the init program from sealed memory (CVE-2019-5736), in new namespaces and, on cgroup v2, in its
 // control group (clone3(2)).
 type Spawn struct {
 	Clone       uint64 // CLONE_NEW* bits

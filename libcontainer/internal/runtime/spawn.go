@@ -14,24 +14,29 @@ import (
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"github.com/rung-oci/rung/libcontainer/internal/wire"
+	"github.com/rung-oci/rung/nsenter/elf"
 	"golang.org/x/sys/unix"
 )
 
-// Executable is a sealed descriptor of the runtime itself, from which inits are
+// Executable is a sealed descriptor of the init program, from which inits are
 // started. It is opened once for a command; Close it before the container runs.
 type Executable struct{ fd int }
 
-// OpenExecutable seals the running executable.
+// OpenExecutable seals a copy of the init program: it is what processes of the
+// container find behind /proc/PID/exe, and no file of the host (CVE-2019-5736).
 func OpenExecutable() (*Executable, error) {
-	fd, err := sys.SealedExecutable()
+	program, err := elf.Program()
+	if err != nil {
+		return nil, err
+	}
+	fd, err := sys.SealedProgram("rung-init", program)
 	if err != nil {
 		return nil, err
 	}
 	return &Executable{fd: fd}, nil
 }
 
-// Close lets go of the executable. Its mount, if it has one, then belongs to no
-// namespace and cannot be made writable by anybody.
+// Close lets go of the executable.
 func (x *Executable) Close() {
 	if x != nil {
 		sys.Close(x.fd)

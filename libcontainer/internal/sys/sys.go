@@ -65,77 +65,86 @@ func SealedMemfd(name string, data []byte) (int, error) {
 	if err != nil {
 		return -1, wrap("memfd_create", err)
 	}
-	for rest := data; len(rest) > 0; {
-		n, err := unix.Write(fd, rest)
-		if err != nil && err != unix.EINTR {
-			Close(fd)
-			return -1, wrap("write to memfd", err)
-		}
-		rest = rest[max(n, 0):]
+	return fillAndSeal(fd, data)
+}
+
+// fillAndSeal takes over the descriptor of a new memfd.
+func fillAndSeal(fd int, data []byte) (int, error) {
+	err := wrap("write to memfd", writeAll(fd, data))
+	if err == nil {
+		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SEAL|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_WRITE)
+		err = wrap("fcntl F_ADD_SEALS", err)
 	}
-	if err := seal(fd); err != nil {
+	if err != nil {
 		Close(fd)
 		return -1, err
 	}
 	return fd, nil
 }
 
-func seal(fd int) error {
-	_, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SEAL|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_WRITE)
-	return wrap("fcntl F_ADD_SEALS", err)
+func writeAll(fd int, data []byte) error {
+	for len(data) > 0 {
+		n, err := unix.Write(fd, data)
+		if err != nil && err != unix.EINTR {
+			return err
+		}
+		data = data[max(n, 0):]
+	}
+	return nil
 }
 
-// SealedExecutable gives a descriptor of the running executable through which
-// it cannot be written (CVE-2019-5736). A read-only, detached clone of its
-// mount costs a twentieth of a millisecond; once the descriptor is closed the
-// mount belongs to no namespace, so that nobody can make it writable again. Where the
-// caller may not clone mounts, a sealed copy in memory does the same for some
-// milliseconds.
-func SealedExecutable() (fd int, err error) {
-	const self = "/proc/self/exe"
-	fd, err = unix.OpenTree(unix.AT_FDCWD, self, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
-	if err == nil {
-		attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
-		if err = unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, &attr); err == nil {
+// SealedProgram makes an executable file of the given content that nobody can
+// change any more, in memory (memfd_create(2)), or, where the sysctl
+// vm.memfd_noexec forbids that (2, Linux 6.3), on a file system of its own that
+// nobody else can reach. EACCES comes back where neither may be made.
+func SealedProgram(name string, data []byte) (int, error) {
+	// MFD_EXEC (Linux 6.3) is asked for by name, for hosts with vm.memfd_noexec=1; older kernels refuse the bit
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_EXEC)
+	if err == unix.EINVAL {
+		fd, err = unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	}
+	if err == unix.EACCES {
+		if fd, err := privateProgram(name, data); err == nil {
 			return fd, nil
 		}
-		Close(fd)
-	}
-	return copyExecutable(self)
-}
-
-func copyExecutable(self string) (int, error) {
-	src, err := Open(self, unix.O_RDONLY)
-	if err != nil {
-		return -1, err
-	}
-	defer Close(src)
-	// MFD_EXEC (Linux 6.3) is asked for by name, for hosts with vm.memfd_noexec=1; older kernels refuse the bit
-	fd, err := unix.MemfdCreate("rung", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_EXEC)
-	if err == unix.EINVAL {
-		fd, err = unix.MemfdCreate("rung", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	}
 	if err != nil {
 		return -1, wrap("memfd_create", err)
 	}
-	for {
-		n, err := unix.Sendfile(fd, src, nil, 1<<30)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			Close(fd)
-			return -1, wrap("copy of the executable: sendfile", err)
-		}
-		if n == 0 {
-			break
-		}
+	return fillAndSeal(fd, data)
+}
+
+// privateProgram writes a file to a new tmpfs, and gives a descriptor that
+// cannot be written. The file system is mounted nowhere and goes with it.
+func privateProgram(name string, data []byte) (int, error) {
+	fs, err := unix.Fsopen("tmpfs", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return -1, wrap("fsopen tmpfs", err)
 	}
-	if err := seal(fd); err != nil {
-		Close(fd)
-		return -1, err
+	defer Close(fs)
+	if err := unix.FsconfigCreate(fs); err != nil {
+		return -1, wrap("fsconfig tmpfs", err)
 	}
-	return fd, nil
+	mount, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV)
+	if err != nil {
+		return -1, wrap("fsmount tmpfs", err)
+	}
+	defer Close(mount)
+	fd, err := unix.Openat(mount, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o500)
+	if err != nil {
+		return -1, wrap("open "+name, err)
+	}
+	err = writeAll(fd, data)
+	Close(fd)
+	if err != nil {
+		return -1, wrap("write "+name, err)
+	}
+	// whoever opens it anew through /proc/PID/exe finds a file system that cannot be written
+	if err := unix.MountSetattr(mount, "", unix.AT_EMPTY_PATH, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}); err != nil {
+		return -1, wrap("mount_setattr read-only", err)
+	}
+	fd, err = unix.Openat(mount, name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	return fd, wrap("open "+name, err)
 }
 
 // SocketPair makes a connected pair of SOCK_SEQPACKET sockets.
