@@ -2,19 +2,16 @@
 
 SHELL    := /bin/bash
 GO       ?= go
-LINK     ?= static
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 FUZZTIME ?= 60s
 VERSION  ?= $(shell cat VERSION)
 COMMIT   ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
-TAGS     := seccomp urfave_cli_no_docs urfave_cli_no_suggest netgo osusergo
+TAGS     := urfave_cli_no_docs urfave_cli_no_suggest netgo osusergo
 LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
-ifeq ($(LINK),static)
-LDFLAGS  += -extldflags "-static"
-endif
 GOFLAGS_ := -tags "$(TAGS)" -trimpath -buildvcs=false
+# The race detector and the tests against libseccomp want cgo; rung itself is built without (docs/adr/0013).
 TESTFLAGS := -tags "$(TAGS)"
 export CGO_ENABLED := 1
 
@@ -29,8 +26,8 @@ OUT      := bin
 help: ## show this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: deps-build init ## build ./rung, static (LINK=dynamic for one that is not)
-	$(GO) build $(GOFLAGS_) -ldflags '$(LDFLAGS)' -o rung .
+build: deps-build init ## build ./rung, one static file
+	CGO_ENABLED=0 $(GO) build $(GOFLAGS_) -ldflags '$(LDFLAGS)' -o rung .
 
 init: deps-build
 	@$(MAKE) --no-print-directory -s $(INIT)

@@ -25,7 +25,7 @@ EXAMPLE:
 				return err
 			}
 			return g.print(libcontainer.AppendFeatures(nil, libcontainer.FeatureOptions{
-				Version: version, Commit: commit, Libseccomp: libseccompVersion(), Commands: commandNames[:],
+				Version: version, Commit: commit, Commands: commandNames[:],
 			}))
 		},
 	}

@@ -4,6 +4,7 @@ import (
 	"runtime"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/rung-oci/rung/libcontainer"
 )
 
 // Set by the linker: -X main.version=1.2.3 -X main.commit=….
@@ -19,8 +20,6 @@ func appendVersion(b []byte) []byte {
 	b = append(append(b, "\ncommit: "...), commit...)
 	b = append(append(b, "\nspec: "...), specs.Version...)
 	b = append(append(b, "\ngo: "...), runtime.Version()...)
-	if v := libseccompVersion(); v != "" {
-		b = append(append(b, "\nlibseccomp: "...), v...)
-	}
+	b = append(append(b, "\nlibseccomp: "...), libcontainer.SystemCalls...)
 	return append(b, '\n')
 }

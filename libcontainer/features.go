@@ -21,11 +21,14 @@ const (
 	systemdUserDriver = true
 )
 
+// SystemCalls is the version of libseccomp whose names and numbers of system
+// calls seccomp profiles are compiled with. The library itself is not linked in.
+const SystemCalls = seccomp.TableVersion
+
 // FeatureOptions is what the features of the runtime depend on outside of this
 // package.
 type FeatureOptions struct {
 	Version, Commit string
-	Libseccomp      string   // its version; empty: none is linked in
 	Commands        []string // the commands of the program
 }
 
@@ -125,9 +128,7 @@ type fact struct{ key, value string }
 func featureAnnotations(o *FeatureOptions) []fact {
 	var list []fact
 	add := func(key, value string) { list = append(list, fact{key, value}) }
-	if o.Libseccomp != "" {
-		add("io.github.seccomp.libseccomp.version", o.Libseccomp)
-	}
+	add("io.github.seccomp.libseccomp.version", SystemCalls)
 	// runc's name for it is the one that engines look for.
 	add("org.opencontainers.runc.checkpoint.enabled", strconv.FormatBool(slices.Contains(o.Commands, "checkpoint")))
 	add("org.rung-oci.rung.commands", strings.Join(o.Commands, " "))

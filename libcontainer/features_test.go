@@ -28,7 +28,7 @@ func readFeatures(t *testing.T, o FeatureOptions) (features.Features, string) {
 // The structure says all there is to say: no field is null or missing, and the
 // text is as json.MarshalIndent writes it.
 func TestFeatures_complete(t *testing.T) {
-	f, text := readFeatures(t, FeatureOptions{Version: "1.2.3", Commit: "abc", Libseccomp: "2.5.4", Commands: []string{"create", "run"}})
+	f, text := readFeatures(t, FeatureOptions{Version: "1.2.3", Commit: "abc", Commands: []string{"create", "run"}})
 	var tree any
 	if err := json.Unmarshal([]byte(text), &tree); err != nil {
 		t.Fatal(err)

@@ -1,8 +1,5 @@
 package console
 
-// #include "signals.h"
-import "C"
-
 import (
 	"fmt"
 	"os"
@@ -17,25 +14,20 @@ type Signals struct{ fd int }
 
 // Watch catches the signals. They stay caught, also after Foreground: a second
 // Ctrl-C must not stop the removal of the container half-way.
-//
-// A handler in C writes them to a pipe. os/signal does it by hand-overs to a
-// thread of its own, two a signal: for some sixty signals that is 120 switches
-// between threads, a millisecond of the four that a short exec takes.
 func Watch() (*Signals, error) {
 	var p [2]int
 	if err := unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 		return nil, &os.SyscallError{Syscall: "pipe2", Err: err}
 	}
-	var all [64]C.uchar
-	count := 0
+	var all [64]unix.Signal
+	list := all[:0]
 	for n := unix.Signal(1); n <= 64; n++ {
 		if forwarded(n) || n == unix.SIGCHLD {
-			all[count] = C.uchar(n)
-			count++
+			list = append(list, n)
 		}
 	}
-	if errno := C.rung_catch(C.int(p[1]), &all[0], C.int(count)); errno != 0 {
-		return nil, &os.SyscallError{Syscall: "sigaction", Err: unix.Errno(errno)}
+	if err := handOver(p[1], list); err != nil {
+		return nil, err
 	}
 	return &Signals{fd: p[0]}, nil
 }

@@ -4,7 +4,6 @@ import (
 	"runtime"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
-	libseccomp "github.com/seccomp/libseccomp-golang"
 )
 
 // abi is one way of calling the kernel: a value of architectures.
@@ -38,7 +37,6 @@ const x32Bit = 0x40000000
 // abiInfo says what the compiler has to know of an ABI.
 type abiInfo struct {
 	name  specs.Arch
-	lib   libseccomp.ScmpArch
 	audit uint32 // AUDIT_ARCH_*, linux/audit.h: the arch field of struct seccomp_data
 	base  uint32 // what is added to the numbers of linux/unistd.h
 	wide  bool   // compares 64-bit arguments
@@ -49,24 +47,24 @@ type abiInfo struct {
 // abis is indexed by abi.
 var abis = [...]abiInfo{
 	abiNone:        {},
-	abiX86:         {specs.ArchX86, libseccomp.ArchX86, 0x40000003, 0, false, muxX86, abiX8664},
-	abiX8664:       {specs.ArchX86_64, libseccomp.ArchAMD64, 0xc000003e, 0, true, muxNone, abiX8664},
-	abiX32:         {specs.ArchX32, libseccomp.ArchX32, 0xc000003e, x32Bit, false, muxNone, abiX8664},
-	abiARM:         {specs.ArchARM, libseccomp.ArchARM, 0x40000028, 0, false, muxNone, abiAARCH64},
-	abiAARCH64:     {specs.ArchAARCH64, libseccomp.ArchARM64, 0xc00000b7, 0, true, muxNone, abiAARCH64},
-	abiMIPS:        {specs.ArchMIPS, libseccomp.ArchMIPS, 0x00000008, 4000, false, muxMIPS, abiMIPS64},
-	abiMIPS64:      {specs.ArchMIPS64, libseccomp.ArchMIPS64, 0x80000008, 5000, true, muxNone, abiMIPS64},
-	abiMIPS64N32:   {specs.ArchMIPS64N32, libseccomp.ArchMIPS64N32, 0xa0000008, 6000, false, muxNone, abiMIPS64},
-	abiMIPSEL:      {specs.ArchMIPSEL, libseccomp.ArchMIPSEL, 0x40000008, 4000, false, muxMIPS, abiMIPSEL64},
-	abiMIPSEL64:    {specs.ArchMIPSEL64, libseccomp.ArchMIPSEL64, 0xc0000008, 5000, true, muxNone, abiMIPSEL64},
-	abiMIPSEL64N32: {specs.ArchMIPSEL64N32, libseccomp.ArchMIPSEL64N32, 0xe0000008, 6000, false, muxNone, abiMIPSEL64},
-	abiPPC:         {specs.ArchPPC, libseccomp.ArchPPC, 0x00000014, 0, false, muxPPC, abiPPC64},
-	abiPPC64:       {specs.ArchPPC64, libseccomp.ArchPPC64, 0x80000015, 0, true, muxPPC, abiPPC64},
-	abiPPC64LE:     {specs.ArchPPC64LE, libseccomp.ArchPPC64LE, 0xc0000015, 0, true, muxPPC, abiPPC64LE},
-	abiS390:        {specs.ArchS390, libseccomp.ArchS390, 0x00000016, 0, false, muxS390, abiS390X},
-	abiS390X:       {specs.ArchS390X, libseccomp.ArchS390X, 0x80000016, 0, true, muxS390, abiS390X},
-	abiRISCV64:     {specs.ArchRISCV64, libseccomp.ArchRISCV64, 0xc00000f3, 0, true, muxNone, abiRISCV64},
-	abiLOONGARCH64: {specs.ArchLOONGARCH64, libseccomp.ArchLOONGARCH64, 0xc0000102, 0, true, muxNone, abiLOONGARCH64},
+	abiX86:         {specs.ArchX86, 0x40000003, 0, false, muxX86, abiX8664},
+	abiX8664:       {specs.ArchX86_64, 0xc000003e, 0, true, muxNone, abiX8664},
+	abiX32:         {specs.ArchX32, 0xc000003e, x32Bit, false, muxNone, abiX8664},
+	abiARM:         {specs.ArchARM, 0x40000028, 0, false, muxNone, abiAARCH64},
+	abiAARCH64:     {specs.ArchAARCH64, 0xc00000b7, 0, true, muxNone, abiAARCH64},
+	abiMIPS:        {specs.ArchMIPS, 0x00000008, 4000, false, muxMIPS, abiMIPS64},
+	abiMIPS64:      {specs.ArchMIPS64, 0x80000008, 5000, true, muxNone, abiMIPS64},
+	abiMIPS64N32:   {specs.ArchMIPS64N32, 0xa0000008, 6000, false, muxNone, abiMIPS64},
+	abiMIPSEL:      {specs.ArchMIPSEL, 0x40000008, 4000, false, muxMIPS, abiMIPSEL64},
+	abiMIPSEL64:    {specs.ArchMIPSEL64, 0xc0000008, 5000, true, muxNone, abiMIPSEL64},
+	abiMIPSEL64N32: {specs.ArchMIPSEL64N32, 0xe0000008, 6000, false, muxNone, abiMIPSEL64},
+	abiPPC:         {specs.ArchPPC, 0x00000014, 0, false, muxPPC, abiPPC64},
+	abiPPC64:       {specs.ArchPPC64, 0x80000015, 0, true, muxPPC, abiPPC64},
+	abiPPC64LE:     {specs.ArchPPC64LE, 0xc0000015, 0, true, muxPPC, abiPPC64LE},
+	abiS390:        {specs.ArchS390, 0x00000016, 0, false, muxS390, abiS390X},
+	abiS390X:       {specs.ArchS390X, 0x80000016, 0, true, muxS390, abiS390X},
+	abiRISCV64:     {specs.ArchRISCV64, 0xc00000f3, 0, true, muxNone, abiRISCV64},
+	abiLOONGARCH64: {specs.ArchLOONGARCH64, 0xc0000102, 0, true, muxNone, abiLOONGARCH64},
 }
 
 // native is the ABI this program is built for.

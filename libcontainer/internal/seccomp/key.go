@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
-	libseccomp "github.com/seccomp/libseccomp-golang"
 )
 
 // key names a compiled filter: a hash of all that its contents depend on.
@@ -15,9 +14,8 @@ type key [sha256.Size]byte
 // or presence, so that no two profiles have one rendering. listenerPath and
 // listenerMetadata are not part of a filter.
 func keyOf(p *specs.LinuxSeccomp) key {
-	major, minor, micro := libseccomp.GetLibraryVersion()
 	b := make(rendering, 0, 16<<10)
-	b = b.number(compilerVersion).number(uint64(major)).number(uint64(minor)).number(uint64(micro)).number(uint64(native))
+	b = b.number(compilerVersion).text(TableVersion).number(uint64(native))
 	b = b.text(string(p.DefaultAction)).optional(p.DefaultErrnoRet)
 	b = b.number(uint64(len(p.Architectures)))
 	for _, a := range p.Architectures {

@@ -1,13 +1,18 @@
 package seccomp
 
-import libseccomp "github.com/seccomp/libseccomp-golang"
+//go:generate go run ./gen calls_gen.go
+
+import (
+	"slices"
+	"strings"
+)
 
 // compilerVersion changes whenever the same profile compiles to something else,
 // so that cached filters of an older build are not used.
-const compilerVersion = 1
+const compilerVersion = 2
 
-// lateCall is a system call newer than the oldest libseccomp that rung builds
-// with. nr counts as in linux/unistd.h, without the ABI's base.
+// lateCall is a system call newer than the libseccomp that the tables are from.
+// nr counts as in linux/unistd.h, without the ABI's base.
 type lateCall struct {
 	name string
 	nr   uint32
@@ -84,20 +89,26 @@ type number struct {
 
 // resolve finds name on a. It reports false for names that a does not have.
 func resolve(name string, a abi) (number, bool) {
-	n, err := libseccomp.GetSyscallFromNameByArch(name, abis[a].lib)
-	if err != nil {
+	at, ok := callNamed(name)
+	if !ok {
 		late, ok := lateNumber(name, a)
 		return number{direct: int32(late), mux: -1}, ok
 	}
+	n := callNumbers[a][at]
 	switch {
 	case n >= 0:
-		return number{direct: int32(n), mux: -1}, true
+		return number{direct: n + int32(abis[a].base), mux: -1}, true
 	case abis[a].mux != muxNone && n <= -100 && n > -300:
 		// libseccomp's numbers for multiplexed calls: -100 - the sub-call of
 		// socketcall, -200 - the sub-call of ipc.
-		return demux(a, int32(-n)), true
+		return demux(a, -n), true
 	}
 	return number{}, false // known, but not to this ABI
+}
+
+// callNamed finds name in callNames.
+func callNamed(name string) (at int, ok bool) {
+	return slices.BinarySearchFunc(callNames[:], name, strings.Compare)
 }
 
 // muxNumbers has the multiplexers' numbers and those of the direct forms. A
@@ -166,7 +177,7 @@ func demux(a abi, pseudo int32) number {
 // Known says whether any ABI has a system call of that name: a rule for another
 // name has no effect anywhere.
 func Known(name string) bool {
-	if n, err := libseccomp.GetSyscallFromName(name); err == nil && n != -1 {
+	if _, ok := callNamed(name); ok {
 		return true
 	}
 	for a := range abis {
