@@ -8,7 +8,7 @@ FUZZTIME ?= 60s
 VERSION  ?= $(shell cat VERSION)
 COMMIT   ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
-TAGS     := urfave_cli_no_docs urfave_cli_no_suggest netgo osusergo
+TAGS     := netgo osusergo
 LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 GOFLAGS_ := -tags "$(TAGS)" -trimpath -buildvcs=false
 # The race detector and the tests against libseccomp want cgo; rung itself is built without (docs/adr/0013).

@@ -5,9 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"time"
 
-	"github.com/urfave/cli/v2"
+	"github.com/rung-oci/rung/internal/cli"
 )
 
 const description = `rung is a command line client for running applications packaged according to the
@@ -65,8 +64,8 @@ func (g *globals) dispatch(args []string) error {
 		name, args = filepath.Base(args[0]), args[1:]
 	}
 	flags := g.flags()
-	opts, rest, err := arrange(args, flags, 0)
-	for _, e := range [...]error{setFlags(flags, opts), g.settleLog()} { // a mistake is logged, too, if it can be
+	opts, rest, err := cli.Parse(args, flags, 0)
+	for _, e := range [...]error{cli.Assign(flags, opts), g.settleLog()} { // a mistake is logged, too, if it can be
 		if err == nil {
 			err = e
 		}
@@ -74,11 +73,11 @@ func (g *globals) dispatch(args []string) error {
 	if err != nil {
 		return usageError{err: err}
 	}
-	g.rootGiven = opts.has("root")
+	g.rootGiven = opts.Has("root")
 	switch {
 	case g.version:
 		return g.print(appendVersion(nil))
-	case opts.help() || len(rest) == 0 || rest[0] == "help" || rest[0] == "h":
+	case opts.Help() || len(rest) == 0 || rest[0] == "help" || rest[0] == "h":
 		return g.help(name, flags, rest)
 	}
 
@@ -87,7 +86,7 @@ func (g *globals) dispatch(args []string) error {
 	}
 	cmd := g.command(rest[0])
 	if cmd == nil {
-		return errors.New("No help topic for '" + rest[0] + "'") //nolint:staticcheck // text that scripts match
+		return noCommand(rest[0])
 	}
 	if cmd.failure != 0 {
 		g.failure = cmd.failure
@@ -99,12 +98,12 @@ func (g *globals) dispatch(args []string) error {
 	case cmd.plain > 0:
 		plain = cmd.plain
 	}
-	opts, rest, err = arrange(rest[1:], cmd.Flags, plain)
-	if opts.help() {
+	opts, rest, err = cli.Parse(rest[1:], cmd.Flags, plain)
+	if opts.Help() {
 		return g.help(name, flags, []string{"help", cmd.Name})
 	}
 	if err == nil {
-		err = setFlags(cmd.Flags, opts)
+		err = cli.Assign(cmd.Flags, opts)
 	}
 	if err == nil {
 		err = cmd.checkArguments(rest)
@@ -117,29 +116,22 @@ func (g *globals) dispatch(args []string) error {
 
 // help prints the help: for the program, or for the command that follows the word help.
 func (g *globals) help(name string, flags []cli.Flag, words []string) error {
-	app := &cli.App{
-		Name:        name,
-		HelpName:    name,
-		Usage:       "Open Container Initiative runtime",
-		Description: description,
-		Flags:       flags,
-		HideVersion: true,
-		Compiled:    time.Unix(0, 0), // or it would be looked up
-		Writer:      g.stdout,
-		ErrWriter:   g.stderr,
-		// Exit codes are run's business.
-		ExitErrHandler: func(*cli.Context, error) {},
-	}
-	for _, name := range commandNames {
-		cmd := g.command(name).Command
-		cmd.HideHelpCommand = true
-		app.Commands = append(app.Commands, &cmd)
-	}
-	argv := []string{name}
 	if len(words) > 1 && (words[0] == "help" || words[0] == "h") {
-		argv = append(argv, "help", words[1])
+		cmd := g.command(words[1])
+		if cmd == nil {
+			return noCommand(words[1])
+		}
+		return g.print([]byte(cmd.Help(name)))
 	}
-	return app.Run(argv)
+	p := cli.Program{Name: name, Usage: "Open Container Initiative runtime", Description: description, Flags: flags}
+	for _, name := range commandNames {
+		p.Commands = append(p.Commands, g.command(name).Command)
+	}
+	return g.print([]byte(p.Help()))
+}
+
+func noCommand(name string) error {
+	return errors.New("No help topic for '" + name + "'") //nolint:staticcheck // text that scripts match
 }
 
 // usageError is a command line that cannot be understood.

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rung-oci/rung/internal/cli"
 )
 
 // TestMain runs the program itself, for the tests that need a process of its own.
@@ -83,6 +85,26 @@ func TestHelp(t *testing.T) {
 				t.Errorf("%q: no %s in %s", args, name, stdout)
 			}
 		}
+	}
+}
+
+// No two options of a command have one name, and none is the help's.
+func TestNamesOfFlags(t *testing.T) {
+	g := &globals{}
+	check := func(command string, flags []cli.Flag) {
+		seen := map[string]bool{"help": true, "h": true}
+		for _, f := range flags {
+			for _, name := range cli.Names(f) {
+				if seen[name] {
+					t.Errorf("%s: two options are called %s", command, name)
+				}
+				seen[name] = true
+			}
+		}
+	}
+	check("rung", g.flags())
+	for _, name := range commandNames {
+		check(name, g.command(name).Flags)
 	}
 }
 

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/urfave/cli/v2"
+	"github.com/rung-oci/rung/internal/cli"
 
 	"github.com/rung-oci/rung/libcontainer"
 )
@@ -28,7 +28,7 @@ EXAMPLE:
     {"type":"oom","id":"web"}
     # rung events --stats web | jq .data.memory.usage`,
 			Flags: []cli.Flag{
-				&cli.BoolFlag{Name: "stats", Destination: &once, DisableDefaultText: true, Usage: "print the statistics once, and end"},
+				&cli.BoolFlag{Name: "stats", Destination: &once, Usage: "print the statistics once, and end"},
 				&cli.DurationFlag{Name: "interval", Destination: &interval, Value: 5 * time.Second, Usage: "`time` between statistics, like 100ms or 1m"},
 			},
 		},
@@ -36,7 +36,7 @@ EXAMPLE:
 		maxArgs: 1,
 		action: func(args []string) error {
 			if interval <= 0 {
-				return usageError{"events", badValue("interval", errors.New(interval.String()+" is no time to wait"))}
+				return usageError{"events", cli.BadValue("interval", errors.New(interval.String()+" is no time to wait"))}
 			}
 			return g.on(args[0], func(ctr *libcontainer.Container) error {
 				var line []byte

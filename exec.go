@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/urfave/cli/v2"
+	"github.com/rung-oci/rung/internal/cli"
 
 	"github.com/rung-oci/rung/libcontainer"
 )
@@ -74,23 +74,23 @@ EXAMPLE:
 func (o *execution) flags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "process", Aliases: []string{"p"}, Destination: &o.process, Usage: "`file` with the process as JSON, in place of a command"},
-		&cli.BoolFlag{Name: "tty", Aliases: []string{"t"}, Destination: &o.Terminal, DisableDefaultText: true, Usage: "give the process a terminal"},
-		&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Destination: &o.Detach, DisableDefaultText: true, Usage: "leave the process running in the background"},
+		&cli.BoolFlag{Name: "tty", Aliases: []string{"t"}, Destination: &o.Terminal, Usage: "give the process a terminal"},
+		&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Destination: &o.Detach, Usage: "leave the process running in the background"},
 		&cli.StringFlag{Name: "user", Aliases: []string{"u"}, Destination: &o.user, Usage: "numeric user, `UID[:GID]`"},
-		listFlag("additional-gids", "g", &o.gids, "a further `GID` of the process; may be repeated"),
+		cli.List("additional-gids", "g", &o.gids, "a further `GID` of the process; may be repeated"),
 		&cli.StringFlag{Name: "cwd", Destination: &o.cwd, Usage: "working `directory` in the container"},
-		listFlag("env", "e", &o.env, "`NAME=VALUE` for the environment; may be repeated"),
-		listFlag("cap", "c", &o.capability, "a `capability` that the process has besides; may be repeated"),
-		&cli.BoolFlag{Name: "no-new-privs", Destination: &o.NoNewPrivs, DisableDefaultText: true, Usage: "let the process gain no privileges by what it executes"},
+		cli.List("env", "e", &o.env, "`NAME=VALUE` for the environment; may be repeated"),
+		cli.List("cap", "c", &o.capability, "a `capability` that the process has besides; may be repeated"),
+		&cli.BoolFlag{Name: "no-new-privs", Destination: &o.NoNewPrivs, Usage: "let the process gain no privileges by what it executes"},
 		&cli.StringFlag{Name: "process-label", Destination: &o.ProcessLabel, Usage: "SELinux `label` of the process"},
 		&cli.StringFlag{Name: "apparmor", Destination: &o.Apparmor, Usage: "AppArmor `profile` of the process"},
-		listFlag("cgroup", "", &o.cgroups, "control group below the container's, `[CONTROLLER[,CONTROLLER]:]PATH`; may be repeated"),
-		&cli.BoolFlag{Name: "ignore-paused", Destination: &o.IgnorePaused, DisableDefaultText: true, Usage: "in a paused container, wait until it is resumed"},
+		cli.List("cgroup", "", &o.cgroups, "control group below the container's, `[CONTROLLER[,CONTROLLER]:]PATH`; may be repeated"),
+		&cli.BoolFlag{Name: "ignore-paused", Destination: &o.IgnorePaused, Usage: "in a paused container, wait until it is resumed"},
 		&cli.StringFlag{Name: "console-socket", Destination: &o.console, Usage: "AF_UNIX `socket` to which the master of the process's terminal is sent"},
 		&cli.StringFlag{Name: "pid-file", Destination: &o.pidFile, Usage: "`file` to write the process id to"},
 		&cli.StringFlag{Name: "pidfd-socket", Destination: &o.pidfd, Usage: "AF_UNIX `socket` to which a pidfd of the process is sent"},
 		&cli.IntFlag{Name: "preserve-fds", Destination: &o.preserve, Usage: "hand over `N` further file descriptors, 3 and up"},
-		&cli.BoolFlag{Name: "no-subreaper", Hidden: true, Destination: &o.noSubreap, DisableDefaultText: true, Usage: "accepted, and without effect: exec is none"},
+		&cli.BoolFlag{Name: "no-subreaper", Hidden: true, Destination: &o.noSubreap, Usage: "accepted, and without effect: exec is none"},
 	}
 }
 
@@ -101,23 +101,23 @@ func (o *execution) settle(args []string) (err error) {
 		return errors.New("a command is needed, or --process")
 	}
 	if o.preserve < 0 {
-		return badValue("preserve-fds", errors.New(strconv.Itoa(o.preserve)+" is negative"))
+		return cli.BadValue("preserve-fds", errors.New(strconv.Itoa(o.preserve)+" is negative"))
 	}
 	if o.user != "" {
 		if o.UID, o.GID, err = parseUser(o.user); err != nil {
-			return badValue("user", err)
+			return cli.BadValue("user", err)
 		}
 	}
 	for _, text := range o.gids {
 		gid, err := parseID(text)
 		if err != nil {
-			return badValue("additional-gids", err)
+			return cli.BadValue("additional-gids", err)
 		}
 		o.AdditionalGids = append(o.AdditionalGids, gid)
 	}
 	for _, text := range o.env {
 		if name, _, _ := strings.Cut(text, "="); name == "" {
-			return badValue("env", errors.New(strconv.Quote(text)+" has no name"))
+			return cli.BadValue("env", errors.New(strconv.Quote(text)+" has no name"))
 		}
 	}
 	for _, text := range o.cgroups {

@@ -3,7 +3,7 @@ package main
 import (
 	"errors"
 
-	"github.com/urfave/cli/v2"
+	"github.com/rung-oci/rung/internal/cli"
 
 	"github.com/rung-oci/rung/libcontainer"
 )
@@ -22,8 +22,8 @@ EXAMPLE:
     # rung kill web KILL
     # rung kill web RTMIN+3`,
 			Flags: []cli.Flag{
-				&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Destination: &all, DisableDefaultText: true, Usage: "send the signal to all processes of the container"},
-				&cli.BoolFlag{Name: "regex", Aliases: []string{"r"}, Destination: &regex, DisableDefaultText: true, Usage: "the id is a regular expression: signal every container it matches"},
+				&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Destination: &all, Usage: "send the signal to all processes of the container"},
+				&cli.BoolFlag{Name: "regex", Aliases: []string{"r"}, Destination: &regex, Usage: "the id is a regular expression: signal every container it matches"},
 			},
 		},
 		minArgs: 1,

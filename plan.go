@@ -5,7 +5,7 @@ import (
 	"errors"
 	"strconv"
 
-	"github.com/urfave/cli/v2"
+	"github.com/rung-oci/rung/internal/cli"
 
 	"github.com/rung-oci/rung/libcontainer"
 )
@@ -33,7 +33,7 @@ EXAMPLE:
 		maxArgs: 1,
 		action: func(args []string) error {
 			if format != "text" && format != "json" {
-				return usageError{"plan", badValue("format", errors.New(strconv.Quote(format)+" is not text or json"))}
+				return usageError{"plan", cli.BadValue("format", errors.New(strconv.Quote(format)+" is not text or json"))}
 			}
 			var id string
 			if len(args) == 1 {

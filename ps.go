@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/urfave/cli/v2"
+	"github.com/rung-oci/rung/internal/cli"
 
 	"github.com/rung-oci/rung/libcontainer"
 )
@@ -36,7 +36,7 @@ EXAMPLE:
 		verbatim: true,
 		action: func(args []string) error {
 			if format != "table" && format != "json" {
-				return usageError{"ps", badValue("format", errors.New(strconv.Quote(format)+" is not table or json"))}
+				return usageError{"ps", cli.BadValue("format", errors.New(strconv.Quote(format)+" is not table or json"))}
 			}
 			return g.on(args[0], func(ctr *libcontainer.Container) error {
 				pids, err := ctr.Pids()

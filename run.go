@@ -1,7 +1,7 @@
 package main
 
 import (
-	"github.com/urfave/cli/v2"
+	"github.com/rung-oci/rung/internal/cli"
 
 	"github.com/rung-oci/rung/libcontainer"
 )
@@ -24,9 +24,9 @@ EXAMPLE:
     # rung spec
     # rung run web`,
 			Flags: append(opts.flags(),
-				&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Destination: &detach, DisableDefaultText: true, Usage: "leave the container running in the background"},
-				&cli.BoolFlag{Name: "keep", Destination: &keep, DisableDefaultText: true, Usage: "keep the container when its process has ended"},
-				&cli.BoolFlag{Name: "no-subreaper", Destination: &noSubreaper, DisableDefaultText: true, Usage: "do not become the parent of the container's orphans"},
+				&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Destination: &detach, Usage: "leave the container running in the background"},
+				&cli.BoolFlag{Name: "keep", Destination: &keep, Usage: "keep the container when its process has ended"},
+				&cli.BoolFlag{Name: "no-subreaper", Destination: &noSubreaper, Usage: "do not become the parent of the container's orphans"},
 			),
 		},
 		minArgs: 1,

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
-	"github.com/urfave/cli/v2"
+	"github.com/rung-oci/rung/internal/cli"
 	"golang.org/x/sys/unix"
 )
 
@@ -37,7 +37,7 @@ EXAMPLE:
 Without root privilege, write one for a user namespace with --rootless.`,
 			Flags: []cli.Flag{
 				&cli.StringFlag{Name: "bundle", Aliases: []string{"b"}, Destination: &bundle, DefaultText: "the current directory", Usage: "the bundle's `directory`"},
-				&cli.BoolFlag{Name: "rootless", Destination: &rootless, DisableDefaultText: true, Usage: "for a container run without root privilege"},
+				&cli.BoolFlag{Name: "rootless", Destination: &rootless, Usage: "for a container run without root privilege"},
 			},
 		},
 		action: func(_ []string) error {

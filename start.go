@@ -3,7 +3,7 @@ package main
 import (
 	"os"
 
-	"github.com/urfave/cli/v2"
+	"github.com/rung-oci/rung/internal/cli"
 
 	"github.com/rung-oci/rung/libcontainer"
 )

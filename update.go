@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/urfave/cli/v2"
+	"github.com/rung-oci/rung/internal/cli"
 
 	"github.com/rung-oci/rung/libcontainer"
 )
@@ -98,7 +98,7 @@ func (l *limits) options() (o libcontainer.UpdateOptions, err error) {
 	if l.weight != "" {
 		w, err := strconv.ParseUint(l.weight, 10, 16)
 		if err != nil {
-			return o, badValue("blkio-weight", errors.New(strconv.Quote(l.weight)+" is not a number from 10 to 1000"))
+			return o, cli.BadValue("blkio-weight", errors.New(strconv.Quote(l.weight)+" is not a number from 10 to 1000"))
 		}
 		weight := uint16(w)
 		o.BlkioWeight = &weight
@@ -119,7 +119,7 @@ func (l *limits) options() (o libcontainer.UpdateOptions, err error) {
 		}
 		n, ok := f.parse(f.text)
 		if !ok {
-			return o, badValue(f.name, errors.New(strconv.Quote(f.text)+" is not a number, or too large a one"))
+			return o, cli.BadValue(f.name, errors.New(strconv.Quote(f.text)+" is not a number, or too large a one"))
 		}
 		*f.to = &n
 	}
@@ -135,7 +135,7 @@ func (l *limits) options() (o libcontainer.UpdateOptions, err error) {
 		}
 		n, err := strconv.ParseUint(f.text, 10, 64)
 		if err != nil {
-			return o, badValue(f.name, errors.New(strconv.Quote(f.text)+" is not a number from 0 up"))
+			return o, cli.BadValue(f.name, errors.New(strconv.Quote(f.text)+" is not a number from 0 up"))
 		}
 		*f.to = &n
 	}

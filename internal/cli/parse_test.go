@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -6,17 +6,15 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/urfave/cli/v2"
 )
 
-func TestArrange(t *testing.T) {
-	flags := []cli.Flag{
-		&cli.StringFlag{Name: "bundle", Aliases: []string{"b"}},
-		&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}},
-		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}},
-		&cli.IntFlag{Name: "preserve-fds"},
-		&cli.GenericFlag{Name: "cap"},
+func TestParse(t *testing.T) {
+	flags := []Flag{
+		&StringFlag{Name: "bundle", Aliases: []string{"b"}},
+		&BoolFlag{Name: "detach", Aliases: []string{"d"}},
+		&BoolFlag{Name: "quiet", Aliases: []string{"q"}},
+		&IntFlag{Name: "preserve-fds"},
+		&GenericFlag{Name: "cap"},
 	}
 	for _, tc := range []struct {
 		name  string
@@ -55,7 +53,7 @@ func TestArrange(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			args := strings.Fields(tc.args)
-			opts, rest, err := arrange(args, flags, tc.plain)
+			opts, rest, err := Parse(args, flags, tc.plain)
 			if tc.err != "" {
 				if err == nil || err.Error() != tc.err {
 					t.Fatalf("error %v, want %q", err, tc.err)
@@ -78,38 +76,13 @@ func TestArrange(t *testing.T) {
 	}
 }
 
-// Every flag of every command must be of a kind that lookup knows.
-func TestLookupKnowsEveryFlag(t *testing.T) {
-	g := &globals{}
-	for _, name := range commandNames {
-		checkFlags(t, g.command(name).Flags)
-	}
-	checkFlags(t, g.flags())
-}
-
-func checkFlags(t *testing.T, flags []cli.Flag) {
-	t.Helper()
-	if err := setFlags(flags, nil); err != nil {
-		t.Error(err)
-	}
-	for _, f := range flags {
-		for _, name := range f.Names() {
-			if found, ok := lookup(flags, name); !ok || found == nil {
-				t.Errorf("flag %v: name %q not found", f, name)
-			} else if found != f {
-				t.Errorf("flag %v: name %q is another's", f, name)
-			}
-		}
-	}
-}
-
 // spellOut is the options as --name=value.
-func spellOut(opts options) []string {
+func spellOut(opts Options) []string {
 	var s []string
 	for _, o := range opts {
 		name := "help"
 		if o.flag != nil {
-			name, _ = names(o.flag)
+			name = Names(o.flag)[0]
 		}
 		s = append(s, "--"+name+"="+o.value)
 	}
@@ -121,7 +94,7 @@ type collected []string
 func (c *collected) Set(s string) error { *c = append(*c, s); return nil }
 func (c *collected) String() string     { return strings.Join(*c, " ") }
 
-func TestSetFlags(t *testing.T) {
+func TestAssign(t *testing.T) {
 	for _, tc := range []struct{ name, args, want string }{
 		{"defaults", "", "s=def b=false i=7 d=5s g="},
 		{"all", "-s x -b -i -3 -d 100ms -g 1,2 -g 3", "s=x b=true i=-3 d=100ms g=1,2 3"},
@@ -139,19 +112,19 @@ func TestSetFlags(t *testing.T) {
 				d time.Duration
 				g collected
 			)
-			flags := []cli.Flag{
-				&cli.StringFlag{Name: "s", Destination: &s, Value: "def"},
-				&cli.BoolFlag{Name: "b", Destination: &b},
-				&cli.IntFlag{Name: "i", Destination: &i, Value: 7},
-				&cli.DurationFlag{Name: "d", Destination: &d, Value: 5 * time.Second},
-				&cli.GenericFlag{Name: "g", Value: &g},
+			flags := []Flag{
+				&StringFlag{Name: "s", Destination: &s, Value: "def"},
+				&BoolFlag{Name: "b", Destination: &b},
+				&IntFlag{Name: "i", Destination: &i, Value: 7},
+				&DurationFlag{Name: "d", Destination: &d, Value: 5 * time.Second},
+				&GenericFlag{Name: "g", Value: &g},
 			}
-			opts, _, err := arrange(strings.Fields(tc.args), flags, -1)
+			opts, _, err := Parse(strings.Fields(tc.args), flags, -1)
 			if err != nil {
 				t.Fatal(err)
 			}
 			var got string
-			if err := setFlags(flags, opts); err != nil {
+			if err := Assign(flags, opts); err != nil {
 				got = err.Error()
 			} else {
 				got = fmt.Sprintf("s=%s b=%v i=%d d=%s g=%s", s, b, i, d, &g)
@@ -163,19 +136,22 @@ func TestSetFlags(t *testing.T) {
 	}
 }
 
-func FuzzArrange(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	f.Add("--bundle /b web -d", -1)
 	f.Add("-dq - -- --x= ---", 1)
 	f.Fuzz(func(t *testing.T, line string, plain int) {
-		flags := (&creation{}).flags()
+		flags := []Flag{
+			&StringFlag{Name: "bundle", Aliases: []string{"b"}}, &BoolFlag{Name: "detach", Aliases: []string{"d"}},
+			&BoolFlag{Name: "no-pivot"}, &IntFlag{Name: "preserve-fds"},
+		}
 		args := strings.Split(line, " ")
-		opts, rest, err := arrange(args, flags, plain)
+		opts, rest, err := Parse(args, flags, plain)
 		if err != nil {
 			return
 		}
 		// Arranged once, arguments stay as they are.
 		again := append(append(spellOut(opts), "--"), rest...)
-		opts2, rest2, err := arrange(again, flags, -1)
+		opts2, rest2, err := Parse(again, flags, -1)
 		if err != nil || !slices.Equal(opts, opts2) || !slices.Equal(rest, rest2) {
 			t.Errorf("%q: %q %q, the second time %q %q %v", args, spellOut(opts), rest, spellOut(opts2), rest2, err)
 		}
