@@ -207,6 +207,7 @@ func TestEngine(t *testing.T) {
 		{name: "no such command", args: []string{"t", "/no/such"}, status: 127, want: []string{"no such file or directory"}},
 		{name: "no such command in PATH", args: []string{"t", "nosuch"}, status: 127, want: []string{"executable file not found in $PATH"}},
 		{name: "not executable", args: []string{"t", "/etc/passwd"}, status: 126, want: []string{"permission denied"}},
+		{name: "a directory", args: []string{"t", "/etc"}, status: 126, want: []string{"is a directory: permission denied"}},
 		{name: "stdin", args: []string{"-i", "t", "cat"}, stdin: "in and out", want: []string{"in and out"}},
 		{name: "terminal", args: []string{"-t", "t", "sh", "-c", "tty; [ -c /dev/console ] && echo console"}, want: []string{"/dev/pts/0", "console"}},
 		{name: "user", args: []string{"-u", "user", "--group-add", "2000", "t", "id"}, want: []string{"uid=1000(user) gid=1000(user)", "2000(extra)"}},

@@ -261,6 +261,11 @@ func explainExec(e *StepError, o *plan.FindExec, m wire.Message) {
 		e.What += ": executable file not found in $PATH"
 		e.Err = notFound{}
 	}
+	// What execve(2) says of a directory, and what makes it 126 for Docker.
+	if m.Err == unix.EISDIR {
+		e.What += ": is a directory"
+		e.Errno = unix.EACCES
+	}
 }
 
 type notFound struct{}
