@@ -3,6 +3,10 @@
 SHELL    := /bin/bash
 GO       ?= go
 PREFIX   ?= /usr/local
+SBINDIR  ?= $(PREFIX)/sbin
+DATADIR  ?= $(PREFIX)/share
+MANDIR   ?= $(DATADIR)/man
+ZSHDIR   ?= $(DATADIR)/zsh/site-functions
 DESTDIR  ?=
 FUZZTIME ?= 60s
 VERSION  ?= $(shell cat VERSION)
@@ -21,7 +25,7 @@ CWARN    := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wvla -Wmissing-prot
 INIT     := nsenter/elf/programs/init-$(shell $(GO) env GOARCH)
 OUT      := bin
 
-.PHONY: help build init demo test test-unit integration test-vm conformance cve acceptance ccheck fuzz bench lint fmt generate install clean deps-build deps-test deps-vm
+.PHONY: help build init demo test test-unit integration test-vm conformance cve acceptance ccheck fuzz bench lint fmt generate man docs install clean deps-build deps-test deps-vm
 
 help: ## show this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +65,9 @@ cve: deps-test build ## every published attack on programs of this kind, against
 	tests/cmd/build
 	set -o pipefail; RUNG_CGROUP_VIEW=$(V) unshare --mount $(GO) test $(TESTFLAGS) -count=1 -v -run '$(or $(RUN),^TestCVE_)' ./tests/integration | grep -e '^ *---' -e '_test.go' -e 'CVE rows'
 
+docs: deps-test build ## what rung says of itself: examples, samples in documents, man pages, completion
+	$(GO) test $(TESTFLAGS) -count=1 $(if $(RUN),-run '$(RUN)' -v) ./tests/docs
+
 acceptance: deps-test build ## a Debian root file system, a network, an engine
 	$(GO) test $(TESTFLAGS) -count=1 -timeout 30m ./tests/acceptance
 
@@ -83,8 +90,16 @@ fmt: ## format Go and C
 generate: ## write generated files anew
 	$(GO) generate ./...
 
-install: build ## install to $(DESTDIR)$(PREFIX)/sbin
-	install -D -m 0755 rung $(DESTDIR)$(PREFIX)/sbin/rung
+man: ## write man pages and completions anew from the command tables
+	$(GO) generate .
+
+install: build ## install rung, man pages and completions below $(DESTDIR)$(PREFIX)
+	install -D -m 0755 rung $(DESTDIR)$(SBINDIR)/rung
+	install -d $(DESTDIR)$(MANDIR)/man8
+	install -m 0644 man/*.8 $(DESTDIR)$(MANDIR)/man8
+	install -D -m 0644 contrib/completion/rung.bash $(DESTDIR)$(DATADIR)/bash-completion/completions/rung
+	install -D -m 0644 contrib/completion/_rung $(DESTDIR)$(ZSHDIR)/_rung
+	install -D -m 0644 contrib/completion/rung.fish $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/rung.fish
 
 clean: ## remove what was built
 	rm -rf rung $(OUT) tests/bin

@@ -34,7 +34,7 @@ type globals struct {
 
 func (g *globals) flags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "root", Destination: &g.root, DefaultText: "/run/rung, or $XDG_RUNTIME_DIR/rung when rootless", Usage: "directory for the state of containers (should be on a tmpfs)"},
+		&cli.StringFlag{Name: "root", Destination: &g.root, DefaultText: "/run/rung, or $XDG_RUNTIME_DIR/rung when rootless", Usage: "`directory` for the state of containers (should be on a tmpfs)"},
 		&cli.BoolFlag{Name: "debug", Destination: &g.debug, Usage: "log at level debug"},
 		&cli.StringFlag{Name: "log", Destination: &g.log.path, DefaultText: "standard error", Usage: "append log records to this `file`"},
 		&cli.StringFlag{Name: "log-format", Destination: &g.logFormat, Value: "text", Usage: "form of log records, text or json"},

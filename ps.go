@@ -28,7 +28,7 @@ EXAMPLE:
     # rung ps --format json web
     [41020,41077]`,
 			Flags: []cli.Flag{
-				&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Destination: &format, Value: "table", Usage: "table, or json for the process ids alone"},
+				&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Destination: &format, Value: "table", Usage: "table or json; json has the process ids alone"},
 			},
 		},
 		minArgs:  1,
