@@ -57,7 +57,7 @@ EXAMPLE:
 // list is every container of the root. A default root that does not exist only means that there has been no container
 // yet; one that was named is a mistake.
 func (g *globals) list() ([]libcontainer.State, error) {
-	states, err := libcontainer.List(g.root)
+	states, err := libcontainer.List(g.root, g.warn)
 	if err != nil && !g.rootGiven && errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -199,9 +199,10 @@ func (s State) AppendJSON(dst []byte, indent bool) []byte {
 	return jsonscan.AppendIndent(dst, string(b), "", "  ")
 }
 
-// List gives the state of every container below root, by id. fs.ErrNotExist:
-// there is no such directory.
-func List(root string) ([]State, error) {
+// List gives the state of every container below root, by id; warn, if it is not
+// nil, is told of those whose record cannot be read. fs.ErrNotExist: there is no
+// such directory.
+func List(root string, warn func(text string)) ([]State, error) {
 	ids, err := state.Store{Root: root}.List()
 	if err != nil {
 		return nil, err
@@ -214,7 +215,10 @@ func List(root string) ([]State, error) {
 			if errors.Is(err, ErrNotExist) {
 				continue // gone meanwhile, or not yet there
 			}
-			return list, opError("list", id, err)
+			if warn != nil {
+				warn(opError("list", id, err).Error())
+			}
+			continue
 		}
 		list = append(list, c.stateFrom(e))
 		e.Close()
@@ -459,14 +463,23 @@ func (c *Container) remove(force bool, warn func(string)) error {
 		return fmt.Errorf("%w: %s", ErrNotExist, c.id)
 	}
 	c.state, err = e.Load()
-	if err != nil {
+	switch {
+	case err == nil:
+	case !force:
+		return err
+	case errors.Is(err, unix.ENOENT):
 		// killed before its intent was written: there is nothing but the directory
-		if force && errors.Is(err, unix.ENOENT) {
-			return e.Remove()
+		return e.Remove()
+	case errors.Is(err, state.ErrUnreadable):
+		unreadable := err
+		if c.state, err = c.salvage(e); err != nil {
+			return fmt.Errorf("%w; %w", unreadable, err)
 		}
-		if !errors.Is(err, unix.ENOENT) || !force {
-			return err
+		if warn != nil {
+			warn(unreadable.Error() + "; container " + c.id + " is deleted by what else tells of it, without its poststop hooks")
 		}
+	default:
+		return err
 	}
 	if status := c.status(e); !force && status != state.Stopped && status != state.Created {
 		return fmt.Errorf("cannot delete container %s that is not stopped: %s: %w", c.id, status, ErrRunning)

@@ -2,6 +2,7 @@ package libcontainer
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -69,12 +70,12 @@ type made struct {
 }
 
 // make carries the plan out.
-func (p *prepared) make() (m *made, err error) {
+func (p *prepared) make() (_ *made, err error) {
 	entry, err := state.Store{Root: p.opt.Root}.Create(p.opt.ID)
 	if err != nil {
 		return nil, err
 	}
-	m = &made{prepared: p, entry: entry}
+	m := &made{prepared: p, entry: entry}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, entry.Remove())
@@ -84,9 +85,6 @@ func (p *prepared) make() (m *made, err error) {
 			}
 		}
 	}()
-	if err := entry.Lock(); err != nil {
-		return nil, err
-	}
 	exe, err := runtime.OpenExecutable()
 	if err != nil {
 		return nil, err
@@ -168,11 +166,25 @@ func (m *made) side(exe *runtime.Executable) *runtime.Side {
 		Debug:      m.opt.Debug,
 	}
 	if g := m.group; g != nil {
-		s.CgroupCreate = g.Create
+		made := false
+		s.CgroupCreate = func() error {
+			err := g.Create()
+			made = err == nil // nobody was in there
+			return err
+		}
 		s.CgroupLimits = func(r *plan.Resources) error { return limitError(g.Apply(r)) }
 		s.CgroupLate = func(r *plan.Resources) error { return limitError(g.ApplyLate(r)) }
 		s.CgroupDelegate = g.Delegate
-		s.CgroupFD, s.CgroupClean = func() (int, error) { return g.SpawnFD(), nil }, g.Delete
+		s.CgroupFD = func() (int, error) { return g.SpawnFD(), nil }
+		s.CgroupClean = func() error {
+			err := g.Delete()
+			if made && errors.Is(err, cgroup.ErrNotEmpty) { // a process that its parent was killed before naming
+				if err = g.Kill(unix.SIGKILL); err == nil {
+					err = g.Delete()
+				}
+			}
+			return err
+		}
 	}
 	return s
 }
@@ -267,11 +279,17 @@ func spawnIn(exe *runtime.Executable, pidfd int, program func(plan.Hook) (plan.P
 	}
 }
 
-// writePidFile writes the pid under a name of its own and renames it: a reader
-// never sees half of it.
+// writePidFile puts the pid at path in one step: a reader never sees half of it.
+// A file without a name gets that name when it is complete, so that who is killed
+// on the way leaves nothing; where one is there already, or the file system knows
+// no such files (O_TMPFILE), it is renamed.
 func writePidFile(path string, pid int) error {
+	text := strconv.AppendInt(nil, int64(pid), 10)
+	if linkFile(path, text) == nil {
+		return nil
+	}
 	temp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path))
-	err := os.WriteFile(temp, strconv.AppendInt(nil, int64(pid), 10), 0o644)
+	err := os.WriteFile(temp, text, 0o644)
 	if err == nil {
 		err = os.Rename(temp, path)
 	}
@@ -279,6 +297,18 @@ func writePidFile(path string, pid int) error {
 		_ = os.Remove(temp)
 	}
 	return err
+}
+
+func linkFile(path string, data []byte) error {
+	fd, err := unix.Open(filepath.Dir(path), unix.O_TMPFILE|unix.O_WRONLY|unix.O_CLOEXEC, 0o644)
+	if err != nil {
+		return err
+	}
+	defer sys.Close(fd)
+	if n, err := unix.Write(fd, data); n < len(data) {
+		return errors.Join(err, io.ErrShortWrite)
+	}
+	return unix.Linkat(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(fd), unix.AT_FDCWD, path, unix.AT_SYMLINK_FOLLOW)
 }
 
 func notifyDir(root, id string) string { return filepath.Join(root, id, "notify") }

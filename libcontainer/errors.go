@@ -6,6 +6,7 @@ import (
 
 	"github.com/rung-oci/rung/libcontainer/internal/runtime"
 	"github.com/rung-oci/rung/libcontainer/internal/spec"
+	"github.com/rung-oci/rung/libcontainer/internal/state"
 	"golang.org/x/sys/unix"
 )
 
@@ -126,6 +127,8 @@ func opError(op, id string, err error) error {
 		e.Hint = hint(step)
 	case errors.As(err, &died):
 		e.Code = CodeDied
+	case errors.Is(err, state.ErrUnreadable):
+		e.Hint = "rung delete --force " + id + " removes what else tells of the container"
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		e.Code = CodePermission
 	}

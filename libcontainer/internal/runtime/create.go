@@ -210,7 +210,7 @@ func (x *executor) serveUntil(until plan.Point) error {
 	if x.waiting {
 		x.waiting = false
 		if err := c.conn.Go(); err != nil {
-			return c.died()
+			return c.unheard(err)
 		}
 	}
 	for {
@@ -312,7 +312,7 @@ func (x *executor) delegate(m wire.Message) error {
 // channel.
 func (x *executor) start() error {
 	if err := x.init.child.conn.Send(wire.Message{Type: plan.MsgStart, FD: -1}); err != nil {
-		return x.init.child.died()
+		return x.init.child.unheard(err)
 	}
 	return x.awaitExec()
 }

@@ -4,12 +4,15 @@
 package runtime
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
@@ -49,8 +52,9 @@ type child struct {
 	pid     int
 	pidfd   int
 	conn    *wire.Conn
-	forking bool           // the process that was spawned will name the one that goes on
-	early   []wire.Message // what that one said before it was named
+	forking bool            // the process that was spawned will name the one that goes on
+	early   []wire.Message  // what that one said before it was named
+	others  map[plan.FD]int // what it got; pidfds of other processes among them
 }
 
 type spawnOptions struct {
@@ -123,7 +127,7 @@ func (x *Executable) spawn(o spawnOptions) (*child, error) {
 		sys.Close(ours)
 		return nil, &os.SyscallError{Syscall: "start the init (clone3, execve)", Err: err}
 	}
-	return &child{pid: pid, pidfd: pidfd, conn: wire.NewConn(ours), forking: forks(o.program)}, nil
+	return &child{pid: pid, pidfd: pidfd, conn: wire.NewConn(ours), forking: forks(o.program), others: o.files}, nil
 }
 
 func forks(p plan.Program) bool {
@@ -141,6 +145,10 @@ func forks(p plan.Program) bool {
 // could not be removed.
 func (c *child) receive() (wire.Message, error) {
 	for c.forking || len(c.early) == 0 {
+		if c.forking && !c.speaks() {
+			reapUnnamed(c.pid, c.others)
+			return c.lastWords()
+		}
 		m, err := c.conn.Receive()
 		switch {
 		case err != nil && len(c.early) > 0:
@@ -160,6 +168,69 @@ func (c *child) receive() (wire.Message, error) {
 	return m, nil
 }
 
+// speaks waits until there is a message, or the end of the channel. false: the
+// process that should name the one it forks was killed before it did. That one, if
+// there is one, holds the channel open, and waits as we do: it ends with it.
+func (c *child) speaks() bool {
+	for c.pidfd >= 0 {
+		p := [2]unix.PollFd{{Fd: int32(c.conn.FD()), Events: unix.POLLIN}, {Fd: int32(c.pidfd), Events: unix.POLLIN}}
+		_, err := unix.Poll(p[:], -1)
+		switch {
+		case err == unix.EINTR:
+		case err != nil || p[0].Revents != 0: // what it said before it ended comes first
+			return true
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// reapUnnamed ends and reaps the inits that this process is the parent of, and
+// reaps what else of its children has ended; but not the one known and those behind
+// pidfds among files, which others wait for. Nobody else could: and a process that
+// joined the container's pid namespace, and is not reaped, keeps the first one in
+// there from ending (pid_namespaces(7)).
+func reapUnnamed(known int, files map[plan.FD]int) {
+	keep := []int{known}
+	for _, fd := range files {
+		keep = append(keep, sys.PidOfPidfd(fd))
+	}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return
+	}
+	parent := []byte(" " + strconv.Itoa(os.Getpid()) + " ")
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || slices.Contains(keep, pid) {
+			continue
+		}
+		stat, _ := sys.ReadFile("/proc/" + e.Name() + "/stat")
+		end := bytes.LastIndex(stat, []byte(") ")) // of the name; then the state, and the parent (proc_pid_stat(5))
+		if end < 0 || len(stat) < end+3 || !bytes.HasPrefix(stat[end+3:], parent) {
+			continue
+		}
+		// a child of ours that is not reaped: the pid is its
+		if bytes.Contains(stat[:end], []byte("(rung:[init]")) {
+			_ = unix.Kill(pid, unix.SIGKILL)
+			_, _ = sys.Reap(pid)
+		} else if stat[end+2] == 'Z' {
+			_, _ = sys.Reap(pid)
+		}
+	}
+}
+
+// lastWords is a failure that was told before nobody was left to be named.
+func (c *child) lastWords() (wire.Message, error) {
+	for _, m := range c.early {
+		if m.Type == plan.MsgFail {
+			return m, nil
+		}
+	}
+	return wire.Message{FD: -1}, io.EOF
+}
+
 // kill ends a child that is of no more use, and reaps it.
 func (c *child) kill() {
 	if c.pid <= 0 {
@@ -167,6 +238,9 @@ func (c *child) kill() {
 	}
 	if c.pidfd < 0 || sys.PidfdSignal(c.pidfd, unix.SIGKILL) != nil {
 		_ = unix.Kill(c.pid, unix.SIGKILL)
+	}
+	for c.pidfd >= 0 && sys.WaitExit(c.pidfd, 50*time.Millisecond) != nil {
+		reapUnnamed(c.pid, c.others) // it may wait for one that nobody knows of
 	}
 	_, _ = sys.Reap(c.pid)
 	c.pid = 0
@@ -197,6 +271,15 @@ func (c *child) died() error {
 		return errors.Join(io.ErrUnexpectedEOF, err)
 	}
 	return &DiedError{Status: ws}
+}
+
+// unheard tells why a message could not be sent: the child is gone, or it lives and
+// waits, and must not be waited for.
+func (c *child) unheard(err error) error {
+	if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
+		return c.died()
+	}
+	return err
 }
 
 // DiedError says that an init ended without a word.

@@ -89,3 +89,31 @@ func TestReceive_failure_of_the_one_that_should_fork(t *testing.T) {
 		t.Errorf("after the last message: %v", err)
 	}
 }
+
+// Who was killed between its fork and the naming of what it forked cannot be waited for: the other one waits too, and
+// holds the channel open.
+func TestReceive_the_one_that_should_name_is_killed(t *testing.T) {
+	for _, early := range []plan.Msg{0, plan.MsgReady, plan.MsgFail} {
+		c, other := channel(t)
+		defer other.Close()
+		c.pid, c.pidfd = process(t, "sleep", "60")
+		if early != 0 {
+			if err := other.Send(wire.Message{Type: early, Op: 3, Err: unix.EPERM, FD: -1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := sys.PidfdSignal(c.pidfd, unix.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		m, err := c.receive()
+		if early == plan.MsgFail {
+			if err != nil || m.Op != 3 {
+				t.Errorf("the failure that was told: %+v, %v", m, err)
+			}
+		} else if !errors.Is(err, io.EOF) {
+			t.Errorf("after message %v: %+v, %v", early, m, err)
+		}
+		c.kill()
+		sys.Close(c.pidfd)
+	}
+}

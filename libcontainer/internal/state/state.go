@@ -6,6 +6,7 @@
 package state
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -126,8 +127,34 @@ func (s *State) Append(dst []byte) []byte {
 	return append(dst, '}', '\n')
 }
 
-// Parse reads a record. file names it in errors.
+// ErrUnreadable is found in the error about a record that is there and cannot be
+// understood: damaged, or of a newer form. See Entry.Salvage.
+var ErrUnreadable = errors.New("the record cannot be understood")
+
+// recordError is ErrUnreadable with a text that says more.
+type recordError struct{ error }
+
+func (e *recordError) Is(target error) bool { return target == ErrUnreadable }
+func (e *recordError) Unwrap() error        { return e.error }
+
+// Parse reads a record. file names it in errors, which are ErrUnreadable.
 func Parse(file string, raw []byte) (*State, error) {
+	s, err := parse(raw)
+	if s.Schema > Schema {
+		// first of all: what a newer form means by a member is not known here
+		return nil, &recordError{fmt.Errorf("%s was written by a newer rung (schema %d, this one knows %d)", file, s.Schema, Schema)}
+	}
+	if err != nil {
+		return nil, &recordError{fmt.Errorf("%s is damaged: %w", file, err)}
+	}
+	if s.Schema < 1 || s.ID == "" {
+		return nil, &recordError{fmt.Errorf("%s is damaged: it has no schema or id", file)}
+	}
+	return s, nil
+}
+
+// parse reads as far as it can.
+func parse(raw []byte) (*State, error) {
 	sc := jsonscan.New(string(raw))
 	s := &State{}
 	if sc.Object() {
@@ -135,18 +162,7 @@ func Parse(file string, raw []byte) (*State, error) {
 			s.member(&sc)
 		}
 	}
-	err := sc.End()
-	if s.Schema > Schema {
-		// first of all: what a newer form means by a member is not known here
-		return nil, fmt.Errorf("%s was written by a newer rung (schema %d, this one knows %d)", file, s.Schema, Schema)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s is damaged: %w", file, err)
-	}
-	if s.Schema < 1 || s.ID == "" {
-		return nil, fmt.Errorf("%s is damaged: it has no schema or id", file)
-	}
-	return s, nil
+	return s, sc.End()
 }
 
 func (s *State) member(sc *jsonscan.Scanner) {

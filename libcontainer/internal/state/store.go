@@ -75,6 +75,9 @@ func (s Store) Create(id string) (*Entry, error) {
 			return nil, err
 		}
 		if err := e.Lock(); err != nil {
+			if !e.Gone() {
+				_ = unix.Rmdir(e.dir)
+			}
 			e.Close()
 			return nil, err
 		}
@@ -102,7 +105,11 @@ func (s Store) make(id string) (*Entry, error) {
 	if err != nil {
 		return nil, &os.PathError{Op: "mkdir", Path: dir, Err: err}
 	}
-	return s.open(id, dir)
+	e, err := s.open(id, dir)
+	if err != nil && !errors.Is(err, ErrNotExist) { // then it may be somebody else's already
+		_ = unix.Rmdir(dir) // out of descriptors, say
+	}
+	return e, err
 }
 
 // Open opens the directory of a container that is there. ErrNotExist: there is
@@ -236,6 +243,23 @@ func (e *Entry) Load() (*State, error) {
 		return nil, err
 	}
 	return Parse(filepath.Join(e.dir, stateFile), raw)
+}
+
+// Salvage gives what can be believed of a record that Load finds unreadable: the
+// init, if its pid and its start time are both there and one living process has
+// them. Paths that a damaged record names are not for removing.
+func (e *Entry) Salvage() *State {
+	s := &State{ID: e.id, Phase: PhaseCreated}
+	raw, err := e.read(stateFile)
+	if err != nil {
+		return s
+	}
+	was, _ := parse(raw)
+	if fd, err := was.Pidfd(); err == nil {
+		sys.Close(fd)
+		s.Pid, s.StartTime = was.Pid, was.StartTime
+	}
+	return s
 }
 
 // SaveConfig keeps the config as it was at create: the bundle's may change. A

@@ -494,3 +494,41 @@ func TestGate(t *testing.T) {
 		})
 	}
 }
+
+// Of a record that cannot be understood the init is believed, if it lives: nothing else.
+func TestSalvage(t *testing.T) {
+	self, ok := ReadProcess(os.Getpid())
+	if !ok {
+		t.Fatal("no process of our own")
+	}
+	rec := full()
+	rec.Pid, rec.StartTime = os.Getpid(), self.Start
+	whole := string(rec.Append(nil))
+	end := strings.Index(whole, `,"creator_pid"`)
+	for _, tt := range []struct {
+		name, record string
+		pid          int
+	}{
+		{"cut short", whole[:end], rec.Pid},
+		{"of a newer form", strings.Replace(whole, `"schema":1`, `"schema":77`, 1), rec.Pid},
+		{"cut short in the start time", whole[:end-1], 0},
+		{"cut short before it", whole[:strings.Index(whole, `"init_process_start"`)], 0},
+		{"empty", "", 0},
+		{"another process's pid", strings.Replace(whole[:end], `"init_process_pid":`, `"init_process_pid":1`, 1), 0},
+	} {
+		e := mustCreate(t, Store{t.TempDir()}, "c")
+		if err := os.WriteFile(filepath.Join(e.Dir(), stateFile), []byte(tt.record), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.Load(); !errors.Is(err, ErrUnreadable) {
+			t.Errorf("%s: Load: %v", tt.name, err)
+		}
+		want := &State{ID: "c", Phase: PhaseCreated, Pid: tt.pid}
+		if tt.pid != 0 {
+			want.StartTime = self.Start
+		}
+		if got := e.Salvage(); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, want %+v", tt.name, got, want)
+		}
+	}
+}

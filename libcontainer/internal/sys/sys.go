@@ -5,7 +5,9 @@
 package sys
 
 import (
+	"bytes"
 	"os"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -197,6 +199,22 @@ func PidfdOpen(pid int) (int, error) {
 		err = unix.ESRCH
 	}
 	return fd, wrap("pidfd_open", err)
+}
+
+// PidOfPidfd gives the pid of the process behind a pidfd, from fdinfo
+// (pidfd_open(2)); 0 when it is no pidfd, or the process was reaped.
+func PidOfPidfd(fd int) int {
+	b, err := ReadFile("/proc/self/fdinfo/" + strconv.Itoa(fd))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := bytes.Cut(b, []byte("\nPid:"))
+	line, _, _ := bytes.Cut(rest, []byte("\n"))
+	pid, err := strconv.Atoi(string(bytes.TrimSpace(line)))
+	if err != nil || pid < 0 {
+		return 0
+	}
+	return pid
 }
 
 // PidfdSignal is pidfd_send_signal(2).
