@@ -25,7 +25,7 @@ CWARN    := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wvla -Wmissing-prot
 INIT     := nsenter/elf/programs/init-$(shell $(GO) env GOARCH)
 OUT      := bin
 
-.PHONY: help build init demo test test-unit integration test-vm conformance cve acceptance ccheck fuzz bench lint fmt generate man docs install clean deps-build deps-test deps-vm
+.PHONY: help build init demo test test-unit integration test-vm conformance cve faults test-long acceptance ccheck fuzz bench lint fmt generate man docs install clean deps-build deps-test deps-vm
 
 help: ## show this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,13 @@ cve: deps-test build ## every published attack on programs of this kind, against
 
 docs: deps-test build ## what rung says of itself: examples, samples in documents, man pages, completion
 	$(GO) test $(TESTFLAGS) -count=1 $(if $(RUN),-run '$(RUN)' -v) ./tests/docs
+
+faults: deps-test build ## kill, fail and starve every command at many moments (V=…, RUN=TestFaults_…, STRIDE=1 for all moments)
+	tests/cmd/build
+	set -o pipefail; RUNG_CGROUP_VIEW=$(V) RUNG_FAULTS_STRIDE=$(STRIDE) $(GO) test $(TESTFLAGS) -count=1 -timeout 2h -v -run '$(or $(RUN),^TestFaults_)' ./tests/integration | grep -v -e '^=== ' -e '^ *--- PASS'
+
+test-long: deps-test build ## what takes an hour: every moment of every command, on every kind of hierarchy
+	script/test-long
 
 acceptance: deps-test build ## a Debian root file system, a network, an engine
 	$(GO) test $(TESTFLAGS) -count=1 -timeout 30m ./tests/acceptance

@@ -53,6 +53,7 @@ func testMain(m *testing.M) int {
 	}
 	status := m.Run()
 	reportRows()
+	reportFaults()
 	if err := os.RemoveAll(base); err != nil {
 		fmt.Fprintln(os.Stderr, "bundles are left:", err)
 		status = 1
