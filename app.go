@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/rung-oci/rung/internal/cli"
+	"github.com/rung-oci/rung/libcontainer"
 )
 
 const description = `rung is a command line client for running applications packaged according to the
@@ -27,7 +28,13 @@ Options may stand before or after the container id.`
 func run(args []string, stdout, stderr *os.File) int {
 	g := &globals{stdout: stdout, stderr: stderr, log: logger{out: stderr, level: levelWarning}}
 	g.failure = 1
-	if err := g.dispatch(args); err != nil {
+	err := g.dispatch(args)
+	if g.trace != nil {
+		if err := libcontainer.FinishTrace(g.trace, err); err != nil {
+			g.warn(err.Error())
+		}
+	}
+	if err != nil {
 		g.report(err)
 		return g.failure
 	}
@@ -111,6 +118,7 @@ func (g *globals) dispatch(args []string) error {
 	if err != nil {
 		return usageError{cmd.Name, err}
 	}
+	g.startTrace(cmd.Name, rest)
 	return cmd.action(rest)
 }
 

@@ -85,7 +85,7 @@ EXAMPLE:
 				return err
 			}
 			o.StatusFD, o.Warn = ready, g.warn
-			return libcontainer.Find(g.root, args[0]).Checkpoint(o)
+			return g.find(args[0]).Checkpoint(o)
 		},
 	}
 }

@@ -48,8 +48,9 @@ EXAMPLE:
 }
 
 func (g *globals) delete(id string, force bool) error {
-	if force {
-		return libcontainer.ForceDelete(g.root, id, g.warn)
+	err := g.find(id).Delete(force, g.warn)
+	if force && errors.Is(err, libcontainer.ErrNotExist) {
+		return nil
 	}
-	return libcontainer.Find(g.root, id).Delete(false, g.warn)
+	return err
 }

@@ -63,9 +63,9 @@ EXAMPLE:
 			}
 			o.Warn = g.warn
 			if g.log.level >= levelDebug {
-				o.Debug = g.trace
+				o.Debug = g.note
 			}
-			g.status, err = libcontainer.Find(g.root, args[0]).Exec(o.ExecOptions)
+			g.status, err = g.find(args[0]).Exec(o.ExecOptions)
 			return err
 		},
 	}

@@ -50,10 +50,10 @@ func (c *creation) options(g *globals, id string) (o libcontainer.CreateOptions,
 		Root: g.root, ID: id,
 		NoPivot: c.noPivot, NoNewKeyring: c.noNewKeyring, SystemdCgroup: g.systemdCgroup, Rootless: g.rootless,
 		PreserveFDs: c.preserveFDs, ListenFDs: listen, NotifySocket: os.Getenv("NOTIFY_SOCKET"),
-		Warn: g.warn,
+		Warn: g.warn, Trace: g.trace,
 	}
 	if g.log.level >= levelDebug {
-		o.Debug = g.trace
+		o.Debug = g.note
 	}
 	bundle := c.bundle
 	if bundle == "" {

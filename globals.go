@@ -25,8 +25,10 @@ type globals struct {
 	systemdCgroup bool
 	cgroupManager string
 	rootless      string // auto, true or false
+	tracePath     string
 
 	log            logger
+	trace          *libcontainer.Trace // nil: nobody asked for one
 	stdout, stderr *os.File
 	status         int // what the process of run or exec ended with
 	failure        int // exit status for an error
@@ -43,6 +45,7 @@ func (g *globals) flags() []cli.Flag {
 		&cli.StringFlag{Name: "cgroup-manager", Destination: &g.cgroupManager, Usage: "who makes the cgroups: cgroupfs or systemd", DefaultText: "cgroupfs"},
 		&cli.StringFlag{Name: "rootless", Destination: &g.rootless, Value: "auto", Usage: "tolerate missing permissions on cgroups: true, false or auto"},
 		&cli.StringFlag{Name: "criu", Destination: &g.criu, Hidden: true, Usage: "accepted for compatibility; criu is looked up in PATH"},
+		&cli.StringFlag{Name: "trace", Destination: &g.tracePath, DefaultText: "$RUNG_TRACE", Usage: "add what is done, and how long it takes, to this `file`: trace events for rung trace, Chrome and Perfetto"},
 		&cli.BoolFlag{Name: "version", Aliases: []string{"v"}, Destination: &g.version, Usage: "print the version"},
 	}
 }
@@ -83,6 +86,9 @@ func (g *globals) settle() error {
 	default:
 		return usageError{err: cli.BadValue("cgroup-manager", errors.New(strconv.Quote(g.cgroupManager)+" is not cgroupfs or systemd"))}
 	}
+	if err := g.settleTrace(); err != nil {
+		return err
+	}
 	if !g.rootGiven {
 		g.root = libcontainer.DefaultRoot()
 		return nil
@@ -94,6 +100,30 @@ func (g *globals) settle() error {
 	var err error
 	g.root, err = absolute(g.root)
 	return err
+}
+
+// settleTrace begins the trace, where one is asked for.
+func (g *globals) settleTrace() (err error) {
+	if g.tracePath == "" {
+		g.tracePath = os.Getenv("RUNG_TRACE")
+	}
+	if g.tracePath == "" {
+		return nil
+	}
+	// the command may change its directory, and the file is written at its end
+	g.tracePath, err = absolute(g.tracePath)
+	return err
+}
+
+// startTrace begins the trace of a command.
+func (g *globals) startTrace(command string, args []string) {
+	if g.tracePath == "" || command == "trace" {
+		return
+	}
+	if len(args) > 0 {
+		command += " " + args[0]
+	}
+	g.trace = libcontainer.NewTrace(g.tracePath, command, os.Getenv("TRACEPARENT"), os.Getenv("TRACESTATE"))
 }
 
 // absolute completes a path given on the command line, which is relative to the caller's directory: to nobody else's,

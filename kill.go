@@ -4,8 +4,6 @@ import (
 	"errors"
 
 	"github.com/rung-oci/rung/internal/cli"
-
-	"github.com/rung-oci/rung/libcontainer"
 )
 
 func (g *globals) killCommand() *command {
@@ -48,7 +46,7 @@ EXAMPLE:
 			}
 			var errs []error
 			for _, id := range ids {
-				errs = append(errs, libcontainer.Find(g.root, id).Kill(sig, all))
+				errs = append(errs, g.find(id).Kill(sig, all))
 			}
 			return errors.Join(errs...)
 		},

@@ -18,7 +18,7 @@ func main() {
 
 // commandNames is every command, in the order the help lists them.
 var commandNames = [...]string{
-	"check", "checkpoint", "create", "delete", "events", "exec", "features", "kill", "list", "pause", "plan", "ps", "restore", "resume", "run", "spec", "start", "state", "update",
+	"check", "checkpoint", "create", "delete", "events", "exec", "features", "kill", "list", "pause", "plan", "ps", "restore", "resume", "run", "spec", "start", "state", "trace", "update",
 }
 
 // command builds the command of that name, nil if there is none. A switch and not a table: only one command's flags
@@ -61,6 +61,8 @@ func (g *globals) command(name string) *command {
 		return g.startCommand()
 	case "state":
 		return g.stateCommand()
+	case "trace":
+		return g.traceCommand()
 	case "update":
 		return g.updateCommand()
 	}

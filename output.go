@@ -48,8 +48,8 @@ func (g *globals) warn(msg string) {
 	}
 }
 
-// trace writes a debug record.
-func (g *globals) trace(msg string) { g.log.write(levelDebug, msg) }
+// note writes a debug record.
+func (g *globals) note(msg string) { g.log.write(levelDebug, msg) }
 
 func hintOf(err error) string {
 	var le *libcontainer.Error

@@ -28,10 +28,17 @@ EXAMPLE:
 	}
 }
 
+// find is a handle on the container of that id.
+func (g *globals) find(id string) *libcontainer.Container {
+	c := libcontainer.Find(g.root, id)
+	c.Trace = g.trace
+	return c
+}
+
 // on does something with the container of that id.
 func (g *globals) on(id string, do func(*libcontainer.Container) error) error {
 	if err := g.begin(); err != nil {
 		return err
 	}
-	return do(libcontainer.Find(g.root, id))
+	return do(g.find(id))
 }

@@ -4,8 +4,6 @@ import (
 	"os"
 
 	"github.com/rung-oci/rung/internal/cli"
-
-	"github.com/rung-oci/rung/libcontainer"
 )
 
 func (g *globals) startCommand() *command {
@@ -25,7 +23,7 @@ EXAMPLE:
 			if err := g.begin(); err != nil {
 				return err
 			}
-			ctr := libcontainer.Find(g.root, args[0])
+			ctr := g.find(args[0])
 			ctr.NotifySocket = os.Getenv("NOTIFY_SOCKET")
 			return ctr.Start()
 		},

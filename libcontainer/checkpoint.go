@@ -12,6 +12,7 @@ import (
 	"github.com/rung-oci/rung/libcontainer/internal/host"
 	"github.com/rung-oci/rung/libcontainer/internal/state"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
+	"github.com/rung-oci/rung/libcontainer/internal/trace"
 	"golang.org/x/sys/unix"
 )
 
@@ -89,11 +90,15 @@ func (c *Container) checkpoint(o *CheckpointOptions) error {
 		return err
 	}
 	defer dirs.close()
+	deciding := c.Trace.Begin("decide", trace.Own)
 	request, extra, err := c.dumpRequest(o, e, dirs)
+	deciding.End(err)
 	if err != nil {
 		return err
 	}
+	span := c.Trace.Begin("start criu", trace.Wait)
 	p, err := startCriu(criu.Spawn{CgroupFD: -1})
+	span.End(err)
 	if err != nil {
 		return err
 	}
@@ -111,7 +116,10 @@ func (c *Container) checkpoint(o *CheckpointOptions) error {
 		sys.Close(fd)
 		return nil
 	}
-	if _, err := p.Do(kind, request, hear); err != nil {
+	span = c.Trace.Begin("criu dump", trace.Wait)
+	_, err = p.Do(kind, request, hear)
+	span.End(err)
+	if err != nil {
 		return dirs.explain(err)
 	}
 	if o.PreDump || o.LeaveRunning {

@@ -20,6 +20,7 @@ import (
 	"github.com/rung-oci/rung/libcontainer/internal/state"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"github.com/rung-oci/rung/libcontainer/internal/systemd"
+	"github.com/rung-oci/rung/libcontainer/internal/trace"
 	"golang.org/x/sys/unix"
 )
 
@@ -28,6 +29,8 @@ type Container struct {
 	// NotifySocket is the host's NOTIFY_SOCKET (sd_notify(3)). Where the container was created with one, Start tells
 	// it that the container is ready, and waits until it is.
 	NotifySocket string
+	// Trace gets what is done to the container; may be nil.
+	Trace *Trace
 
 	root, id string
 	state    *state.State
@@ -230,7 +233,8 @@ func List(root string, warn func(text string)) ([]State, error) {
 func (c *Container) Start() error { return opError("start", c.id, c.start()) }
 
 func (c *Container) start() error {
-	e, err := c.lock()
+	var e *state.Entry
+	err := c.Trace.Do("read the state, under its lock", func() (err error) { e, err = c.lock(); return err })
 	if err != nil {
 		return err
 	}
@@ -278,11 +282,12 @@ func (c *Container) start() error {
 	side := &runtime.Side{
 		Notify: func(fd int, n plan.Notify, pid int) error { return sendListener(c.state, state.Creating, fd, n, pid) },
 		Warn:   func(string) {},
+		Trace:  c.Trace,
 	}
 	if err := runtime.StartAtGate(gate, pidfd, c.state.Pid, n, side); err != nil {
 		return err
 	}
-	if err := e.RemoveGate(); err != nil {
+	if err := c.Trace.Do("remove the gate", e.RemoveGate); err != nil {
 		return err
 	}
 	if c.state.Poststart {
@@ -322,7 +327,7 @@ func (c *Container) startHooks(s *specs.Spec, pidfd int) error {
 	if err != nil {
 		return err
 	}
-	p := &prepared{opt: &CreateOptions{ID: c.id}, spec: s}
+	p := &prepared{opt: &CreateOptions{ID: c.id, Trace: c.Trace}, spec: s}
 	securityModules(&p.facts, s, s.Process)
 	p.facts.Rootless, p.facts.Unprivileged = c.state.Rootless, os.Geteuid() != 0
 	p.copts = compile.Options{ID: c.id, Bundle: c.state.Bundle, Filter: filter}
@@ -341,7 +346,7 @@ func runStartHooks(p *prepared, g *cgroup.Group, s *state.State, list []plan.Hoo
 		}
 		cgroupFD = g.SpawnFD()
 	}
-	exe, err := runtime.OpenExecutable()
+	exe, err := runtime.OpenExecutable(p.opt.Trace)
 	if err != nil {
 		return err
 	}
@@ -349,7 +354,7 @@ func runStartHooks(p *prepared, g *cgroup.Group, s *state.State, list []plan.Hoo
 	st := hooks.StateJSON(s.OCIVersion, s.ID, state.Created, s.Pid, s.Bundle, s.Annotations)
 	stdout, stderr := compile.HookOutput(s.Annotations, s.Bundle)
 	_, err = hooks.Run("startContainer", list, st, hooks.Options{
-		Stdout: stdout, Stderr: stderr,
+		Stdout: stdout, Stderr: stderr, Trace: p.opt.Trace,
 		Spawn: func(h plan.Hook, stdio [3]*os.File) (hooks.Spawned, error) {
 			prog, err := compile.ContainerHook(p.spec, o, p.facts, h)
 			if err != nil {
@@ -377,7 +382,7 @@ func hookListener(sp *specs.Spec, s *state.State) func(listener, pid int) error 
 // hookOptions are those of hooks in the runtime's own namespaces.
 func (c *Container) hookOptions() hooks.Options {
 	stdout, stderr := compile.HookOutput(c.state.Annotations, c.state.Bundle)
-	return hooks.Options{Dir: c.state.Bundle, Stdout: stdout, Stderr: stderr}
+	return hooks.Options{Dir: c.state.Bundle, Stdout: stdout, Stderr: stderr, Trace: c.Trace}
 }
 
 // poststart hooks come after the start and before it returns (config.md,
@@ -404,7 +409,7 @@ func (c *Container) kill(sig unix.Signal, all bool, e *state.Entry) error {
 	if all || (sig == unix.SIGKILL && !c.state.OwnPidSpace) {
 		// without a pid namespace of its own the container's processes outlive its init
 		if g := c.group(); g != nil {
-			if err := g.Kill(sig); err != nil && !stopped {
+			if err := c.Trace.Do("signal all processes", func() error { return g.Kill(sig) }); err != nil && !stopped {
 				return err
 			}
 		}
@@ -417,7 +422,7 @@ func (c *Container) kill(sig unix.Signal, all bool, e *state.Entry) error {
 	}
 	pidfd, err := c.state.Pidfd()
 	if err == nil {
-		err = sys.PidfdSignal(pidfd, sig)
+		err = c.Trace.Do("signal the init", func() error { return sys.PidfdSignal(pidfd, sig) })
 		sys.Close(pidfd)
 		if g := c.group(); err == nil && sig == unix.SIGKILL && g != nil && g.Frozen() {
 			err = g.Thaw() // a frozen process of v1 does not die
@@ -456,7 +461,7 @@ func (c *Container) remove(force bool, warn func(string)) error {
 		return translate(err)
 	}
 	defer e.Close()
-	if err := e.Lock(); err != nil {
+	if err := c.Trace.Do("wait for the lock", e.Lock); err != nil {
 		return err
 	}
 	if e.Gone() {
@@ -503,12 +508,14 @@ func awaitInit(pidfd int) error {
 func (c *Container) destroy(e *state.Entry, warn func(string)) error {
 	pidfd, err := c.state.Pidfd()
 	if err == nil {
-		err = sys.PidfdSignal(pidfd, unix.SIGKILL)
+		err = c.Trace.Do("kill the init", func() error { return sys.PidfdSignal(pidfd, unix.SIGKILL) })
 		if g := c.group(); g != nil {
 			_ = g.Thaw() // a frozen process of v1 does not die
 		}
 		if err == nil {
+			span := c.Trace.Begin("wait for the end of the init", trace.Wait)
 			err = awaitInit(pidfd)
+			span.End(err)
 		}
 		sys.Close(pidfd)
 	}
@@ -516,7 +523,7 @@ func (c *Container) destroy(e *state.Entry, warn func(string)) error {
 		return err
 	}
 	if g := c.group(); g != nil {
-		if err := g.Delete(); err != nil {
+		if err := c.Trace.Do("remove the control groups", g.Delete); err != nil {
 			if err := g.Kill(unix.SIGKILL); err != nil {
 				return err
 			}
@@ -533,7 +540,7 @@ func (c *Container) destroy(e *state.Entry, warn func(string)) error {
 			warn(err.Error())
 		}
 	}
-	return e.Remove()
+	return c.Trace.Do("remove the state", e.Remove)
 }
 
 // poststop hooks run after the container is deleted and before delete returns.

@@ -18,6 +18,7 @@ import (
 	"github.com/rung-oci/rung/libcontainer/internal/runtime"
 	"github.com/rung-oci/rung/libcontainer/internal/state"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
+	"github.com/rung-oci/rung/libcontainer/internal/trace"
 	"golang.org/x/sys/unix"
 )
 
@@ -71,7 +72,9 @@ type made struct {
 
 // make carries the plan out.
 func (p *prepared) make() (_ *made, err error) {
+	record := p.opt.Trace.Begin("make the state directory", trace.Own)
 	entry, err := state.Store{Root: p.opt.Root}.Create(p.opt.ID)
+	record.End(err)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +88,9 @@ func (p *prepared) make() (_ *made, err error) {
 			}
 		}
 	}()
-	exe, err := runtime.OpenExecutable()
+	sealing := p.opt.Trace.Begin("seal the init program", trace.Own)
+	exe, err := runtime.OpenExecutable(p.opt.Trace)
+	sealing.End(err)
 	if err != nil {
 		return nil, err
 	}
@@ -164,6 +169,7 @@ func (m *made) side(exe *runtime.Executable) *runtime.Side {
 		Notify:     m.sendListener,
 		Warn:       m.opt.warn,
 		Debug:      m.opt.Debug,
+		Trace:      m.opt.Trace,
 	}
 	if g := m.group; g != nil {
 		made := false
@@ -251,7 +257,7 @@ func (m *made) runHooks(exe *runtime.Executable, h plan.RunHooks, i *runtime.Ini
 		status = state.Running
 	}
 	st := hooks.StateJSON(m.state.OCIVersion, m.state.ID, status, i.Pid, m.state.Bundle, m.state.Annotations)
-	o := hooks.Options{Dir: h.Dir, Stdout: h.Stdout, Stderr: h.Stderr}
+	o := hooks.Options{Dir: h.Dir, Stdout: h.Stdout, Stderr: h.Stderr, Trace: m.opt.Trace}
 	switch {
 	case h.Kind == "startContainer":
 		return runStartHooks(m.prepared, m.group, m.state, h.Hooks, i.Pidfd())

@@ -17,6 +17,7 @@ import (
 	"github.com/rung-oci/rung/libcontainer/internal/spec"
 	"github.com/rung-oci/rung/libcontainer/internal/state"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
+	"github.com/rung-oci/rung/libcontainer/internal/trace"
 	"golang.org/x/sys/unix"
 )
 
@@ -77,7 +78,9 @@ func (c *Container) Exec(o ExecOptions) (status int, err error) {
 }
 
 func (c *Container) exec(o *ExecOptions) (int, error) {
+	deciding := c.Trace.Begin("decide", trace.Own)
 	x, err := c.prepareExec(o)
+	deciding.End(err)
 	if err != nil {
 		return -1, err
 	}
@@ -88,7 +91,7 @@ func (c *Container) exec(o *ExecOptions) (int, error) {
 			return -1, err
 		}
 	}
-	exe, err := runtime.OpenExecutable()
+	exe, err := runtime.OpenExecutable(c.Trace)
 	if err != nil {
 		return -1, err
 	}
@@ -106,7 +109,11 @@ func (c *Container) exec(o *ExecOptions) (int, error) {
 		i.Close()
 		return 0, nil
 	}
-	return foreground(i, x.terminal, signals)
+	c.flush(o.warn)
+	span := c.Trace.Begin("wait for the process", trace.Wait)
+	status, err := foreground(i, x.terminal, signals)
+	span.End(err)
+	return status, err
 }
 
 // execution is an exec that is decided.
@@ -247,6 +254,7 @@ func (x *execution) side() *runtime.Side {
 		},
 		Warn:  x.opt.warn,
 		Debug: x.opt.Debug,
+		Trace: x.c.Trace,
 	}
 	if x.join != nil {
 		s.CgroupFD, s.CgroupBusy = x.join.FD, x.join.Busy

@@ -32,6 +32,7 @@ type CreateOptions struct {
 
 	Warn  func(text string)
 	Debug func(text string)
+	Trace *Trace // what was done is added to it; may be nil
 }
 
 // RunOptions is CreateOptions with what only run knows.

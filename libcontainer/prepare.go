@@ -20,6 +20,7 @@ import (
 	"github.com/rung-oci/rung/libcontainer/internal/spec"
 	"github.com/rung-oci/rung/libcontainer/internal/state"
 	"github.com/rung-oci/rung/libcontainer/internal/systemd"
+	"github.com/rung-oci/rung/libcontainer/internal/trace"
 )
 
 // prepared is everything that is decided before anything is done.
@@ -39,7 +40,9 @@ func prepare(o *CreateOptions, startNow bool) (*prepared, error) {
 	if err := state.ValidID(o.ID); err != nil {
 		return nil, err
 	}
+	span := o.Trace.Begin("read the config", trace.Own)
 	loaded, err := load(o)
+	span.End(err)
 	if err != nil {
 		return nil, err
 	}
@@ -52,17 +55,25 @@ func prepare(o *CreateOptions, startNow bool) (*prepared, error) {
 	}
 	p.facts.Capabilities = host.Capabilities()
 	p.facts.Unprivileged = p.facts.Rootless && os.Geteuid() != 0
-	if err := judge(o, loaded, p.facts.Unprivileged); err != nil {
+	span = o.Trace.Begin("judge the config", trace.Own)
+	err = judge(o, loaded, p.facts.Unprivileged)
+	span.End(err)
+	if err != nil {
 		return nil, err
 	}
+	span = o.Trace.Begin("look at the host", trace.Own)
 	securityModules(&p.facts, s, s.Process)
-	if err := p.cgroups(); err != nil {
+	err = p.cgroups()
+	span.End(err)
+	if err != nil {
 		return nil, err
 	}
 	if err := p.resctrl(); err != nil {
 		return nil, err
 	}
+	span = o.Trace.Begin("compile the seccomp filter", trace.Own)
 	filter, err := compileFilter(s)
+	span.End(err)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +88,9 @@ func prepare(o *CreateOptions, startNow bool) (*prepared, error) {
 		p.copts.NotifyDir, p.copts.NotifyTarget = notifyDir(o.Root, o.ID), "/run/notify"
 	}
 	var warnings []string
+	span = o.Trace.Begin("compile the plan", trace.Own)
 	p.plan, warnings, err = compile.Create(s, p.copts, p.facts)
+	span.End(err)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalidConfig, err)
 	}
@@ -215,7 +228,7 @@ func (p *prepared) newGroup(layout host.CgroupLayout, path string) (*cgroup.Grou
 		return nil, err
 	}
 	return cgroup.NewUnit(layout, u, p.opt.ID, properties, func() (int, func(), error) {
-		exe, err := runtime.OpenExecutable()
+		exe, err := runtime.OpenExecutable(nil)
 		if err != nil {
 			return 0, nil, err
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/state"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
+	"github.com/rung-oci/rung/libcontainer/internal/trace"
 	"golang.org/x/sys/unix"
 )
 
@@ -85,13 +86,14 @@ func restore(o *RestoreOptions) (status int, err error) {
 	if o.Detach {
 		return 0, nil
 	}
+	c := &Container{root: o.Root, id: o.ID, state: x.state, Trace: o.Trace}
+	c.flush(o.warn)
 	x.entry.Unlock()
 	status, err = stay(x.state.Pid, x.pidfd, x.terminal, signals)
 	if lockErr := x.entry.Lock(); lockErr != nil {
 		return status, errors.Join(err, lockErr)
 	}
 	if !x.entry.Gone() {
-		c := &Container{root: o.Root, id: o.ID, state: x.state}
 		err = errors.Join(err, c.destroy(x.entry, o.warn))
 	}
 	return status, err
@@ -141,7 +143,7 @@ func (x *restoration) make(p *prepared) (err error) {
 	limits, _ := plan.Find[plan.CgroupLimits](p.plan)
 	if g := p.group; g != nil {
 		g.Foresee(limits.Resources)
-		if err := g.Create(); err != nil {
+		if err := x.opt.Trace.Do("make the control groups", g.Create); err != nil {
 			return err
 		}
 		if err := g.Apply(limits.Resources); err != nil {
@@ -151,7 +153,7 @@ func (x *restoration) make(p *prepared) (err error) {
 	if x.notify != nil {
 		x.notify.Close()
 	}
-	if err := x.mountPoints(); err != nil {
+	if err := x.opt.Trace.Do("make the mount points", x.mountPoints); err != nil {
 		return err
 	}
 	if err := x.processes(); err != nil {
@@ -230,7 +232,9 @@ func (x *restoration) processes() error {
 		}
 	}
 	r.ImagesDir, r.WorkDir = int(x.dirs.images.Fd()), int(x.dirs.work.Fd())
+	span := x.opt.Trace.Begin("criu restore", trace.Wait)
 	pid, err := p.Do(criu.Restore, r, x.hear)
+	span.End(err)
 	if err != nil {
 		return x.dirs.explain(err)
 	}
@@ -266,7 +270,7 @@ func (x *restoration) earlyHooks(pid int) error {
 	}
 	st := hooks.StateJSON(x.state.OCIVersion, x.state.ID, state.Creating, pid, x.state.Bundle, x.state.Annotations)
 	stdout, stderr := compile.HookOutput(x.state.Annotations, x.state.Bundle)
-	o := hooks.Options{Dir: x.state.Bundle, Stdout: stdout, Stderr: stderr}
+	o := hooks.Options{Dir: x.state.Bundle, Stdout: stdout, Stderr: stderr, Trace: x.made.opt.Trace}
 	_, err := hooks.Run("prestart", compile.Hooks(h.Prestart), st, o) //nolint:staticcheck // deprecated, and still what some engines write
 	if err == nil {
 		_, err = hooks.Run("createRuntime", compile.Hooks(h.CreateRuntime), st, o)

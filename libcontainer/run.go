@@ -6,6 +6,7 @@ import (
 
 	"github.com/rung-oci/rung/libcontainer/internal/console"
 	"github.com/rung-oci/rung/libcontainer/internal/runtime"
+	"github.com/rung-oci/rung/libcontainer/internal/trace"
 	"golang.org/x/sys/unix"
 )
 
@@ -41,7 +42,7 @@ func (p *prepared) run(o *RunOptions) (status int, err error) {
 	if err != nil {
 		return -1, err
 	}
-	c := &Container{root: o.Root, id: o.ID, state: m.state}
+	c := &Container{root: o.Root, id: o.ID, state: m.state, Trace: o.Trace}
 	defer m.entry.Close()
 	if o.Detach {
 		defer m.init.Close()
@@ -58,8 +59,11 @@ func (p *prepared) run(o *RunOptions) (status int, err error) {
 			}
 		}()
 	}
+	c.flush(o.warn)
 	m.entry.Unlock() // others may kill, or delete, it meanwhile
+	span := o.Trace.Begin("wait for the process", trace.Wait)
 	status, err = foreground(m.init, m.terminal, signals)
+	span.End(err)
 	if err == nil && o.Keep {
 		return status, nil
 	}

@@ -47,7 +47,8 @@ func (c *Container) update(o *UpdateOptions) error {
 	if err != nil {
 		return err
 	}
-	e, err := c.lock()
+	var e *state.Entry
+	err = c.Trace.Do("read the state, under its lock", func() (err error) { e, err = c.lock(); return err })
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func (c *Container) update(o *UpdateOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := c.setLimits(p); err != nil {
+	if err := c.Trace.Do("write the limits", func() error { return c.setLimits(p) }); err != nil {
 		return errors.Join(err, undo())
 	}
 	merge(s.Linux.Resources, r)
@@ -81,7 +82,7 @@ func (c *Container) update(o *UpdateOptions) error {
 		word(&i.L3CacheSchema, o.L3CacheSchema)
 		word(&i.MemBwSchema, o.MemBwSchema)
 	}
-	if err := e.SaveConfig(spec.AppendSpec(nil, s)); err != nil {
+	if err := c.Trace.Do("keep the config", func() error { return e.SaveConfig(spec.AppendSpec(nil, s)) }); err != nil {
 		return fmt.Errorf("the limits are set, but the container's config could not be kept: %w", err)
 	}
 	return nil

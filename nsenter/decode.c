@@ -6,6 +6,14 @@ enum { HEADER = 16, RECORD = 8, STRING = 8 };
 
 static const struct op_shape shapes[OP_COUNT] = {OP_SHAPES};
 
+static uint16_t u16_at(const uint8_t *p)
+{
+	uint16_t v;
+
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
 static uint32_t u32_at(const uint8_t *p)
 {
 	uint32_t v;
@@ -68,7 +76,9 @@ int program_check(const uint8_t *buf, size_t len, struct program *p)
 	uint32_t at = HEADER, used, i, count;
 	struct op o;
 
-	if (len < HEADER || len > UINT32_MAX || u32_at(buf) != PROGRAM_MAGIC || u32_at(buf + 4) != PROGRAM_VERSION)
+	if (len < HEADER || len > UINT32_MAX || u32_at(buf) != PROGRAM_MAGIC || u16_at(buf + 4) != PROGRAM_VERSION)
+		return -1;
+	if (u16_at(buf + 6) & ~PROGRAM_TIMED)
 		return -1;
 	count = u32_at(buf + 8);
 	if (u32_at(buf + 12) != len)
@@ -83,6 +93,7 @@ int program_check(const uint8_t *buf, size_t len, struct program *p)
 	p->base = buf;
 	p->size = (uint32_t)len;
 	p->count = count;
+	p->flags = u16_at(buf + 6);
 	return 0;
 }
 

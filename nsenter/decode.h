@@ -22,6 +22,7 @@ struct program {
 	const uint8_t *base;
 	uint32_t size;
 	uint32_t count;
+	uint16_t flags; /* PROGRAM_* */
 };
 
 /* Checks the whole program: header, every record's bounds and shape. 0, or -1 when anything is off. */

@@ -44,6 +44,9 @@ struct state {
 	bool host_shared;   /* mounts made now may propagate to the host */
 	bool chdir_denied;  /* the first Chdir was refused */
 	uint64_t refused;   /* joins that were refused: bit n for descriptor FD_CONTROL + n */
+	uint64_t *times;    /* when each op ended, in ns of the host's CLOCK_MONOTONIC; NULL: nobody asked, or all is told */
+	uint64_t begun;	    /* when the first of them began */
+	uint32_t told;	    /* how many the runtime knows */
 	const char *exec;   /* what FindExec found */
 	char home[PATH_MAX]; /* "HOME=…" or empty */
 };
@@ -59,6 +62,13 @@ void ask(uint32_t type, int64_t arg, int fd);
 void fail(uint32_t step, int err, const char *detail) __attribute__((noreturn));
 #define fail_errno(step) fail((step), errno, "")
 void warn(uint32_t step, int err, const char *detail);
+void send_message(const struct message *m, size_t size, int fd);
+
+/* clock.c */
+void clock_start(uint32_t ops);
+void clock_stamp(void);
+void clock_tell(void);
+void clock_stop(void);
 
 /* path.c */
 enum target_kind { TARGET_ANY, TARGET_DIR, TARGET_FILE };

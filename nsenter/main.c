@@ -309,6 +309,7 @@ static void run_op(const struct op *o)
 		op_clone_source(o);
 		break;
 	case OP_SEND_FD:
+		clock_stop();
 		say(MSG_FD, 0, st.made);
 		_exit(0);
 	case OP_ROOT_HERE:
@@ -340,8 +341,13 @@ static void run_program(void)
 	close(FD_PROGRAM);
 	if (program_check(map, (size_t)sb.st_size, &prog) < 0)
 		fail(STEP_DECODE, EBADMSG, "");
-	for (st.index = 0; program_next(&prog, &at, &o) == 0; st.index++)
+	if (prog.flags & PROGRAM_TIMED)
+		clock_start(prog.count);
+	for (st.index = 0; program_next(&prog, &at, &o) == 0; st.index++) {
 		run_op(&o);
+		if (st.times != NULL)
+			clock_stamp();
+	}
 	fail(STEP_DECODE, ENODATA, "");
 }
 

@@ -7,7 +7,7 @@
  * One datagram a message (SOCK_SEQPACKET), at most one descriptor with it. A runtime that is gone ends the init: until
  * the state is saved nobody else knows of it.
  */
-static void send_message(const struct message *m, size_t size, int fd)
+void send_message(const struct message *m, size_t size, int fd)
 {
 	struct iovec iov = {(void *)m, size};
 	union {
@@ -65,6 +65,8 @@ static void say_error(uint32_t type, uint32_t step, int err, const char *detail)
 
 void fail(uint32_t step, int err, const char *detail)
 {
+	clock_stamp();
+	clock_stop();
 	say_error(MSG_FAIL, step, err, detail);
 	_exit(1);
 }
@@ -109,6 +111,7 @@ uint32_t hear(int *fd, struct message *m)
 
 void ask(uint32_t type, int64_t arg, int fd)
 {
+	clock_tell();
 	say(type, arg, fd);
 	if (hear(NULL, NULL) != MSG_GO)
 		_exit(1);

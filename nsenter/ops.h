@@ -4,6 +4,7 @@
 
 #define PROGRAM_MAGIC 0x474e5552u /* "RUNG" */
 #define PROGRAM_VERSION 1u
+#define PROGRAM_TIMED 1u /* flag: keep the time at which each op ends, and tell it */
 
 /* Msg is the kind of a message on the control channel. */
 enum {
@@ -18,10 +19,11 @@ enum {
 	MSG_READY = 8,
 	MSG_EXEC = 9,
 	MSG_FD = 10,
-	MSG_WARN = 11,
-	MSG_GO = 12,
-	MSG_START = 13,
-	MSG_ABORT = 14,
+	MSG_TIMES = 11,
+	MSG_WARN = 12,
+	MSG_GO = 13,
+	MSG_START = 14,
+	MSG_ABORT = 15,
 };
 
 /* SyncPoint names why the init waits. */

@@ -283,6 +283,7 @@ void op_gate(const struct op *o)
 	/* pid 1 of a namespace ignores signals that it does not handle (pid_namespaces(7)) */
 	if (sigaction(SIGTERM, &act, &before) < 0)
 		fail_errno(STEP_OP);
+	clock_stop();
 	say(MSG_READY, 0, -1);
 	if (hear(NULL, NULL) == MSG_GO) {
 		if (o->n[GATE_N_FLAGS] & GATE_CONTROL) {
@@ -301,9 +302,12 @@ void op_seccomp(const struct op *o)
 	const struct op_string *f = &o->s[SECCOMP_S_FILTER];
 	struct sock_fprog prog = {.len = (unsigned short)(f->len / sizeof(struct sock_filter)),
 				  .filter = (struct sock_filter *)(uintptr_t)f->p};
-	long fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, o->n[SECCOMP_N_FILTER_FLAGS], &prog);
-	struct message m = {.type = MSG_NOTIFY, .op = st.index, .arg = fd};
+	struct message m = {.type = MSG_NOTIFY, .op = st.index};
+	long fd;
 
+	clock_stop(); /* the filter may forbid to tell */
+	fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, o->n[SECCOMP_N_FILTER_FLAGS], &prog);
+	m.arg = fd;
 	if (fd < 0)
 		fail_errno(STEP_OP);
 	if (!(o->n[SECCOMP_N_FLAGS] & SECCOMP_NOTIFY))
@@ -407,6 +411,7 @@ void op_find_exec(const struct op *o)
 void op_exec(const struct op *o)
 {
 	(void)o;
+	clock_stop();
 	execve(st.exec, exec_argv, exec_env);
 	fail(STEP_EXEC, errno, st.exec);
 }
@@ -414,6 +419,7 @@ void op_exec(const struct op *o)
 void op_exec_host(const struct op *o)
 {
 	prepare_exec(&o->s[EXEC_HOST_S_ARGV], &o->s[EXEC_HOST_S_ENV], false);
+	clock_stop();
 	say(MSG_EXEC, 0, -1);
 	if ((int64_t)o->n[EXEC_HOST_N_FD] >= 0)
 		syscall(SYS_execveat, (int)o->n[EXEC_HOST_N_FD], "", exec_argv, exec_env, AT_EMPTY_PATH);

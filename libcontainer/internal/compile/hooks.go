@@ -1,6 +1,8 @@
 package compile
 
 import (
+	"slices"
+
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"golang.org/x/sys/unix"
@@ -19,7 +21,7 @@ func HostHook(h plan.Hook, enter uint64, dir string) plan.Program {
 	c.enterAll(enter)
 	c.emit("", &plan.Chdir{Path: dir, Flags: plan.ChdirMayDefer})
 	c.emit("", &plan.CloseFrom{First: 3})
-	c.emit("", &plan.ExecHost{FD: plan.NoFD, Path: h.Path, Argv: hookArgv(h), Env: h.Env})
+	c.emit("", &plan.ExecHost{FD: plan.NoFD, Path: h.Path, Argv: hookArgv(h), Env: append(slices.Clip(h.Env), h.More...)})
 	return c.init
 }
 
@@ -57,6 +59,7 @@ func ContainerHook(s *specs.Spec, o Options, f Facts, h plan.Hook) (plan.Program
 	if h.Env != nil {
 		p.Env = h.Env
 	}
+	p.Env = append(slices.Clip(p.Env), h.More...)
 	c.comeIn(&p)
 	if err := c.process(&p, false); err != nil {
 		return nil, err

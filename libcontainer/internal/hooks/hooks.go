@@ -8,11 +8,13 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"github.com/rung-oci/rung/libcontainer/internal/trace"
 	"golang.org/x/sys/unix"
 )
 
@@ -33,6 +35,10 @@ type Options struct {
 	// Output also gets what the hooks print, while they do; nil: nobody. A
 	// write that blocks, blocks the hook; one that fails is the last.
 	Output io.Writer
+	// Trace has a span of each hook, with what it printed, and has it continue the
+	// trace: TRACEPARENT and TRACESTATE are added to its environment, unless the
+	// config has set them. nil: none.
+	Trace *trace.Trace
 }
 
 // Result is what became of one hook.
@@ -157,6 +163,34 @@ type ended struct {
 }
 
 func run(kind string, index int, h plan.Hook, state []byte, o *Options) (Result, error) {
+	if o.Trace != nil {
+		return traced(kind, index, h, state, o)
+	}
+	return runOne(kind, index, h, state, o)
+}
+
+// traced is runOne with a span for it.
+func traced(kind string, index int, h plan.Hook, state []byte, o *Options) (Result, error) {
+	span, env := o.Trace.Child(kind+" hook #"+strconv.Itoa(index)+" "+h.Path, trace.Hook)
+	for _, e := range env {
+		name, _, _ := strings.Cut(e, "=")
+		if !slices.ContainsFunc(h.Env, func(have string) bool { return strings.HasPrefix(have, name+"=") }) {
+			h.More = append(h.More, e)
+		}
+	}
+	res, err := runOne(kind, index, h, state, o)
+	span.Add(trace.Arg{Key: "origin", Value: "hooks." + kind + "[" + strconv.Itoa(index) + "]"}, trace.Arg{Key: "status", Value: ending(res.Status)})
+	if res.Output != "" {
+		span.Add(trace.Arg{Key: "output", Value: res.Output})
+	}
+	if res.Dropped > 0 {
+		span.Add(trace.Arg{Key: "output_dropped", Value: strconv.FormatInt(res.Dropped, 10)})
+	}
+	span.End(err)
+	return res, err
+}
+
+func runOne(kind string, index int, h plan.Hook, state []byte, o *Options) (Result, error) {
 	res := Result{Path: h.Path, Index: index, Begin: time.Now()}
 	fail := func(err error, timedOut bool) (Result, error) {
 		res.Duration = time.Since(res.Begin)

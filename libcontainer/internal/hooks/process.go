@@ -2,6 +2,7 @@ package hooks
 
 import (
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -31,7 +32,7 @@ func spawn(h plan.Hook, dir string, stdio [3]*os.File) (Spawned, error) {
 	if len(argv) == 0 {
 		argv = []string{h.Path}
 	}
-	env := h.Env
+	env := append(slices.Clip(h.Env), h.More...)
 	if env == nil {
 		env = []string{} // nil would mean the runtime's own
 	}

@@ -29,6 +29,8 @@ const (
 	MsgExec
 	// MsgFD is a delegate → runtime: the descriptor that the op made.
 	MsgFD
+	// MsgTimes is init → runtime: when the ops from the given index on ended, ns of CLOCK_MONOTONIC as u64 each; arg is when the first began. Only of a timed program.
+	MsgTimes
 	// MsgWarn is init → runtime: something optional was left out; errno, step and detail say what.
 	MsgWarn
 	// MsgGo is runtime → init: go on.
@@ -51,6 +53,7 @@ var namesMsg = [...]string{
 	"ready",
 	"exec",
 	"fd",
+	"times",
 	"warn",
 	"go",
 	"start",
@@ -693,6 +696,64 @@ var kindNames = [...]string{
 	"clone-source",
 	"send-fd",
 	"root-here",
+}
+
+// Call is the system call that an op of the kind is, and nothing else; "" for one that is several, or work of its own.
+func (k Kind) Call() string {
+	switch k {
+	case KindDumpable:
+		return "prctl"
+	case KindSetns:
+		return "setns"
+	case KindUnshare:
+		return "unshare"
+	case KindFork:
+		return "clone3"
+	case KindSetsid:
+		return "setsid"
+	case KindHostname:
+		return "sethostname"
+	case KindDomainname:
+		return "setdomainname"
+	case KindPropagation:
+		return "mount"
+	case KindRootPropagation:
+		return "mount"
+	case KindRootReadonly:
+		return "mount_setattr"
+	case KindRlimit:
+		return "prlimit64"
+	case KindScheduler:
+		return "sched_setattr"
+	case KindIOPriority:
+		return "ioprio_set"
+	case KindAffinity:
+		return "sched_setaffinity"
+	case KindPersonality:
+		return "personality"
+	case KindMemoryPolicy:
+		return "set_mempolicy"
+	case KindUmask:
+		return "umask"
+	case KindCloseFrom:
+		return "close_range"
+	case KindNoNewPrivileges:
+		return "prctl"
+	case KindLandlockRuleset:
+		return "landlock_create_ruleset"
+	case KindSeccomp:
+		return "seccomp"
+	case KindExec:
+		return "execve"
+	case KindExecHost:
+		return "execve"
+	}
+	return ""
+}
+
+// Waits says that an op of the kind waits for the runtime.
+func (k Kind) Waits() bool {
+	return k == KindSyncMaps || k == KindSync || k == KindGate
 }
 
 // Dumpable is prctl(PR_SET_DUMPABLE). 0 comes before any join, so that processes of the container cannot ptrace this one or read its descriptors (CVE-2016-9962).

@@ -107,6 +107,7 @@ type Hook struct {
 	Args    []string
 	Env     []string
 	Timeout time.Duration // 0: none
+	More    []string      // added to the environment, whichever that is: of a trace
 }
 
 // MoveDevices moves network devices into the init's network namespace.

@@ -49,6 +49,7 @@ type Program []InitOp
 const (
 	magic        = 0x474e5552
 	version      = 1
+	timed        = 1 // flag
 	headerSize   = 16
 	recordAlign  = 8
 	recordHeader = 8
@@ -56,17 +57,24 @@ const (
 )
 
 // Encode renders the program in the form that nsenter's decoder reads:
-// a header {magic, version, ops, bytes}, then for each op {kind u16, numbers
+// a header {magic u32, version u16, flags u16, ops u32, bytes u32}, then for each op {kind u16, numbers
 // u8, strings u8, bytes u32}, the numbers as u64, {offset, length} u32 for each
 // string, and the strings, NUL-terminated, padded to 8 bytes. Native byte
 // order: both ends are the same binary.
-func (p Program) Encode() []byte {
+func (p Program) Encode() []byte { return p.encode(0) }
+
+// EncodeTimed is Encode with the order to tell, in messages MsgTimes, when each
+// op has ended.
+func (p Program) EncodeTimed() []byte { return p.encode(timed) }
+
+func (p Program) encode(flags uint16) []byte {
 	e := encoder{buf: make([]byte, headerSize, 8<<10)}
 	for _, o := range p {
 		o.Op.encode(&e)
 	}
 	binary.NativeEndian.PutUint32(e.buf[0:], magic)
-	binary.NativeEndian.PutUint32(e.buf[4:], version)
+	binary.NativeEndian.PutUint16(e.buf[4:], version)
+	binary.NativeEndian.PutUint16(e.buf[6:], flags)
 	binary.NativeEndian.PutUint32(e.buf[8:], uint32(len(p)))
 	binary.NativeEndian.PutUint32(e.buf[12:], uint32(len(e.buf)))
 	return e.buf

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
+	"github.com/rung-oci/rung/libcontainer/internal/trace"
 	"github.com/rung-oci/rung/libcontainer/internal/undo"
 	"github.com/rung-oci/rung/libcontainer/internal/wire"
 	"golang.org/x/sys/unix"
@@ -36,6 +37,7 @@ type Side struct {
 	Notify         func(listener int, n plan.Notify, pid int) error
 	Warn           func(text string)
 	Debug          func(text string) // may be nil
+	Trace          *trace.Trace      // may be nil
 }
 
 // Init is a container's init that this process has started.
@@ -90,7 +92,10 @@ func Exec(p *plan.Plan, exe *Executable, side *Side, files map[plan.FD]int) (i *
 		if side.Debug != nil {
 			side.Debug("step: " + plan.ActionLine(s.Do))
 		}
-		if err := x.do(s.Do); err != nil {
+		span := x.begin(s)
+		err := x.do(s.Do)
+		span.End(err)
+		if err != nil {
 			var step *StepError
 			if s.Origin == "" || errors.As(err, &step) {
 				return nil, err
@@ -317,7 +322,11 @@ func (x *executor) start() error {
 	return x.awaitExec()
 }
 
-func (x *executor) awaitExec() error {
+func (x *executor) awaitExec() (err error) {
+	if x.side.Trace != nil {
+		span := x.finishing()
+		defer func() { span.End(err) }()
+	}
 	for {
 		m, err := x.init.child.receive()
 		if err != nil {

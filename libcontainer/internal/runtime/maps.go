@@ -86,7 +86,7 @@ func makeUserNamespace(exe *Executable, uids, gids plan.IDMap) (int, error) {
 	}
 	defer c.close()
 	defer c.kill()
-	m, err := c.conn.Receive()
+	m, err := c.receive()
 	if err != nil {
 		return -1, err
 	}

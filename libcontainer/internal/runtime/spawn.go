@@ -16,6 +16,7 @@ import (
 
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
+	"github.com/rung-oci/rung/libcontainer/internal/trace"
 	"github.com/rung-oci/rung/libcontainer/internal/wire"
 	"github.com/rung-oci/rung/nsenter/elf"
 	"golang.org/x/sys/unix"
@@ -23,11 +24,15 @@ import (
 
 // Executable is a sealed descriptor of the init program, from which inits are
 // started. It is opened once for a command; Close it before the container runs.
-type Executable struct{ fd int }
+type Executable struct {
+	fd    int
+	trace *trace.Trace // of whatever is started; or nil
+}
 
 // OpenExecutable seals a copy of the init program: it is what processes of the
 // container find behind /proc/PID/exe, and no file of the host (CVE-2019-5736).
-func OpenExecutable() (*Executable, error) {
+// Its inits tell t, unless that is nil, when each of their ops ended.
+func OpenExecutable(t *trace.Trace) (*Executable, error) {
 	program, err := elf.Program()
 	if err != nil {
 		return nil, err
@@ -36,7 +41,7 @@ func OpenExecutable() (*Executable, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Executable{fd: fd}, nil
+	return &Executable{fd: fd, trace: t}, nil
 }
 
 // Close lets go of the executable.
@@ -55,6 +60,7 @@ type child struct {
 	forking bool            // the process that was spawned will name the one that goes on
 	early   []wire.Message  // what that one said before it was named
 	others  map[plan.FD]int // what it got; pidfds of other processes among them
+	times   *times          // nil: nobody asked
 }
 
 type spawnOptions struct {
@@ -68,7 +74,13 @@ type spawnOptions struct {
 
 // spawn starts an init with its program in a sealed memfd.
 func (x *Executable) spawn(o spawnOptions) (*child, error) {
-	program, err := sys.SealedMemfd("rung-program", o.program.Encode())
+	var code []byte
+	if x.trace == nil {
+		code = o.program.Encode()
+	} else {
+		code = o.program.EncodeTimed()
+	}
+	program, err := sys.SealedMemfd("rung-program", code)
 	if err != nil {
 		return nil, err
 	}
@@ -122,12 +134,18 @@ func (x *Executable) spawn(o spawnOptions) (*child, error) {
 	if o.cgroupFD >= 0 {
 		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, o.cgroupFD
 	}
+	span := x.trace.Begin("clone3, execve", trace.Call)
 	pid, err := syscall.ForkExec("/proc/self/fd/"+strconv.Itoa(int(plan.FDExecutable)), []string{"rung:[init]"}, attr)
+	span.End(err)
 	if err != nil {
 		sys.Close(ours)
 		return nil, &os.SyscallError{Syscall: "start the init (clone3, execve)", Err: err}
 	}
-	return &child{pid: pid, pidfd: pidfd, conn: wire.NewConn(ours), forking: forks(o.program), others: o.files}, nil
+	c := &child{pid: pid, pidfd: pidfd, conn: wire.NewConn(ours), forking: forks(o.program), others: o.files}
+	if x.trace != nil {
+		c.times = newTimes(x.trace, pid, o.program)
+	}
+	return c, nil
 }
 
 func forks(p plan.Program) bool {
@@ -150,6 +168,9 @@ func (c *child) receive() (wire.Message, error) {
 			return c.lastWords()
 		}
 		m, err := c.conn.Receive()
+		if c.times != nil && err == nil && c.times.take(m) {
+			continue
+		}
 		switch {
 		case err != nil && len(c.early) > 0:
 			c.forking = false // it was the parent that spoke, and failed
@@ -258,6 +279,9 @@ func (c *child) adopt(m wire.Message) {
 	_, _ = sys.Reap(c.pid)
 	sys.Close(c.pidfd)
 	c.pid, c.pidfd, c.forking = int(m.Arg), m.FD, false
+	if c.times != nil {
+		c.times.adopted(c.pid)
+	}
 }
 
 // died tells what became of an init that closed its channel.

@@ -117,6 +117,11 @@ func goFile() []byte {
 		p("\t%q,\n", dashed(o.name))
 	}
 	p("}\n\n")
+	p("// Call is the system call that an op of the kind is, and nothing else; \"\" for one that is several, or work of its own.\nfunc (k Kind) Call() string {\n\tswitch k {\n")
+	for _, c := range calls {
+		p("\tcase Kind%s:\n\t\treturn %q\n", c.op, c.call)
+	}
+	p("\t}\n\treturn \"\"\n}\n\n// Waits says that an op of the kind waits for the runtime.\nfunc (k Kind) Waits() bool {\n\treturn k == Kind%s\n}\n\n", strings.Join(waits, " || k == Kind"))
 	for _, o := range ops {
 		p("// %s\ntype %s struct {\n", o.doc, o.name)
 		for _, f := range o.fields {
@@ -216,7 +221,7 @@ func dashed(s string) string { return strings.ToLower(strings.ReplaceAll(upper(s
 func cFile() []byte {
 	var b bytes.Buffer
 	p := func(f string, a ...any) { fmt.Fprintf(&b, f, a...) }
-	p("/* %s */\n#ifndef RUNG_OPS_H\n#define RUNG_OPS_H\n\n#define PROGRAM_MAGIC 0x474e5552u /* \"RUNG\" */\n#define PROGRAM_VERSION %du\n\n", banner, 1)
+	p("/* %s */\n#ifndef RUNG_OPS_H\n#define RUNG_OPS_H\n\n#define PROGRAM_MAGIC 0x474e5552u /* \"RUNG\" */\n#define PROGRAM_VERSION %du\n#define PROGRAM_TIMED 1u /* flag: keep the time at which each op ends, and tell it */\n\n", banner, 1)
 	for _, e := range enumSets {
 		p("/* %s */\nenum {\n", e.doc)
 		for i, v := range e.values {

@@ -126,6 +126,7 @@ var enumSets = []enumSet{
 		{"MsgReady", "init → runtime: everything but the start is done. Answer: MsgGo (wait at the gate) or MsgStart."},
 		{"MsgExec", "init → runtime: execve comes next; the end of the channel then means success."},
 		{"MsgFD", "a delegate → runtime: the descriptor that the op made."},
+		{"MsgTimes", "init → runtime: when the ops from the given index on ended, ns of CLOCK_MONOTONIC as u64 each; arg is when the first began. Only of a timed program."},
 		{"MsgWarn", "init → runtime: something optional was left out; errno, step and detail say what."},
 		{"MsgGo", "runtime → init: go on."},
 		{"MsgStart", "runtime → init: run the process."},
@@ -308,3 +309,17 @@ var ops = []op{
 		{"FD", tFD, "root directory of the container's init, or -1", ""},
 	}},
 }
+
+// calls names the one system call that an op is, for the ops that are one: the
+// time they take is the kernel's, but for the loop around them.
+var calls = []struct{ op, call string }{
+	{"Dumpable", "prctl"}, {"Setns", "setns"}, {"Unshare", "unshare"}, {"Fork", "clone3"}, {"Setsid", "setsid"},
+	{"Hostname", "sethostname"}, {"Domainname", "setdomainname"}, {"Propagation", "mount"}, {"RootPropagation", "mount"},
+	{"RootReadonly", "mount_setattr"}, {"Rlimit", "prlimit64"}, {"Scheduler", "sched_setattr"}, {"IOPriority", "ioprio_set"},
+	{"Affinity", "sched_setaffinity"}, {"Personality", "personality"}, {"MemoryPolicy", "set_mempolicy"}, {"Umask", "umask"},
+	{"CloseFrom", "close_range"}, {"NoNewPrivileges", "prctl"}, {"LandlockRuleset", "landlock_create_ruleset"},
+	{"Seccomp", "seccomp"}, {"Exec", "execve"}, {"ExecHost", "execve"},
+}
+
+// waits are the ops whose time is somebody else's: the init waits for an answer.
+var waits = []string{"SyncMaps", "Sync", "Gate"}
