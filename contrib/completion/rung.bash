@@ -25,7 +25,7 @@ _rung() {
 		word=${before[i]}
 		if [ -z "$command" ]; then
 			case $word in
-			--root|--log|--log-format|--log-level|--cgroup-manager|--rootless)
+			--root|--log|--log-format|--log-level|--cgroup-manager|--rootless|--trace)
 				[ "${before[i + 1]-}" != = ] || ((i++))
 				((++i))
 				[ "$word" != --root ] || global=(--root "${before[i]-}") ;;
@@ -35,7 +35,7 @@ _rung() {
 			continue
 		fi
 		case $command/$word in
-		check/--bundle|check/-b|check/--config|check/-f|check/--format|checkpoint/--image-path|checkpoint/--work-path|checkpoint/--manage-cgroups-mode|checkpoint/--empty-ns|checkpoint/--parent-path|checkpoint/--page-server|checkpoint/--status-fd|create/--bundle|create/-b|create/--config|create/-f|create/--console-socket|create/--pid-file|create/--pidfd-socket|create/--preserve-fds|events/--interval|exec/--process|exec/-p|exec/--user|exec/-u|exec/--additional-gids|exec/-g|exec/--cwd|exec/--env|exec/-e|exec/--cap|exec/-c|exec/--process-label|exec/--apparmor|exec/--cgroup|exec/--console-socket|exec/--pid-file|exec/--pidfd-socket|exec/--preserve-fds|list/--format|list/-f|plan/--bundle|plan/-b|plan/--config|plan/-f|plan/--console-socket|plan/--pid-file|plan/--pidfd-socket|plan/--preserve-fds|plan/--format|ps/--format|ps/-f|restore/--bundle|restore/-b|restore/--config|restore/-f|restore/--console-socket|restore/--pid-file|restore/--pidfd-socket|restore/--preserve-fds|restore/--image-path|restore/--work-path|restore/--manage-cgroups-mode|restore/--empty-ns|restore/--lsm-profile|restore/--lsm-mount-context|run/--bundle|run/-b|run/--config|run/-f|run/--console-socket|run/--pid-file|run/--pidfd-socket|run/--preserve-fds|spec/--bundle|spec/-b|update/--resources|update/-r|update/--blkio-weight|update/--cpu-period|update/--cpu-quota|update/--cpu-burst|update/--cpu-share|update/--cpu-rt-period|update/--cpu-rt-runtime|update/--cpu-idle|update/--cpuset-cpus|update/--cpuset-mems|update/--memory|update/--memory-reservation|update/--memory-swap|update/--pids-limit|update/--l3-cache-schema|update/--mem-bw-schema)
+		check/--bundle|check/-b|check/--config|check/-f|check/--format|checkpoint/--image-path|checkpoint/--work-path|checkpoint/--manage-cgroups-mode|checkpoint/--empty-ns|checkpoint/--parent-path|checkpoint/--page-server|checkpoint/--status-fd|create/--bundle|create/-b|create/--config|create/-f|create/--console-socket|create/--pid-file|create/--pidfd-socket|create/--preserve-fds|events/--interval|exec/--process|exec/-p|exec/--user|exec/-u|exec/--additional-gids|exec/-g|exec/--cwd|exec/--env|exec/-e|exec/--cap|exec/-c|exec/--process-label|exec/--apparmor|exec/--cgroup|exec/--console-socket|exec/--pid-file|exec/--pidfd-socket|exec/--preserve-fds|list/--format|list/-f|plan/--bundle|plan/-b|plan/--config|plan/-f|plan/--console-socket|plan/--pid-file|plan/--pidfd-socket|plan/--preserve-fds|plan/--format|ps/--format|ps/-f|restore/--bundle|restore/-b|restore/--config|restore/-f|restore/--console-socket|restore/--pid-file|restore/--pidfd-socket|restore/--preserve-fds|restore/--image-path|restore/--work-path|restore/--manage-cgroups-mode|restore/--empty-ns|restore/--lsm-profile|restore/--lsm-mount-context|run/--bundle|run/-b|run/--config|run/-f|run/--console-socket|run/--pid-file|run/--pidfd-socket|run/--preserve-fds|spec/--bundle|spec/-b|trace/--top|update/--resources|update/-r|update/--blkio-weight|update/--cpu-period|update/--cpu-quota|update/--cpu-burst|update/--cpu-share|update/--cpu-rt-period|update/--cpu-rt-runtime|update/--cpu-idle|update/--cpuset-cpus|update/--cpuset-mems|update/--memory|update/--memory-reservation|update/--memory-swap|update/--pids-limit|update/--l3-cache-schema|update/--mem-bw-schema)
 			[ "${before[i + 1]-}" != = ] || ((i++))
 			((++i)) ;;
 		*/-*) ;;
@@ -52,9 +52,10 @@ _rung() {
 		--log-level) _rung_words "error warning info debug"; return ;;
 		--cgroup-manager) _rung_words "cgroupfs systemd"; return ;;
 		--rootless) _rung_words "true false auto"; return ;;
+		--trace) _rung_files -f; return ;;
 		esac
-		if [[ $cur == -* ]]; then _rung_words "--root --debug --log --log-format --log-level --systemd-cgroup --cgroup-manager --rootless --version -v --help -h"
-		else _rung_words "check checkpoint create delete events exec features kill list pause plan ps restore resume run spec start state update help"; fi
+		if [[ $cur == -* ]]; then _rung_words "--root --debug --log --log-format --log-level --systemd-cgroup --cgroup-manager --rootless --trace --version -v --help -h"
+		else _rung_words "check checkpoint create delete events exec features kill list pause plan ps restore resume run spec start state trace update help"; fi
 		return ;;
 	check)
 		case $prev in
@@ -201,6 +202,12 @@ _rung() {
 		if [[ $cur == -* ]]; then _rung_words "--help -h"
 		elif ((ids == 0)); then _rung_words "$(rung "${global[@]}" list -q 2>/dev/null)"
 		fi ;;
+	trace)
+		case $prev in
+		--top) :; return ;;
+		esac
+		if [[ $cur == -* ]]; then _rung_words "--html --top --help -h"
+		fi ;;
 	update)
 		case $prev in
 		--resources|-r) _rung_files -f; return ;;
@@ -225,7 +232,7 @@ _rung() {
 		elif ((ids == 0)); then _rung_words "$(rung "${global[@]}" list -q 2>/dev/null)"
 		fi ;;
 	help)
-		((ids)) || _rung_words "check checkpoint create delete events exec features kill list pause plan ps restore resume run spec start state update" ;;
+		((ids)) || _rung_words "check checkpoint create delete events exec features kill list pause plan ps restore resume run spec start state trace update" ;;
 	esac
 }
 

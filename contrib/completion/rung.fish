@@ -13,7 +13,7 @@ function __rung_at
         end
         if test -z "$command"
             switch $word
-                case --root --log --log-format --log-level --cgroup-manager --rootless
+                case --root --log --log-format --log-level --cgroup-manager --rootless --trace
                     set skip 1
                 case '-*'
                 case '*'
@@ -21,7 +21,7 @@ function __rung_at
             end
         else
             switch $command/$word
-                case check/--bundle check/-b check/--config check/-f check/--format checkpoint/--image-path checkpoint/--work-path checkpoint/--manage-cgroups-mode checkpoint/--empty-ns checkpoint/--parent-path checkpoint/--page-server checkpoint/--status-fd create/--bundle create/-b create/--config create/-f create/--console-socket create/--pid-file create/--pidfd-socket create/--preserve-fds events/--interval exec/--process exec/-p exec/--user exec/-u exec/--additional-gids exec/-g exec/--cwd exec/--env exec/-e exec/--cap exec/-c exec/--process-label exec/--apparmor exec/--cgroup exec/--console-socket exec/--pid-file exec/--pidfd-socket exec/--preserve-fds list/--format list/-f plan/--bundle plan/-b plan/--config plan/-f plan/--console-socket plan/--pid-file plan/--pidfd-socket plan/--preserve-fds plan/--format ps/--format ps/-f restore/--bundle restore/-b restore/--config restore/-f restore/--console-socket restore/--pid-file restore/--pidfd-socket restore/--preserve-fds restore/--image-path restore/--work-path restore/--manage-cgroups-mode restore/--empty-ns restore/--lsm-profile restore/--lsm-mount-context run/--bundle run/-b run/--config run/-f run/--console-socket run/--pid-file run/--pidfd-socket run/--preserve-fds spec/--bundle spec/-b update/--resources update/-r update/--blkio-weight update/--cpu-period update/--cpu-quota update/--cpu-burst update/--cpu-share update/--cpu-rt-period update/--cpu-rt-runtime update/--cpu-idle update/--cpuset-cpus update/--cpuset-mems update/--memory update/--memory-reservation update/--memory-swap update/--pids-limit update/--l3-cache-schema update/--mem-bw-schema
+                case check/--bundle check/-b check/--config check/-f check/--format checkpoint/--image-path checkpoint/--work-path checkpoint/--manage-cgroups-mode checkpoint/--empty-ns checkpoint/--parent-path checkpoint/--page-server checkpoint/--status-fd create/--bundle create/-b create/--config create/-f create/--console-socket create/--pid-file create/--pidfd-socket create/--preserve-fds events/--interval exec/--process exec/-p exec/--user exec/-u exec/--additional-gids exec/-g exec/--cwd exec/--env exec/-e exec/--cap exec/-c exec/--process-label exec/--apparmor exec/--cgroup exec/--console-socket exec/--pid-file exec/--pidfd-socket exec/--preserve-fds list/--format list/-f plan/--bundle plan/-b plan/--config plan/-f plan/--console-socket plan/--pid-file plan/--pidfd-socket plan/--preserve-fds plan/--format ps/--format ps/-f restore/--bundle restore/-b restore/--config restore/-f restore/--console-socket restore/--pid-file restore/--pidfd-socket restore/--preserve-fds restore/--image-path restore/--work-path restore/--manage-cgroups-mode restore/--empty-ns restore/--lsm-profile restore/--lsm-mount-context run/--bundle run/-b run/--config run/-f run/--console-socket run/--pid-file run/--pidfd-socket run/--preserve-fds spec/--bundle spec/-b trace/--top update/--resources update/-r update/--blkio-weight update/--cpu-period update/--cpu-quota update/--cpu-burst update/--cpu-share update/--cpu-rt-period update/--cpu-rt-runtime update/--cpu-idle update/--cpuset-cpus update/--cpuset-mems update/--memory update/--memory-reservation update/--memory-swap update/--pids-limit update/--l3-cache-schema update/--mem-bw-schema
                     set skip 1
                 case '*/-*'
                 case '*'
@@ -67,6 +67,7 @@ complete -c rung -n "__rung_at ''" -a run -d 'create and start a container'
 complete -c rung -n "__rung_at ''" -a spec -d 'write a specification file to start from'
 complete -c rung -n "__rung_at ''" -a start -d 'start the process of a created container'
 complete -c rung -n "__rung_at ''" -a state -d 'print the state of a container'
+complete -c rung -n "__rung_at ''" -a trace -d 'show what commands did, and where their time went'
 complete -c rung -n "__rung_at ''" -a update -d 'change the limits of a container'
 complete -c rung -n "__rung_at ''" -a help -d 'print the help of a command'
 complete -c rung -n "__rung_at ''" -l root -x -a '(__fish_complete_directories)' -d 'directory for the state of containers (should be on a tmpfs)'
@@ -77,6 +78,7 @@ complete -c rung -n "__rung_at ''" -l log-level -x -a 'error warning info debug'
 complete -c rung -n "__rung_at ''" -l systemd-cgroup -d 'let systemd make the cgroups; cgroupsPath then has the form "slice:prefix:name"'
 complete -c rung -n "__rung_at ''" -l cgroup-manager -x -a 'cgroupfs systemd' -d 'who makes the cgroups: cgroupfs or systemd'
 complete -c rung -n "__rung_at ''" -l rootless -x -a 'true false auto' -d 'tolerate missing permissions on cgroups: true, false or auto'
+complete -c rung -n "__rung_at ''" -l trace -r -F -d 'add what is done, and how long it takes, to this file: trace events for rung trace, Chrome and Perfetto'
 complete -c rung -n "__rung_at ''" -l version -s v -d 'print the version'
 complete -c rung -n '__rung_at check' -l bundle -s b -x -a '(__fish_complete_directories)' -d 'the bundle\'s directory'
 complete -c rung -n '__rung_at check' -l config -s f -r -F -d 'the specification file'
@@ -207,6 +209,9 @@ complete -c rung -n '__rung_at start 0' -a '(__rung_containers)' -d container
 complete -c rung -n "__rung_at help 0" -a start
 complete -c rung -n '__rung_at state 0' -a '(__rung_containers)' -d container
 complete -c rung -n "__rung_at help 0" -a state
+complete -c rung -n '__rung_at trace' -l html -d 'write a timeline instead, as one HTML page, to standard output'
+complete -c rung -n '__rung_at trace' -l top -x -d 'print the N slowest steps of each command; 0 for all'
+complete -c rung -n "__rung_at help 0" -a trace
 complete -c rung -n '__rung_at update 0' -a '(__rung_containers)' -d container
 complete -c rung -n '__rung_at update' -l resources -s r -r -F -d 'file with the JSON of linux.resources, or - for standard input; the other options override it'
 complete -c rung -n '__rung_at update' -l blkio-weight -x -d 'share of block I/O, 10 to 1000'
