@@ -25,7 +25,7 @@ CWARN    := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wvla -Wmissing-prot
 INIT     := nsenter/elf/programs/init-$(shell $(GO) env GOARCH)
 OUT      := bin
 
-.PHONY: help build init demo test test-unit integration test-vm conformance cve faults test-long acceptance ccheck fuzz bench lint fmt generate man docs install clean deps-build deps-test deps-vm
+.PHONY: help build init demo test test-unit integration test-vm conformance cve faults test-long acceptance test-engines ccheck fuzz bench lint fmt generate man docs install clean deps-build deps-test deps-engines deps-vm
 
 help: ## show this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,7 +43,7 @@ demo: build ## build, make a bundle from busybox, run it, show what the containe
 	script/deps demo
 	script/demo ./rung
 
-test: deps-test build ## run every test that this machine can run
+test: deps-test deps-engines build ## run every test that this machine can run
 	script/test
 
 test-unit: init ## unit and golden tests alone
@@ -77,6 +77,9 @@ test-long: deps-test build ## what takes an hour: every moment of every command,
 
 acceptance: deps-test build ## a Debian root file system, a network, an engine
 	$(GO) test $(TESTFLAGS) -count=1 -timeout 30m ./tests/acceptance
+
+test-engines: deps-engines build ## Docker, containerd, CRI, Podman and Buildah with ./rung; V=v1|v2, RUN=regexp
+	RUNG_CGROUP_VIEW=$(V) $(GO) test $(TESTFLAGS) -count=1 -timeout 30m $(if $(RUN),-run '$(RUN)' -v) ./tests/engines
 
 ccheck: ## check the init program alone: warnings, analyzer, sanitizers, fuzzers (FUZZTIME)
 	script/ccheck "$(CWARN)" $(OUT) $(FUZZTIME)
@@ -116,6 +119,9 @@ deps-build:
 
 deps-test:
 	@script/deps test
+
+deps-engines:
+	@script/deps engines
 
 deps-vm:
 	@script/deps vm
