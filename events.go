@@ -23,10 +23,11 @@ func (g *globals) eventsCommand() *command {
 its memory limit makes the kernel look for a process to kill. It ends when the container does.
 
 EXAMPLE:
+    # rung events --stats web | jq .data.memory.usage.usage
+    1789952
     # rung events --interval 1s web
-    {"type":"stats","id":"web","data":{"cpu":{"usage":{...}},"memory":{...},...}}
-    {"type":"oom","id":"web"}
-    # rung events --stats web | jq .data.memory.usage`,
+    {"type":"stats","id":"web","data":{"cpu":{"usage":{...},...},...}}
+    {"type":"oom","id":"web"}`,
 			Flags: []cli.Flag{
 				&cli.BoolFlag{Name: "stats", Destination: &once, Usage: "print the statistics once, and end"},
 				&cli.DurationFlag{Name: "interval", Destination: &interval, Value: 5 * time.Second, Usage: "`time` between statistics, like 100ms or 1m"},

@@ -17,8 +17,9 @@ func (g *globals) killCommand() *command {
 name, with or without SIG.
 
 EXAMPLE:
-    # rung kill web KILL
-    # rung kill web RTMIN+3`,
+    # rung kill web HUP
+    # rung kill web RTMIN+3
+    # rung kill --all web KILL`,
 			Flags: []cli.Flag{
 				&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Destination: &all, Usage: "send the signal to all processes of the container"},
 				&cli.BoolFlag{Name: "regex", Aliases: []string{"r"}, Destination: &regex, Usage: "the id is a regular expression: signal every container it matches"},

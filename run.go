@@ -20,9 +20,8 @@ func (g *globals) runCommand() *command {
 container id must be unique on this host.
 
 EXAMPLE:
-    # mkdir -p web/rootfs && cd web
-    # rung spec
-    # rung run web`,
+    # rung run --bundle /srv/web web
+    # rung run --bundle /srv/web --detach --pid-file web.pid web`,
 			Flags: append(opts.flags(),
 				&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Destination: &detach, Usage: "leave the container running in the background"},
 				&cli.BoolFlag{Name: "keep", Destination: &keep, Usage: "keep the container when its process has ended"},

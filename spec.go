@@ -16,8 +16,8 @@ import (
 
 func (g *globals) specCommand() *command {
 	var (
-		bundle   string
-		rootless bool
+		bundle, example string
+		rootless        bool
 	)
 	return &command{
 		Command: cli.Command{
@@ -25,18 +25,30 @@ func (g *globals) specCommand() *command {
 			Usage: "write a specification file to start from",
 			Description: `Writes a config.json that runs "sh" in a container with namespaces of its own, few capabilities, and the
 directory "rootfs" of the bundle as a read-only root filesystem. It is meant to be edited. An existing
-file is never overwritten.
+file is never overwritten. Without root privilege, write one for a user namespace with --rootless.
+
+With --example there is one thing more in it, and a command that shows it. Each runs as it is, given a
+root filesystem with busybox:
+
+    shell     the same as without --example
+    network   the host's network, and its resolv.conf
+    limits    bounds of memory, processes, processor time and open files
+    rootless  a user namespace, as with --rootless
+    overlay   a root filesystem that can be written to: what changes is kept in "upper"
+    hooks     a hook at each point of the container's life, writing to "hooks.log"
 
 EXAMPLE:
-    # mkdir -p hello/rootfs && cd hello
-    # docker export $(docker create hello-world) | tar -C rootfs -xf -
+    # mkdir -p hello/rootfs/bin && cd hello
+    # cp /bin/busybox rootfs/bin/sh
     # rung spec
-    # sed -i 's;"sh";"/hello";' config.json
+    # sed -i -e 's/"terminal": true/"terminal": false/' -e 's/"sh"/"sh", "-c", "echo hello"/' config.json
     # rung run hello
-
-Without root privilege, write one for a user namespace with --rootless.`,
+    hello
+    # mkdir ../limits && ln -s ../hello/rootfs ../limits/rootfs
+    # rung spec --bundle ../limits --example limits`,
 			Flags: []cli.Flag{
 				&cli.StringFlag{Name: "bundle", Aliases: []string{"b"}, Destination: &bundle, DefaultText: "the current directory", Usage: "the bundle's `directory`"},
+				&cli.StringFlag{Name: "example", Aliases: []string{"e"}, Destination: &example, Usage: "`name` of an example: shell, network, limits, rootless, overlay or hooks"},
 				&cli.BoolFlag{Name: "rootless", Destination: &rootless, Usage: "for a container run without root privilege"},
 			},
 		},
@@ -45,14 +57,23 @@ Without root privilege, write one for a user namespace with --rootless.`,
 				return err
 			}
 			spec := exampleSpec(unifiedCgroups())
-			if rootless {
+			if rootless && example != "rootless" {
 				makeRootless(spec, os.Geteuid(), os.Getegid())
 			}
-			path := "config.json"
-			if bundle != "" {
-				path = strings.TrimRight(bundle, "/") + "/" + path
+			if bundle == "" {
+				bundle = "."
 			}
-			return writeSpec(path, spec)
+			bundle = strings.TrimRight(bundle, "/")
+			if example != "" {
+				dir, err := absolute(bundle)
+				if err == nil {
+					err = applyExample(spec, example, dir)
+				}
+				if err != nil {
+					return usageError{"spec", cli.BadValue("example", err)}
+				}
+			}
+			return writeSpec(strings.TrimPrefix(bundle+"/config.json", "./"), spec)
 		},
 	}
 }

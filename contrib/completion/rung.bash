@@ -35,7 +35,19 @@ _rung() {
 			continue
 		fi
 		case $command/$word in
-		check/--bundle|check/-b|check/--config|check/-f|check/--format|checkpoint/--image-path|checkpoint/--work-path|checkpoint/--manage-cgroups-mode|checkpoint/--empty-ns|checkpoint/--parent-path|checkpoint/--page-server|checkpoint/--status-fd|create/--bundle|create/-b|create/--config|create/-f|create/--console-socket|create/--pid-file|create/--pidfd-socket|create/--preserve-fds|events/--interval|exec/--process|exec/-p|exec/--user|exec/-u|exec/--additional-gids|exec/-g|exec/--cwd|exec/--env|exec/-e|exec/--cap|exec/-c|exec/--process-label|exec/--apparmor|exec/--cgroup|exec/--console-socket|exec/--pid-file|exec/--pidfd-socket|exec/--preserve-fds|list/--format|list/-f|plan/--bundle|plan/-b|plan/--config|plan/-f|plan/--console-socket|plan/--pid-file|plan/--pidfd-socket|plan/--preserve-fds|plan/--format|ps/--format|ps/-f|restore/--bundle|restore/-b|restore/--config|restore/-f|restore/--console-socket|restore/--pid-file|restore/--pidfd-socket|restore/--preserve-fds|restore/--image-path|restore/--work-path|restore/--manage-cgroups-mode|restore/--empty-ns|restore/--lsm-profile|restore/--lsm-mount-context|run/--bundle|run/-b|run/--config|run/-f|run/--console-socket|run/--pid-file|run/--pidfd-socket|run/--preserve-fds|spec/--bundle|spec/-b|trace/--top|update/--resources|update/-r|update/--blkio-weight|update/--cpu-period|update/--cpu-quota|update/--cpu-burst|update/--cpu-share|update/--cpu-rt-period|update/--cpu-rt-runtime|update/--cpu-idle|update/--cpuset-cpus|update/--cpuset-mems|update/--memory|update/--memory-reservation|update/--memory-swap|update/--pids-limit|update/--l3-cache-schema|update/--mem-bw-schema)
+		check/--bundle|check/-b|check/--config|check/-f|check/--format|\
+		checkpoint/--image-path|checkpoint/--work-path|checkpoint/--manage-cgroups-mode|checkpoint/--empty-ns|checkpoint/--parent-path|checkpoint/--page-server|checkpoint/--status-fd|\
+		create/--bundle|create/-b|create/--config|create/-f|create/--console-socket|create/--pid-file|create/--pidfd-socket|create/--preserve-fds|\
+		events/--interval|\
+		exec/--process|exec/-p|exec/--user|exec/-u|exec/--additional-gids|exec/-g|exec/--cwd|exec/--env|exec/-e|exec/--cap|exec/-c|exec/--process-label|exec/--apparmor|exec/--cgroup|exec/--console-socket|exec/--pid-file|exec/--pidfd-socket|exec/--preserve-fds|\
+		list/--format|list/-f|\
+		plan/--bundle|plan/-b|plan/--config|plan/-f|plan/--console-socket|plan/--pid-file|plan/--pidfd-socket|plan/--preserve-fds|plan/--format|\
+		ps/--format|ps/-f|\
+		restore/--bundle|restore/-b|restore/--config|restore/-f|restore/--console-socket|restore/--pid-file|restore/--pidfd-socket|restore/--preserve-fds|restore/--image-path|restore/--work-path|restore/--manage-cgroups-mode|restore/--empty-ns|restore/--lsm-profile|restore/--lsm-mount-context|\
+		run/--bundle|run/-b|run/--config|run/-f|run/--console-socket|run/--pid-file|run/--pidfd-socket|run/--preserve-fds|\
+		spec/--bundle|spec/-b|spec/--example|spec/-e|\
+		trace/--top|\
+		update/--resources|update/-r|update/--blkio-weight|update/--cpu-period|update/--cpu-quota|update/--cpu-burst|update/--cpu-share|update/--cpu-rt-period|update/--cpu-rt-runtime|update/--cpu-idle|update/--cpuset-cpus|update/--cpuset-mems|update/--memory|update/--memory-reservation|update/--memory-swap|update/--pids-limit|update/--l3-cache-schema|update/--mem-bw-schema)
 			[ "${before[i + 1]-}" != = ] || ((i++))
 			((++i)) ;;
 		*/-*) ;;
@@ -191,8 +203,9 @@ _rung() {
 	spec)
 		case $prev in
 		--bundle|-b) _rung_files -d; return ;;
+		--example|-e) _rung_words "shell network limits rootless overlay hooks"; return ;;
 		esac
-		if [[ $cur == -* ]]; then _rung_words "--bundle -b --rootless --help -h"
+		if [[ $cur == -* ]]; then _rung_words "--bundle -b --example -e --rootless --help -h"
 		fi ;;
 	start)
 		if [[ $cur == -* ]]; then _rung_words "--help -h"
@@ -207,6 +220,7 @@ _rung() {
 		--top) :; return ;;
 		esac
 		if [[ $cur == -* ]]; then _rung_words "--html --top --help -h"
+		else _rung_files -f
 		fi ;;
 	update)
 		case $prev in

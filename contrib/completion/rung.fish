@@ -21,7 +21,19 @@ function __rung_at
             end
         else
             switch $command/$word
-                case check/--bundle check/-b check/--config check/-f check/--format checkpoint/--image-path checkpoint/--work-path checkpoint/--manage-cgroups-mode checkpoint/--empty-ns checkpoint/--parent-path checkpoint/--page-server checkpoint/--status-fd create/--bundle create/-b create/--config create/-f create/--console-socket create/--pid-file create/--pidfd-socket create/--preserve-fds events/--interval exec/--process exec/-p exec/--user exec/-u exec/--additional-gids exec/-g exec/--cwd exec/--env exec/-e exec/--cap exec/-c exec/--process-label exec/--apparmor exec/--cgroup exec/--console-socket exec/--pid-file exec/--pidfd-socket exec/--preserve-fds list/--format list/-f plan/--bundle plan/-b plan/--config plan/-f plan/--console-socket plan/--pid-file plan/--pidfd-socket plan/--preserve-fds plan/--format ps/--format ps/-f restore/--bundle restore/-b restore/--config restore/-f restore/--console-socket restore/--pid-file restore/--pidfd-socket restore/--preserve-fds restore/--image-path restore/--work-path restore/--manage-cgroups-mode restore/--empty-ns restore/--lsm-profile restore/--lsm-mount-context run/--bundle run/-b run/--config run/-f run/--console-socket run/--pid-file run/--pidfd-socket run/--preserve-fds spec/--bundle spec/-b trace/--top update/--resources update/-r update/--blkio-weight update/--cpu-period update/--cpu-quota update/--cpu-burst update/--cpu-share update/--cpu-rt-period update/--cpu-rt-runtime update/--cpu-idle update/--cpuset-cpus update/--cpuset-mems update/--memory update/--memory-reservation update/--memory-swap update/--pids-limit update/--l3-cache-schema update/--mem-bw-schema
+                case check/--bundle check/-b check/--config check/-f check/--format \
+                checkpoint/--image-path checkpoint/--work-path checkpoint/--manage-cgroups-mode checkpoint/--empty-ns checkpoint/--parent-path checkpoint/--page-server checkpoint/--status-fd \
+                create/--bundle create/-b create/--config create/-f create/--console-socket create/--pid-file create/--pidfd-socket create/--preserve-fds \
+                events/--interval \
+                exec/--process exec/-p exec/--user exec/-u exec/--additional-gids exec/-g exec/--cwd exec/--env exec/-e exec/--cap exec/-c exec/--process-label exec/--apparmor exec/--cgroup exec/--console-socket exec/--pid-file exec/--pidfd-socket exec/--preserve-fds \
+                list/--format list/-f \
+                plan/--bundle plan/-b plan/--config plan/-f plan/--console-socket plan/--pid-file plan/--pidfd-socket plan/--preserve-fds plan/--format \
+                ps/--format ps/-f \
+                restore/--bundle restore/-b restore/--config restore/-f restore/--console-socket restore/--pid-file restore/--pidfd-socket restore/--preserve-fds restore/--image-path restore/--work-path restore/--manage-cgroups-mode restore/--empty-ns restore/--lsm-profile restore/--lsm-mount-context \
+                run/--bundle run/-b run/--config run/-f run/--console-socket run/--pid-file run/--pidfd-socket run/--preserve-fds \
+                spec/--bundle spec/-b spec/--example spec/-e \
+                trace/--top \
+                update/--resources update/-r update/--blkio-weight update/--cpu-period update/--cpu-quota update/--cpu-burst update/--cpu-share update/--cpu-rt-period update/--cpu-rt-runtime update/--cpu-idle update/--cpuset-cpus update/--cpuset-mems update/--memory update/--memory-reservation update/--memory-swap update/--pids-limit update/--l3-cache-schema update/--mem-bw-schema
                     set skip 1
                 case '*/-*'
                 case '*'
@@ -203,12 +215,14 @@ complete -c rung -n '__rung_at run' -l keep -d 'keep the container when its proc
 complete -c rung -n '__rung_at run' -l no-subreaper -d 'do not become the parent of the container\'s orphans'
 complete -c rung -n "__rung_at help 0" -a run
 complete -c rung -n '__rung_at spec' -l bundle -s b -x -a '(__fish_complete_directories)' -d 'the bundle\'s directory'
+complete -c rung -n '__rung_at spec' -l example -s e -x -a 'shell network limits rootless overlay hooks' -d 'name of an example: shell, network, limits, rootless, overlay or hooks'
 complete -c rung -n '__rung_at spec' -l rootless -d 'for a container run without root privilege'
 complete -c rung -n "__rung_at help 0" -a spec
 complete -c rung -n '__rung_at start 0' -a '(__rung_containers)' -d container
 complete -c rung -n "__rung_at help 0" -a start
 complete -c rung -n '__rung_at state 0' -a '(__rung_containers)' -d container
 complete -c rung -n "__rung_at help 0" -a state
+complete -c rung -n '__rung_at trace 0' -F
 complete -c rung -n '__rung_at trace' -l html -d 'write a timeline instead, as one HTML page, to standard output'
 complete -c rung -n '__rung_at trace' -l top -x -d 'print the N slowest steps of each command; 0 for all'
 complete -c rung -n "__rung_at help 0" -a trace

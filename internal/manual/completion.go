@@ -23,6 +23,21 @@ func names(options []Option, keep func(Option) bool) []string {
 	return all
 }
 
+// valuedOptions is a pattern of all COMMAND/OPTION that take a value, a line for each command.
+func valuedOptions(p *Program, or, indent string) string {
+	var lines []string
+	for _, c := range p.Commands {
+		var words []string
+		for _, n := range names(c.Options, Option.valued) {
+			words = append(words, c.Name+"/"+n)
+		}
+		if words != nil {
+			lines = append(lines, strings.Join(words, or))
+		}
+	}
+	return strings.Join(lines, or+"\\\n"+indent)
+}
+
 func (o Option) valued() bool { return o.Value != "" }
 
 // kind is what a value is, for a shell: "directory", "file", or "".
@@ -99,16 +114,7 @@ _rung() {
 		fi
 		case $command/$word in
 		`)
-	first := true
-	for _, c := range p.Commands {
-		for _, n := range names(c.Options, Option.valued) {
-			if !first {
-				b.WriteByte('|')
-			}
-			first = false
-			b.WriteString(c.Name + "/" + n)
-		}
-	}
+	b.WriteString(valuedOptions(p, "|", "\t\t"))
 	b.WriteString(`)
 			[ "${before[i + 1]-}" != = ] || ((i++))
 			((++i)) ;;
@@ -138,6 +144,9 @@ _rung() {
 		b.WriteString("\t\t" + `if [[ $cur == -* ]]; then _rung_words "` + strings.Join(append(names(c.Options, nil), "--help", "-h"), " ") + `"`)
 		if c.takesContainer() {
 			b.WriteString("\n\t\t" + `elif ((ids == 0)); then _rung_words "$(rung "${global[@]}" list -q 2>/dev/null)"`)
+		}
+		if c.takesFile() {
+			b.WriteString("\n\t\telse _rung_files -f")
 		}
 		if c.Name == "kill" {
 			b.WriteString("\n\t\t" + `elif ((ids == 1)); then _rung_words "` + strings.Join(Signals[:], " ") + `"`)
@@ -246,6 +255,8 @@ _rung() {
 			case "exec":
 				b.WriteString(" '*:command: '")
 			}
+		case c.takesFile():
+			b.WriteString(" \\\n\t\t\t'1:file:_files'")
 		case strings.Contains(c.Arguments, "container-id"):
 			b.WriteString(" \\\n\t\t\t'1:container id: '")
 		}
@@ -313,16 +324,7 @@ function __rung_at
         else
             switch $command/$word
                 case `)
-	first := true
-	for _, c := range p.Commands {
-		for _, n := range names(c.Options, Option.valued) {
-			if !first {
-				b.WriteByte(' ')
-			}
-			first = false
-			b.WriteString(c.Name + "/" + n)
-		}
-	}
+	b.WriteString(valuedOptions(p, " ", strings.Repeat(" ", 16)))
 	b.WriteString(`
                     set skip 1
                 case '*/-*'
@@ -360,6 +362,9 @@ complete -c rung -f
 	for _, c := range p.Commands {
 		if c.takesContainer() {
 			b.WriteString("complete -c rung -n '__rung_at " + c.Name + " 0' -a '(__rung_containers)' -d container\n")
+		}
+		if c.takesFile() {
+			b.WriteString("complete -c rung -n '__rung_at " + c.Name + " 0' -F\n")
 		}
 		if c.Name == "kill" {
 			b.WriteString("complete -c rung -n '__rung_at kill 1' -a " + fishQuote(strings.Join(Signals[:], " ")) + " -d signal\n")

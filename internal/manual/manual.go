@@ -57,3 +57,5 @@ func (c *Command) takesContainer() bool {
 	}
 	return strings.HasPrefix(c.Arguments, "<container-id>")
 }
+
+func (c *Command) takesFile() bool { return strings.HasPrefix(c.Arguments, "<file>") }

@@ -28,6 +28,7 @@ var completions = []struct {
 	{name: "no containers for a new one", line: "rung --root ROOT run w", want: nil},
 	{name: "commands for help", line: "rung help sta", want: []string{"start", "state"}},
 	{name: "directories", line: "rung run --bundle BUNDLE/root", among: "rootfs"},
+	{name: "a file for trace", line: "rung trace BUNDLE/conf", among: "config.json"},
 	{name: "files", line: "rung run --config BUNDLE/config.j", among: "config.json"},
 }
 

@@ -49,20 +49,34 @@ func testMain(m *testing.M) int {
 	return status
 }
 
-// anew runs the test program again in a mount namespace of its own, so that samples may use /srv and /run/rung.
+// anew runs the test program again in a mount namespace of its own, so that samples may use /srv and /run/rung. This
+// process stays behind for what samples leave running: as init would, it waits for whatever has lost its parent.
 func anew() int {
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Env = append(os.Environ(), insideEnv+"=1")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	if os.Geteuid() == 0 {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS, Pdeathsig: unix.SIGKILL}
-	}
-	err := cmd.Run()
-	if cmd.ProcessState == nil {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		fmt.Fprintln(os.Stderr, "tests in a mount namespace:", err)
 		return 1
 	}
-	return cmd.ProcessState.ExitCode()
+	attr := &os.ProcAttr{Env: append(os.Environ(), insideEnv+"=1"), Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}}
+	if os.Geteuid() == 0 {
+		attr.Sys = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS, Pdeathsig: unix.SIGKILL}
+	}
+	inner, err := os.StartProcess("/proc/self/exe", os.Args, attr)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "tests in a mount namespace:", err)
+		return 1
+	}
+	for {
+		var status unix.WaitStatus
+		pid, err := unix.Wait4(-1, &status, 0, nil)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			fmt.Fprintln(os.Stderr, "tests in a mount namespace:", err)
+			return 1
+		case pid == inner.Pid:
+			return status.ExitStatus()
+		}
+	}
 }
 
 func setUp() (err error) {
@@ -86,10 +100,6 @@ func setUp() (err error) {
 				return fmt.Errorf("mount a tmpfs on %s: %w", dir, err)
 			}
 		}
-	}
-	// Containers that a sample leaves running are this process's children when their runtime has ended.
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		return err
 	}
 	unix.Umask(0o022)
 	if scratch, err = os.MkdirTemp("", "rung-docs-"); err != nil {
@@ -183,11 +193,13 @@ func bundle(t *testing.T, path string, argv ...string) {
 func rootfs(t *testing.T, bundle string) {
 	t.Helper()
 	needCommand(t, "busybox")
-	must(t, repository, `
-mkdir -p "`+bundle+`/rootfs/bin" "`+bundle+`/rootfs/tmp"
-cd "`+bundle+`/rootfs/bin"
-for a in $(busybox --list); do ln -sf busybox "$a"; done
-cp --remove-destination "$(command -v busybox)" busybox`)
+	bin := filepath.Join(bundle, "rootfs", "bin")
+	must(t, repository, `mkdir -p "`+bin+`" "`+bundle+`/rootfs/tmp" && cp "$(command -v busybox)" "`+bin+`/busybox"`)
+	for _, applet := range strings.Fields(must(t, repository, "busybox --list")) {
+		if err := os.Symlink("busybox", filepath.Join(bin, applet)); err != nil && applet != "busybox" {
+			t.Fatal(err)
+		}
+	}
 }
 
 func configure(t *testing.T, bundle string, edit func([]byte) []byte) {
