@@ -25,7 +25,7 @@ CWARN    := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wvla -Wmissing-prot
 INIT     := nsenter/elf/programs/init-$(shell $(GO) env GOARCH)
 OUT      := bin
 
-.PHONY: help build init demo test test-unit integration test-vm conformance cve faults test-long acceptance test-engines ccheck fuzz bench lint fmt generate man docs install clean deps-build deps-test deps-engines deps-vm
+.PHONY: help build init demo test test-unit integration test-vm conformance cve faults test-long acceptance test-engines ccheck fuzz fuzz-long bench lint fmt generate man docs install clean deps-build deps-test deps-engines deps-vm
 
 help: ## show this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ ccheck: ## check the init program alone: warnings, analyzer, sanitizers, fuzzers
 
 fuzz: deps-test ## every Go fuzz target in turn, FUZZTIME each
 	script/fuzz "$(TAGS)" $(FUZZTIME)
+
+fuzz-long: ## ten million executions of each fuzzer of the init program (RUNS)
+	script/fuzz-init $(OUT) $(or $(RUNS),10000000)
 
 bench: deps-test build ## rung beside the installed crun and runc, alternating in one run
 	$(GO) run $(GOFLAGS_) ./tests/bench -rung ./rung $(BENCHFLAGS)

@@ -221,7 +221,11 @@ ssize_t readlinkat(int dir, const char *path, char *buf, size_t n)
 int mkdirat(int dir, const char *path, mode_t mode) { return (int)CALL3(SYS_mkdirat, dir, path, mode); }
 int mknodat(int dir, const char *path, mode_t mode, dev_t dev)
 {
-	return (int)CALL4(SYS_mknodat, dir, path, mode, (unsigned int)dev);
+	if (dev != (unsigned int)dev) { /* the kernel would take it for another device */
+		errno = EINVAL;
+		return -1;
+	}
+	return (int)CALL4(SYS_mknodat, dir, path, mode, dev);
 }
 int symlinkat(const char *to, int dir, const char *path) { return (int)CALL3(SYS_symlinkat, to, dir, path); }
 int unlinkat(int dir, const char *path, int flags) { return (int)CALL3(SYS_unlinkat, dir, path, flags); }

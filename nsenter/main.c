@@ -57,7 +57,7 @@ static void op_proc_write(const struct op *o)
 static void op_setns(const struct op *o)
 {
 	int fd = (int)o->n[SETNS_N_FD];
-	uint64_t flags = o->n[SETNS_N_FLAGS], bit = (uint64_t)1 << ((unsigned int)(fd - FD_CONTROL) % 64);
+	uint64_t flags = o->n[SETNS_N_FLAGS], bit = (uint64_t)1 << (((unsigned int)fd - FD_CONTROL) % 64);
 
 	if ((flags & JOIN_RETRY) && !(st.refused & bit))
 		return;

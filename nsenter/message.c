@@ -103,9 +103,14 @@ uint32_t hear(int *fd, struct message *m)
 	while (n < 0 && errno == EINTR);
 	if (n < (ssize_t)MESSAGE_HEADER || m->type == MSG_ABORT)
 		_exit(1);
-	if (fd != NULL && (c = CMSG_FIRSTHDR(&h)) != NULL && c->cmsg_level == SOL_SOCKET &&
-	    c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(fd, CMSG_DATA(c), sizeof *fd);
+	if (fd != NULL && (c = CMSG_FIRSTHDR(&h)) != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+		/* room for one is room for two, where alignment asks for it */
+		for (size_t at = CMSG_LEN(0); at + sizeof *fd <= c->cmsg_len; at += sizeof *fd) {
+			if (*fd >= 0)
+				close(*fd);
+			memcpy(fd, (const unsigned char *)c + at, sizeof *fd);
+		}
+	}
 	return m->type;
 }
 

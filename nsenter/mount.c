@@ -122,8 +122,8 @@ static void make_parent_private(const char *path)
 	char dir[PATH_MAX];
 	int fd, r;
 
-	if (strlen(path) >= sizeof dir)
-		fail(STEP_PROPAGATION, ENAMETOOLONG, "");
+	if (path[0] != '/' || strlen(path) >= sizeof dir)
+		fail(STEP_PROPAGATION, path[0] != '/' ? EINVAL : ENAMETOOLONG, "");
 	strcpy(dir, path);
 	for (;;) {
 		fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -602,9 +602,9 @@ void op_pivot(const struct op *o)
 	}
 	if (chdir("/") < 0)
 		fail_errno(STEP_CHDIR);
-	close(st.held_proc);
-	close(st.held_sys);
-	close(st.root);
+	let_go(&st.held_proc);
+	let_go(&st.held_sys);
+	let_go(&st.root);
 	st.root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (st.root < 0)
 		fail_errno(STEP_OPEN);

@@ -310,7 +310,8 @@ void op_seccomp(const struct op *o)
 	m.arg = fd;
 	if (fd < 0)
 		fail_errno(STEP_OP);
-	if (!(o->n[SECCOMP_N_FLAGS] & SECCOMP_NOTIFY))
+	/* without a listener 0 is no descriptor */
+	if (!(o->n[SECCOMP_N_FLAGS] & SECCOMP_NOTIFY) || !(o->n[SECCOMP_N_FILTER_FLAGS] & SECCOMP_FILTER_FLAG_NEW_LISTENER))
 		return;
 	/*
 	 * write(2) may not be a notified call, for nobody would answer yet; read(2) may: the runtime takes the
@@ -411,6 +412,8 @@ void op_find_exec(const struct op *o)
 void op_exec(const struct op *o)
 {
 	(void)o;
+	if (st.exec == NULL) /* nothing was found, for nothing was looked for */
+		fail(STEP_DECODE, EINVAL, "");
 	clock_stop();
 	execve(st.exec, exec_argv, exec_env);
 	fail(STEP_EXEC, errno, st.exec);

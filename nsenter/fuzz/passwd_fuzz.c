@@ -1,5 +1,5 @@
 /* libFuzzer driver for the passwd reader: what it finds is a NUL-free string that fits. */
-#include "../passwd.h"
+#include "../passwd.c"
 
 #include <stdint.h>
 #include <stdlib.h>

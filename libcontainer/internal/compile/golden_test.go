@@ -47,34 +47,7 @@ func Test_golden(t *testing.T) {
 	}
 	for _, file := range cases {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
-			raw, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var g golden
-			d := json.NewDecoder(bytes.NewReader(raw))
-			d.DisallowUnknownFields()
-			if err := d.Decode(&g); err != nil {
-				t.Fatalf("%s: %v", file, err)
-			}
-			g.Options.ID, g.Options.Bundle = "web", "/bundle"
-			g.Options.CgroupPath = "/web"
-			if g.Facts.UnifiedV2 {
-				g.Options.Cgroups = v2Group("web")
-			} else {
-				g.Options.Cgroups = v1Groups("web")
-			}
-			g.Options.CgroupsPresent = !g.Facts.Rootless
-			var p *plan.Plan
-			var warnings []string
-			if g.Process != nil {
-				p, warnings, err = Exec(&g.Config, g.Process, g.Options, g.Facts)
-			} else {
-				p, warnings, err = Create(&g.Config, g.Options, g.Facts)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
+			g, p, warnings := planOf(t, file)
 			var out bytes.Buffer
 			out.WriteString("# " + g.Why + "\n")
 			for _, w := range warnings {
@@ -86,6 +59,40 @@ func Test_golden(t *testing.T) {
 			compare(t, strings.TrimSuffix(file, ".json")+".plan", out.Bytes())
 		})
 	}
+}
+
+// planOf compiles one case.
+func planOf(t *testing.T, file string) (*golden, *plan.Plan, []string) {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var g golden
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&g); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	g.Options.ID, g.Options.Bundle = "web", "/bundle"
+	g.Options.CgroupPath = "/web"
+	if g.Facts.UnifiedV2 {
+		g.Options.Cgroups = v2Group("web")
+	} else {
+		g.Options.Cgroups = v1Groups("web")
+	}
+	g.Options.CgroupsPresent = !g.Facts.Rootless
+	var p *plan.Plan
+	var warnings []string
+	if g.Process != nil {
+		p, warnings, err = Exec(&g.Config, g.Process, g.Options, g.Facts)
+	} else {
+		p, warnings, err = Create(&g.Config, g.Options, g.Facts)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &g, p, warnings
 }
 
 func compare(t *testing.T, file string, got []byte) {
