@@ -100,7 +100,10 @@ const extraFile = "rung.json"
 // imageExtra is what a restore has to know besides criu's images.
 type imageExtra struct {
 	// Stdio are the keys of the descriptors 0, 1 and 2 that lead out of the container; empty: it has the other end.
-	Stdio  [3]string
+	Stdio [3]string
+	// Null are those of them that were the null device, which a restored one gets again: a pipe cannot take the place
+	// of a file that has a position.
+	Null   []string
 	Notify bool // one of them is the directory of the sd_notify(3) socket
 	// Points are the mount points of external mounts, those above others first.
 	Points []mountPoint
@@ -116,6 +119,9 @@ type mountPoint struct {
 
 func (x *imageExtra) append(b []byte) []byte {
 	b = jsonscan.AppendStrings(jsonscan.AppendKey(append(b, '{'), "stdio"), x.Stdio[:])
+	if x.Null != nil {
+		b = jsonscan.AppendStrings(jsonscan.AppendKey(b, "null"), x.Null)
+	}
 	b = jsonscan.AppendBool(jsonscan.AppendKey(b, "notify"), x.Notify)
 	b = append(jsonscan.AppendKey(b, "mounts"), '[')
 	for _, p := range x.Points {
@@ -138,6 +144,8 @@ func parseExtra(raw string) (*imageExtra, error) {
 			case "stdio":
 				list, _ := sc.Strings()
 				copy(x.Stdio[:], list)
+			case "null":
+				x.Null, _ = sc.Strings()
 			case "notify":
 				x.Notify, _ = sc.Bool()
 			case "mounts":
@@ -243,12 +251,29 @@ func (x *imageExtra) stdio(r *criu.Options, pid int) error {
 			if st.Mode&unix.S_IFMT == unix.S_IFDIR || known[id] {
 				continue
 			}
-			// external files are known by mount and inode, in hexadecimal (criu, External files)
-			x.Stdio[i] = "file[" + strconv.FormatInt(int64(id), 16) + ":" + strconv.FormatUint(st.Ino, 16) + "]"
+			x.Stdio[i] = externalFile(id, &st)
+			if isNull(&st) {
+				x.Null = append(x.Null, x.Stdio[i])
+			}
 			r.External = append(r.External, x.Stdio[i])
 		}
 	}
 	return nil
+}
+
+func isNull(st *unix.Stat_t) bool {
+	return st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == unix.Mkdev(1, 3)
+}
+
+// externalFile is the key by which criu knows a file that is not dumped: mount and inode, and of a terminal
+// its numbers, in hexadecimal (criu, External files; External TTYs).
+func externalFile(mount int, st *unix.Stat_t) string {
+	hex := func(n uint64) string { return strconv.FormatUint(n, 16) }
+	major := unix.Major(st.Rdev) // 4, 5, and 136 to 143 are terminals: admin-guide/devices.rst
+	if st.Mode&unix.S_IFMT == unix.S_IFCHR && (major == 4 || major == 5 || major >= 136 && major <= 143) {
+		return "tty[" + hex(st.Rdev) + ":" + hex(st.Dev) + "]"
+	}
+	return "file[" + hex(uint64(mount)) + ":" + hex(st.Ino) + "]"
 }
 
 // fdMount reads the mount of another process's descriptor

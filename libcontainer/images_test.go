@@ -132,3 +132,47 @@ func TestCheckpointOptions_parent(t *testing.T) {
 		}
 	}
 }
+
+// A restored process gets the null device again that it had; a pipe is no file.
+func TestStdioFile(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	for _, c := range []struct {
+		key  string
+		null bool
+		name string // "": refused
+	}{
+		{"pipe:[1]", false, "stdio"},
+		{"file[1:2]", true, "/dev/null"},
+		{"file[1:2]", false, ""},
+		{"tty[8800:16]", false, "stdio"},
+	} {
+		f, err := stdioFile(int(r.Fd()), c.key, c.null)
+		if (err == nil) != (c.name != "") {
+			t.Errorf("%s: %v", c.key, err)
+		}
+		if err == nil {
+			if f.Name() != c.name {
+				t.Errorf("%s: %s, want %s", c.key, f.Name(), c.name)
+			}
+			f.Close()
+		}
+	}
+}
+
+func TestExternalFile(t *testing.T) {
+	for want, st := range map[string]unix.Stat_t{
+		"file[1f:2a]":  {Mode: unix.S_IFREG, Ino: 42},
+		"file[1f:4]":   {Mode: unix.S_IFCHR, Ino: 4, Rdev: unix.Mkdev(1, 3)},
+		"tty[8803:16]": {Mode: unix.S_IFCHR, Ino: 6, Rdev: unix.Mkdev(136, 3), Dev: 0x16},
+		"tty[401:5]":   {Mode: unix.S_IFCHR, Ino: 6, Rdev: unix.Mkdev(4, 1), Dev: 5},
+	} {
+		if got := externalFile(31, &st); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}

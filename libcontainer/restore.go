@@ -2,11 +2,15 @@ package libcontainer
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path"
 	goruntime "runtime"
+	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/rung-oci/rung/libcontainer/internal/cgroup"
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
 	"github.com/rung-oci/rung/libcontainer/internal/console"
 	"github.com/rung-oci/rung/libcontainer/internal/criu"
@@ -119,6 +123,9 @@ type restoration struct {
 }
 
 func (x *restoration) make(p *prepared) (err error) {
+	if err := x.newGroups(p.group); err != nil {
+		return err
+	}
 	entry, err := state.Store{Root: p.opt.Root}.Create(p.opt.ID)
 	if err != nil {
 		return err
@@ -175,6 +182,20 @@ func (x *restoration) make(p *prepared) (err error) {
 	return nil
 }
 
+// newGroups holds --manage-cgroups-mode strict, where no control group may be
+// there yet: criu itself would find those that are made for it.
+func (x *restoration) newGroups(g *cgroup.Group) error {
+	if x.opt.CgroupsMode != "strict" || g == nil {
+		return nil
+	}
+	for _, d := range g.Dirs() {
+		if unix.Access(d.Path, unix.F_OK) == nil {
+			return fmt.Errorf("--manage-cgroups-mode strict: the control group %s: %w", d.Path, unix.EEXIST)
+		}
+	}
+	return nil
+}
+
 // undo takes away what there is of the container.
 func (x *restoration) undo() error {
 	var errs []error
@@ -211,6 +232,9 @@ func (x *restoration) processes() error {
 		return err
 	}
 	x.cgroupRoots(r)
+	if r.CgroupMode == criu.CgroupStrict {
+		r.CgroupMode = criu.CgroupFull // see newGroups
+	}
 	if g := x.group; g != nil && r.CgroupMode == criu.CgroupIgnore {
 		spawn.CgroupFD = g.SpawnFD() // what is restored stays where criu is
 	}
@@ -309,7 +333,7 @@ func (x *restoration) inherit(r *criu.Options, s *criu.Spawn) error {
 			continue
 		}
 		given[key] = true
-		f, err := stdioFile(i)
+		f, err := stdioFile(i, key, slices.Contains(x.extra.Null, key))
 		if err != nil {
 			return err
 		}
@@ -320,10 +344,14 @@ func (x *restoration) inherit(r *criu.Options, s *criu.Spawn) error {
 
 // stdioFile is a descriptor like this process's. One of /dev/null is made for
 // both directions: it may stand for several of the container's.
-func stdioFile(i int) (*os.File, error) {
+func stdioFile(i int, key string, null bool) (*os.File, error) {
 	var st unix.Stat_t
-	if err := unix.Fstat(i, &st); err == nil && st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == unix.Mkdev(1, 3) {
+	if err := unix.Fstat(i, &st); err == nil && isNull(&st) || null {
 		return os.OpenFile("/dev/null", os.O_RDWR, 0)
+	}
+	// criu sets the position that the file had
+	if _, err := unix.Seek(i, 0, unix.SEEK_CUR); err == unix.ESPIPE && strings.HasPrefix(key, "file[") {
+		return nil, errors.New("descriptor " + strconv.Itoa(i) + " was a file, whose place a pipe or terminal cannot take")
 	}
 	fd, err := unix.FcntlInt(uintptr(i), unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {
