@@ -13,7 +13,13 @@ import (
 // confine loads a profile under a name of its own, with these rules, and takes it away at the end of the test.
 func confine(t *testing.T, b *bundle, rules string) (name string) {
 	t.Helper()
-	name = "rung-test-" + b.ID
+	return confineAs(t, b, "", rules)
+}
+
+// confineAs is confine for one of several profiles.
+func confineAs(t *testing.T, b *bundle, which, rules string) (name string) {
+	t.Helper()
+	name = "rung-test-" + b.ID + which
 	file := filepath.Join(b.Dir, name)
 	writeFile(t, file, "profile "+name+" flags=(attach_disconnected,mediate_deleted) {\n  file,\n  capability,\n  network,\n  signal,\n  ptrace,\n  unix,\n"+rules+"}\n")
 	load := func(option string) error { return exec.Command("apparmor_parser", option, "-K", file).Run() }

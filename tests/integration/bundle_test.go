@@ -23,8 +23,15 @@ import (
 
 type idRange = syscall.SysProcIDMap
 
-// patience is how long a runtime command, or something waited for, may take.
-const patience = 20 * time.Second
+// patience is how long a runtime command, or something waited for, may take: RUNG_TESTS_PATIENCE, for slow hosts.
+var patience = readPatience()
+
+func readPatience() time.Duration {
+	if d, err := time.ParseDuration(os.Getenv("RUNG_TESTS_PATIENCE")); err == nil {
+		return d
+	}
+	return 20 * time.Second
+}
 
 // bundle is a container to be: its bundle's directory, its id, and the runtime's --root, which is its own.
 type bundle struct {
@@ -441,7 +448,16 @@ func (b *bundle) wantStatus(status string) {
 
 func writeFile(t *testing.T, path, data string) {
 	t.Helper()
-	if err := os.WriteFile(path, []byte(data), 0o644); err != nil {
+	create(t, path, []byte(data), 0o644)
+}
+
+// create writes a file while no other goroutine starts a process: its child would have the file open for writing until it
+// executes its program, and a file that is, cannot be executed (ETXTBSY).
+func create(t *testing.T, path string, data []byte, mode os.FileMode) {
+	t.Helper()
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err := os.WriteFile(path, data, mode); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -480,9 +496,7 @@ func copyFile(t *testing.T, from, to string, mode os.FileMode) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(to, b, mode); err != nil {
-		t.Fatal(err)
-	}
+	create(t, to, b, mode)
 }
 
 // exists tells whether there is something of that name, be it a dangling link.

@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,22 +19,41 @@ type checkpointed struct {
 	images string
 }
 
-// dumpable runs a container detached, with a pipe as its standard input, up to its first line of output.
-func dumpable(t *testing.T, edit func(*specs.Spec), actions ...string) *checkpointed {
+// dumpableBundle is one of a container without a network of its own: criu runs ten other programs for the rules of one.
+func dumpableBundle(t *testing.T, actions ...string) *bundle {
 	t.Helper()
 	requires(t, "criu")
 	b := newBundle(t)
+	withoutNS(b.Spec, specs.NetworkNamespace)
+	b.Spec.Process.Args = append([]string{"/probe", "--echo", "ready"}, actions...)
+	return b
+}
+
+// dumpable runs such a container detached, with a pipe as its standard input, up to its first line of output.
+func dumpable(t *testing.T, edit func(*specs.Spec), actions ...string) *checkpointed {
+	t.Helper()
+	b := dumpableBundle(t, actions...)
 	if edit != nil {
 		edit(b.Spec)
 	}
-	b.Spec.Process.Args = append([]string{"/probe", "--echo", "ready"}, actions...)
+	return b.untilReady()
+}
+
+// untilReady runs the container detached, with a pipe as its standard input, up to its first line of output.
+func (b *bundle) untilReady() *checkpointed {
+	b.t.Helper()
 	c := &checkpointed{images: filepath.Join(b.Dir, "images")}
 	c.feed = b.newStdin()
 	c.container = b.runDetached()
 	if line, _ := c.line(); line != "ready" {
-		t.Fatalf("the container says %q", line)
+		b.t.Fatalf("the container says %q", line)
 	}
 	return c
+}
+
+// ownNetwork gives the container a network namespace.
+func ownNetwork(s *specs.Spec) {
+	s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace})
 }
 
 // newStdin gives the next container a pipe as its standard input.
@@ -99,7 +117,7 @@ func lastLines(s string, n int) string {
 
 func TestCheckpoint_and_restore_twice(t *testing.T) {
 	t.Parallel()
-	c := dumpable(t, nil, "--line", "--line", "--report", "--line", "--exit", "7")
+	c := dumpable(t, ownNetwork, "--line", "--line", "--report", "--line", "--exit", "7")
 	for round := range 2 {
 		c.dump()
 		c.wantGone()
@@ -164,8 +182,7 @@ func TestCheckpoint_bad_parent(t *testing.T) {
 // Bind mounts are bound again from where the config says, whatever their mount points are by now.
 func TestCheckpoint_bind_mounts(t *testing.T) {
 	t.Parallel()
-	requires(t, "criu")
-	b := newBundle(t)
+	b := dumpableBundle(t)
 	outer, inner, file := b.volume("outer"), b.volume("inner"), filepath.Join(b.Dir, "file")
 	mkdir(t, filepath.Join(outer, "deep"), 0o755)
 	writeFile(t, filepath.Join(inner, "mark"), "inner")
@@ -180,10 +197,7 @@ func TestCheckpoint_bind_mounts(t *testing.T) {
 	b.Spec.Process.Args = []string{
 		"/probe", "--echo", "ready", "--line", "--read", "/mnt/outer/deep/er/mark", "--read", "/etc/one", "--read", "/home/there/mark", "--create", "/mnt/outer/x", "", "--report", "--line",
 	}
-	c := &checkpointed{images: filepath.Join(b.Dir, "images")}
-	c.feed = b.newStdin()
-	c.container = b.runDetached()
-	c.line()
+	c := b.untilReady()
 	c.dump()
 	for _, gone := range []string{filepath.Join(outer, "deep/er"), filepath.Join(outer, "deep"), filepath.Join(b.Rootfs, "etc/one"), filepath.Join(b.Rootfs, "mnt/outer")} {
 		if err := os.Remove(gone); err != nil {
@@ -207,15 +221,11 @@ func TestCheckpoint_bind_mounts(t *testing.T) {
 // A link that has come into the way of a mount would lead criu, which goes by paths, out of the root.
 func TestCheckpoint_a_mount_point_that_became_a_link_is_refused(t *testing.T) {
 	t.Parallel()
-	requires(t, "criu")
-	b := newBundle(t)
+	b := dumpableBundle(t)
 	v, elsewhere := b.volume("v"), b.volume("elsewhere")
 	withMount(bind(v, "/mnt/v", "bind"))(b.Spec)
 	b.Spec.Process.Args = []string{"/probe", "--echo", "ready", "--line"}
-	c := &checkpointed{images: filepath.Join(b.Dir, "images")}
-	c.feed = b.newStdin()
-	c.container = b.runDetached()
-	c.line()
+	c := b.untilReady()
 	c.dump()
 	b.replaceByLink("mnt/v", elsewhere)
 	wantFailure(t, c.runtime("restore", "--detach", "--bundle", c.Dir, "--image-path", c.images, c.ID), "mount point", "mnt/v")
@@ -225,24 +235,19 @@ func TestCheckpoint_a_mount_point_that_became_a_link_is_refused(t *testing.T) {
 // The name of a mount point comes from the image, and criu's options are text (CVE-2026-119101).
 func TestCheckpoint_mount_points_with_criu_syntax_are_refused(t *testing.T) {
 	t.Parallel()
-	requires(t, "criu")
-	b := newBundle(t)
+	b := dumpableBundle(t)
 	mkdir(t, filepath.Join(b.Rootfs, "home/a]:", "etc"), 0o755)
 	b.rootLink("data", "/home/a]:/etc")
 	withMount(bind(b.volume("v"), "/data", "bind"))(b.Spec)
 	b.Spec.Process.Args = []string{"/probe", "--echo", "ready", "--line"}
-	c := &checkpointed{images: filepath.Join(b.Dir, "images")}
-	c.feed = b.newStdin()
-	c.container = b.runDetached()
-	c.line()
+	c := b.untilReady()
 	wantFailure(t, c.runtime("checkpoint", "--image-path", c.images, c.ID), "a]:")
 	c.wantStatus("running")
 }
 
 func TestCheckpoint_console(t *testing.T) {
 	t.Parallel()
-	requires(t, "criu")
-	b := newBundle(t)
+	b := dumpableBundle(t)
 	b.Spec.Process.Args = []string{"/probe", "--echo", "ready", "--line", "--report", "--exit", "4"}
 	c := &checkpointed{images: filepath.Join(b.Dir, "images")}
 	var m *master
@@ -321,8 +326,7 @@ func TestRestore_in_the_foreground(t *testing.T) {
 
 func TestRestore_terminal_in_the_foreground(t *testing.T) {
 	t.Parallel()
-	requires(t, "criu")
-	b := newBundle(t)
+	b := dumpableBundle(t)
 	b.Spec.Process.Args = []string{"/probe", "--echo", "ready", "--line", "--winch", "--exit", "5"}
 	c := &checkpointed{images: filepath.Join(b.Dir, "images")}
 	var m *master
@@ -349,8 +353,7 @@ func TestRestore_terminal_in_the_foreground(t *testing.T) {
 
 func TestCheckpoint_runs_hooks_of_the_network(t *testing.T) {
 	t.Parallel()
-	requires(t, "criu")
-	c := dumpable(t, nil, "--line")
+	c := dumpable(t, ownNetwork, "--line")
 	c.dump()
 	c.allHooks()
 	c.restore()
@@ -361,16 +364,12 @@ func TestCheckpoint_runs_hooks_of_the_network(t *testing.T) {
 
 func TestCheckpoint_config_by_annotation(t *testing.T) {
 	t.Parallel()
-	requires(t, "criu")
-	b := newBundle(t)
+	b := dumpableBundle(t)
 	conf := filepath.Join(b.Dir, "criu.conf")
 	writeFile(t, conf, "log-file=other.log\n")
 	annotate("org.criu.config", conf)(b.Spec)
 	b.Spec.Process.Args = []string{"/probe", "--echo", "ready", "--line"}
-	c := &checkpointed{images: filepath.Join(b.Dir, "images")}
-	c.feed = b.newStdin()
-	c.container = b.runDetached()
-	c.line()
+	c := b.untilReady()
 	work := filepath.Join(b.Dir, "work")
 	c.dump("--work-path", work)
 	want(t, "the log is there", exists(filepath.Join(work, "other.log")), true)
@@ -383,10 +382,7 @@ func TestCheckpoint_user_namespace(t *testing.T) {
 	// its root opens its standard error again, which the file of root that the tests have for that would not let it
 	b.Wrap = []string{"sh", "-c", `exec "$@" 2>/dev/null`, "sh"}
 	b.Spec.Process.Args = []string{"/probe", "--echo", "ready", "--line", "--exit", "6"}
-	c := &checkpointed{images: filepath.Join(b.Dir, "images")}
-	c.feed = b.newStdin()
-	c.container = b.runDetached()
-	c.line()
+	c := b.untilReady()
 	c.dump()
 	c.restore()
 	c.say("end")
@@ -423,12 +419,7 @@ func TestCheckpoint_lazy_pages(t *testing.T) {
 	t.Parallel()
 	requires(t, "criu", "criu:uffd")
 	c := dumpable(t, nil, "--line", "--exit", "8")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := itoa(l.Addr().(*net.TCPAddr).Port)
-	l.Close()
+	port := freePort(t)
 	dump := c.command("checkpoint", "--image-path", c.images, "--lazy-pages", "--page-server", "127.0.0.1:"+port, "--status-fd", "3", c.ID)
 	startReady(t, dump)
 	want(t, "the inventory is there", exists(filepath.Join(c.images, "inventory.img")), true)
@@ -453,11 +444,9 @@ func TestCheckpoint_of_systemd_units(t *testing.T) {
 	t.Parallel()
 	requires(t, "criu", "systemd")
 	b, unit := scoped(t)
+	withoutNS(b.Spec, specs.NetworkNamespace)
 	b.Spec.Process.Args = []string{"/probe", "--echo", "ready", "--line", "--exit", "2"}
-	c := &checkpointed{images: filepath.Join(b.Dir, "images")}
-	c.feed = b.newStdin()
-	c.container = b.runDetached()
-	c.line()
+	c := b.untilReady()
 	c.dump()
 	want(t, "the unit is known", known(unit), false)
 	c.restore()

@@ -8,6 +8,7 @@
 //	RUNG_TESTS_MUST   words of requires, separated by commas: a test that lacks one of these fails, and is not skipped
 //	RUNG_SKIP_LOG     a file to append one line to for each skipped test: "TEST: what is missing"
 //	RUNG_RACE_TIME    how long each race of an attack (TestCVE_…) is run: 1m, say
+//	RUNG_TESTS_PATIENCE  how long whatever is waited for may take, where 20s is not enough
 //	RUNG_SKIP_KIND    the kind of host in that file, when the cgroup hierarchies do not tell it: vm
 //	RUNG_SKIP_BUDGET  the file tests/skip-budget: fail when more is skipped than it allows for this kind of host
 package integration

@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -939,6 +940,110 @@ static void do_fill(long long n)
 		munmap(p, (size_t)n);
 }
 
+static void die(const char *what)
+{
+	dprintf(2, "probe: %s\n", what);
+	_exit(125);
+}
+
+// keep gives a descriptor the number that was asked for; it stays open.
+static void keep(const char *op, int fd, int number)
+{
+	int e;
+
+	if (fd >= 0 && fd != number) {
+		int r = dup2(fd, number);
+
+		e = errno;
+		close(fd);
+		errno = e;
+		fd = r;
+	}
+	e = errno;
+	begin(op);
+	num("fd", fd);
+	errno = e;
+	result(fd);
+}
+
+// do_fd_dgram leaves a datagram socket open that is connected to the one at path.
+static void do_fd_dgram(int number, const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int s = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	if (strlen(path) >= sizeof(a.sun_path))
+		die(path);
+	memcpy(a.sun_path, path, strlen(path) + 1);
+	if (s >= 0 && connect(s, (struct sockaddr *)&a, sizeof(a)) < 0) {
+		int e = errno;
+
+		close(s);
+		errno = e;
+		s = -1;
+	}
+	keep("fd-dgram", s, number);
+}
+
+// do_fd_tcp leaves a TCP connection of the process with itself open: its near end is number, its far end the one behind it, if
+// it is to be accepted, and the listener the next.
+static void do_fd_tcp(int number, int accepted)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	socklen_t len = sizeof(a);
+	int l = socket(AF_INET, SOCK_STREAM, 0), s = socket(AF_INET, SOCK_STREAM, 0);
+	int r;
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	r = bind(l, (struct sockaddr *)&a, sizeof(a));
+	if (r == 0)
+		r = listen(l, 8);
+	if (r == 0)
+		r = getsockname(l, (struct sockaddr *)&a, &len);
+	if (r == 0)
+		r = connect(s, (struct sockaddr *)&a, sizeof(a));
+	if (r == 0)
+		r = dup2(s, number);
+	if (r >= 0)
+		r = dup2(l, number + 2);
+	if (r >= 0 && accepted) {
+		int c = accept(l, NULL, NULL);
+
+		r = dup2(c, number + 1);
+		close(c);
+	}
+	begin("fd-tcp");
+	num("fd", number);
+	result(r);
+	close(l);
+	close(s);
+}
+
+// do_memory works on memory that stays: "new" makes it, "change" writes to its first half, "sum" adds up what it holds.
+static void do_memory(const char *what, size_t n)
+{
+	static unsigned char *p;
+	unsigned long sum = 0;
+
+	begin("memory");
+	if (!strcmp(what, "new")) {
+		p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (p == MAP_FAILED) {
+			result(-1);
+			return;
+		}
+	}
+	for (size_t i = 0; i < n; i += 512) { // several of each page, or criu takes it for one of zeros
+		if (!strcmp(what, "new"))
+			p[i] = (unsigned char)(i >> 9);
+		else if (!strcmp(what, "change") && i < n / 2)
+			p[i] ^= 0x55;
+		sum = sum * 31 + p[i];
+	}
+	num("count", (long long)(sum & 0x7fffffff));
+	result(0);
+}
+
 static void do_xattr(const char *path, const char *attr)
 {
 	ssize_t n = lgetxattr(path, attr, file, sizeof(file));
@@ -948,12 +1053,6 @@ static void do_xattr(const char *path, const char *attr)
 	if (n >= 0)
 		str_n("data", file, (size_t)n);
 	result(n);
-}
-
-static void die(const char *what)
-{
-	dprintf(2, "probe: %s\n", what);
-	_exit(125);
 }
 
 int main(int argc, char **argv, char **envp)
@@ -1172,6 +1271,31 @@ int main(int argc, char **argv, char **envp)
 			begin("write-fd");
 			num("fd", fd);
 			result(n);
+		} else if (!strcmp(a, "--fd-open")) { // FD PATH: a file that stays open
+			int fd = atoi(NEXT);
+			keep("fd-open", open(NEXT, O_RDWR | O_CREAT, 0666), fd);
+		} else if (!strcmp(a, "--fd-lock")) { // flock(2) of an open file
+			int r = flock(atoi(NEXT), LOCK_EX | LOCK_NB), e = errno;
+			begin("fd-lock");
+			errno = e;
+			result(r);
+		} else if (!strcmp(a, "--fd-dgram")) { // FD PATH
+			int fd = atoi(NEXT);
+			do_fd_dgram(fd, NEXT);
+		} else if (!strcmp(a, "--fd-tcp")) {
+			do_fd_tcp(atoi(NEXT), 1);
+		} else if (!strcmp(a, "--fd-tcp-waiting")) { // as --fd-tcp, and never accepted
+			do_fd_tcp(atoi(NEXT), 0);
+		} else if (!strcmp(a, "--memory")) { // new|change|sum BYTES
+			const char *what = NEXT;
+			do_memory(what, (size_t)atoll(NEXT));
+		} else if (!strcmp(a, "--link")) { // OLD NEW
+			const char *old = NEXT;
+			int r = link(old, NEXT), e = errno;
+			begin("link");
+			str("path", old);
+			errno = e;
+			result(r);
 		} else if (!strcmp(a, "--out")) { // output goes to the end of this file from here on
 			const char *path = NEXT;
 			int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0666);
