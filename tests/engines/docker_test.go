@@ -43,6 +43,25 @@ func sharedDocker(t *testing.T) *docker {
 	return d
 }
 
+// startSecond starts a daemon beside the shared one. It has a network namespace of its own: daemons take each other's
+// bridge away.
+func startSecond(t *testing.T, name string, arg ...string) *docker {
+	t.Helper()
+	sharedDocker(t)
+	d := newDocker(name, arg...)
+	d.args = append([]string{"unshare", "--net", "sh", "-c", `ip link set lo up && exec "$@"`, "sh"}, d.args...)
+	if err := d.start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.daemon.stop(unix.SIGTERM); err != nil {
+			t.Error(err)
+		}
+	})
+	d.importImage(t)
+	return d
+}
+
 // startDocker starts a daemon whose files are kept apart by name, with these further arguments.
 func startDocker(name string, arg ...string) (*docker, error) {
 	if err := os.MkdirAll("/etc/docker", 0o755); err != nil {
@@ -55,12 +74,17 @@ func startDocker(name string, arg ...string) (*docker, error) {
 	if err := os.WriteFile("/etc/docker/daemon.json", b, 0o644); err != nil {
 		return nil, err
 	}
+	d := newDocker(name, arg...)
+	return d, d.start()
+}
+
+func newDocker(name string, arg ...string) *docker {
 	socket := "unix:///run/" + name + ".sock"
 	d := &docker{client: client{command: []string{dockerClient, "--host=" + socket}}}
 	d.args = append([]string{
 		dockerd, "--host=" + socket, "--data-root=/var/lib/" + name, "--exec-root=/run/" + name, "--pidfile=/run/" + name + ".pid",
 	}, arg...)
-	return d, d.start()
+	return d
 }
 
 func (d *docker) start() (err error) {
