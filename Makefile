@@ -18,6 +18,8 @@ GOFLAGS_ := -tags "$(TAGS)" -trimpath -buildvcs=false
 # The race detector and the tests against libseccomp want cgo; rung itself is built without (docs/adr/0013).
 TESTFLAGS := -tags "$(TAGS)"
 export CGO_ENABLED := 1
+# The time that a release and all files in it are from: that of the changes.
+export SOURCE_DATE_EPOCH ?= $(shell date -u -d "$$(sed -n 's/^\#\# .*(\(.*\))$$/\1/p' CHANGELOG.md | head -1)" +%s)
 
 NSENTER  := $(wildcard nsenter/*.c)
 FUZZERS  := $(wildcard nsenter/fuzz/*_fuzz.c)
@@ -26,6 +28,7 @@ INIT     := nsenter/elf/programs/init-$(shell $(GO) env GOARCH)
 OUT      := bin
 
 .PHONY: help build init demo test test-unit integration test-vm conformance cve faults test-long acceptance test-engines ccheck fuzz fuzz-long bench lint fmt generate man docs install clean deps-build deps-test deps-engines deps-vm
+.PHONY: packaging install-files deb release
 
 help: ## show this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +67,9 @@ conformance: deps-test build ## the OCI validation programs, and a comparison wi
 cve: deps-test build ## every published attack on programs of this kind, against ./rung (RUNG=…, V=…, RUN=TestCVE_…)
 	tests/cmd/build
 	set -o pipefail; RUNG_CGROUP_VIEW=$(V) unshare --mount $(GO) test $(TESTFLAGS) -count=1 -v -run '$(or $(RUN),^TestCVE_)' ./tests/integration | grep -e '^ *---' -e '_test.go' -e 'CVE rows'
+
+packaging: deps-test build ## make install, the Debian package, a release that is built twice
+	$(GO) test $(TESTFLAGS) -count=1 $(if $(RUN),-run '$(RUN)' -v) ./tests/packaging
 
 docs: deps-test build ## what rung says of itself: examples, samples in documents, man pages, completion
 	$(GO) test $(TESTFLAGS) -count=1 $(if $(RUN),-run '$(RUN)' -v) ./tests/docs
@@ -106,7 +112,9 @@ generate: ## write generated files anew
 man: ## write man pages and completions anew from the command tables
 	$(GO) generate .
 
-install: build ## install rung, man pages and completions below $(DESTDIR)$(PREFIX)
+install: build install-files ## install rung, man pages and completions below $(DESTDIR)$(PREFIX)
+
+install-files:
 	install -D -m 0755 rung $(DESTDIR)$(SBINDIR)/rung
 	install -d $(DESTDIR)$(MANDIR)/man8
 	install -m 0644 man/*.8 $(DESTDIR)$(MANDIR)/man8
@@ -114,8 +122,14 @@ install: build ## install rung, man pages and completions below $(DESTDIR)$(PREF
 	install -D -m 0644 contrib/completion/_rung $(DESTDIR)$(ZSHDIR)/_rung
 	install -D -m 0644 contrib/completion/rung.fish $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/rung.fish
 
+deb: build ## a Debian package in dist/
+	script/deb dist $(VERSION)
+
+release: build ## binary, Debian package, bill of materials and checksums in dist/, the same bytes wherever it is built
+	script/release dist $(VERSION)
+
 clean: ## remove what was built
-	rm -rf rung $(OUT) tests/bin
+	rm -rf rung dist $(OUT) tests/bin
 
 deps-build:
 	@script/deps build
