@@ -7,7 +7,10 @@ import (
 )
 
 func (g *globals) createCommand() *command {
-	var opts creation
+	var (
+		opts creation
+		dry  bool
+	)
 	return &command{
 		Command: cli.Command{
 			Name:      "create",
@@ -19,7 +22,7 @@ then starts that. The container id must be unique on this host.
 EXAMPLE:
     # rung create --bundle /srv/web --pid-file web.pid web
     # rung start web`,
-			Flags: opts.flags(),
+			Flags: append(opts.flags(), dryRunFlag(&dry)),
 		},
 		minArgs: 1,
 		maxArgs: 1,
@@ -27,6 +30,9 @@ EXAMPLE:
 			o, err := opts.options(g, args[0])
 			if err != nil {
 				return err
+			}
+			if dry {
+				return g.dryRun(libcontainer.RunOptions{CreateOptions: o}, false)
 			}
 			_, err = libcontainer.Create(o)
 			return err

@@ -10,6 +10,7 @@ func (g *globals) runCommand() *command {
 	var (
 		opts                      creation
 		detach, keep, noSubreaper bool
+		dry                       bool
 	)
 	return &command{
 		Command: cli.Command{
@@ -22,7 +23,7 @@ container id must be unique on this host.
 EXAMPLE:
     # rung run --bundle /srv/web web
     # rung run --bundle /srv/web --detach --pid-file web.pid web`,
-			Flags: append(opts.flags(),
+			Flags: append(opts.flags(), dryRunFlag(&dry),
 				&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Destination: &detach, Usage: "leave the container running in the background"},
 				&cli.BoolFlag{Name: "keep", Destination: &keep, Usage: "keep the container when its process has ended"},
 				&cli.BoolFlag{Name: "no-subreaper", Destination: &noSubreaper, Usage: "do not become the parent of the container's orphans"},
@@ -35,9 +36,11 @@ EXAMPLE:
 			if err != nil {
 				return err
 			}
-			g.status, err = libcontainer.Run(libcontainer.RunOptions{
-				CreateOptions: o, Detach: detach, Keep: keep, NoSubreaper: noSubreaper,
-			})
+			ro := libcontainer.RunOptions{CreateOptions: o, Detach: detach, Keep: keep, NoSubreaper: noSubreaper}
+			if dry {
+				return g.dryRun(ro, true)
+			}
+			g.status, err = libcontainer.Run(ro)
 			return err
 		},
 	}

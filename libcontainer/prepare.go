@@ -263,6 +263,46 @@ func filterCache() string {
 	return DefaultRoot() + "-filters"
 }
 
+// DryRun does all that Create, or with start Run, would do up to its first change,
+// and prints the plan that they would carry out. The error is theirs.
+func DryRun(o RunOptions, start bool, w io.Writer) error {
+	op := "create"
+	if start {
+		op = "run"
+	}
+	p, err := prepare(&o.CreateOptions, start)
+	if err == nil {
+		err = checkTerminal(p.spec.Process.Terminal, o.Detach || !start, o.ConsoleSocket)
+	}
+	if err == nil {
+		err = state.Store{Root: o.Root}.Free(o.ID)
+	}
+	if err != nil {
+		return opError(op, o.ID, translate(err))
+	}
+	return p.plan.WriteText(w)
+}
+
+// PlanDiff prints how the plan of b differs from that of a, in the unified form of
+// diff(1); nothing, and true, when it does not.
+func PlanDiff(a, b CreateOptions, w io.Writer) (same bool, err error) {
+	var plans [2]*plan.Plan
+	var names [2]string
+	for i, o := range [...]*CreateOptions{&a, &b} {
+		p, err := prepare(o, false)
+		if err != nil {
+			return false, opError("plan", o.ID, err)
+		}
+		plans[i], names[i] = p.plan, o.ConfigFile
+		if names[i] == "" {
+			names[i] = o.Bundle
+		}
+	}
+	text := plan.Diff(plans[0], plans[1], names[0], names[1])
+	_, err = io.WriteString(w, text)
+	return text == "", err
+}
+
 // PlanText prints what Create would do, as "text" or "json". Nothing is done.
 func PlanText(o CreateOptions, format string, w io.Writer) error {
 	if o.ID == "" {

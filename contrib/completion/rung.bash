@@ -99,7 +99,7 @@ _rung() {
 		--pidfd-socket) _rung_files -f; return ;;
 		--preserve-fds) :; return ;;
 		esac
-		if [[ $cur == -* ]]; then _rung_words "--bundle -b --config -f --console-socket --pid-file --pidfd-socket --no-pivot --no-new-keyring --preserve-fds --help -h"
+		if [[ $cur == -* ]]; then _rung_words "--bundle -b --config -f --console-socket --pid-file --pidfd-socket --no-pivot --no-new-keyring --preserve-fds --dry-run --help -h"
 		fi ;;
 	delete)
 		if [[ $cur == -* ]]; then _rung_words "--force -f --regex -r --help -h"
@@ -159,7 +159,7 @@ _rung() {
 		--preserve-fds) :; return ;;
 		--format) _rung_words "text json"; return ;;
 		esac
-		if [[ $cur == -* ]]; then _rung_words "--bundle -b --config -f --console-socket --pid-file --pidfd-socket --no-pivot --no-new-keyring --preserve-fds --format --help -h"
+		if [[ $cur == -* ]]; then _rung_words "--bundle -b --config -f --console-socket --pid-file --pidfd-socket --no-pivot --no-new-keyring --preserve-fds --format --diff --help -h"
 		fi ;;
 	ps)
 		case $prev in
@@ -198,7 +198,7 @@ _rung() {
 		--pidfd-socket) _rung_files -f; return ;;
 		--preserve-fds) :; return ;;
 		esac
-		if [[ $cur == -* ]]; then _rung_words "--bundle -b --config -f --console-socket --pid-file --pidfd-socket --no-pivot --no-new-keyring --preserve-fds --detach -d --keep --no-subreaper --help -h"
+		if [[ $cur == -* ]]; then _rung_words "--bundle -b --config -f --console-socket --pid-file --pidfd-socket --no-pivot --no-new-keyring --preserve-fds --dry-run --detach -d --keep --no-subreaper --help -h"
 		fi ;;
 	spec)
 		case $prev in

@@ -123,6 +123,7 @@ complete -c rung -n '__rung_at create' -l pidfd-socket -r -F -d 'AF_UNIX socket 
 complete -c rung -n '__rung_at create' -l no-pivot -d 'do not use pivot_root(2), for a root filesystem on an initramfs'
 complete -c rung -n '__rung_at create' -l no-new-keyring -d 'leave the container in the caller\'s session keyring'
 complete -c rung -n '__rung_at create' -l preserve-fds -x -d 'hand over N further file descriptors, 3 and up, after those of $LISTEN_FDS'
+complete -c rung -n '__rung_at create' -l dry-run -d 'do all that comes before the first change, print the plan, and end'
 complete -c rung -n "__rung_at help 0" -a create
 complete -c rung -n '__rung_at delete 0' -a '(__rung_containers)' -d container
 complete -c rung -n '__rung_at delete' -l force -s f -d 'kill the container first (SIGKILL); one that does not exist is no error'
@@ -171,6 +172,7 @@ complete -c rung -n '__rung_at plan' -l no-pivot -d 'do not use pivot_root(2), f
 complete -c rung -n '__rung_at plan' -l no-new-keyring -d 'leave the container in the caller\'s session keyring'
 complete -c rung -n '__rung_at plan' -l preserve-fds -x -d 'hand over N further file descriptors, 3 and up, after those of $LISTEN_FDS'
 complete -c rung -n '__rung_at plan' -l format -x -a 'text json' -d 'text or json'
+complete -c rung -n '__rung_at plan' -l diff -d 'compare the plans of two bundles, or of two config files'
 complete -c rung -n "__rung_at help 0" -a plan
 complete -c rung -n '__rung_at ps 0' -a '(__rung_containers)' -d container
 complete -c rung -n '__rung_at ps' -l format -s f -x -a 'table json' -d 'table or json; json has the process ids alone'
@@ -210,6 +212,7 @@ complete -c rung -n '__rung_at run' -l pidfd-socket -r -F -d 'AF_UNIX socket to 
 complete -c rung -n '__rung_at run' -l no-pivot -d 'do not use pivot_root(2), for a root filesystem on an initramfs'
 complete -c rung -n '__rung_at run' -l no-new-keyring -d 'leave the container in the caller\'s session keyring'
 complete -c rung -n '__rung_at run' -l preserve-fds -x -d 'hand over N further file descriptors, 3 and up, after those of $LISTEN_FDS'
+complete -c rung -n '__rung_at run' -l dry-run -d 'do all that comes before the first change, print the plan, and end'
 complete -c rung -n '__rung_at run' -l detach -s d -d 'leave the container running in the background'
 complete -c rung -n '__rung_at run' -l keep -d 'keep the container when its process has ended'
 complete -c rung -n '__rung_at run' -l no-subreaper -d 'do not become the parent of the container\'s orphans'

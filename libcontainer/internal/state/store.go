@@ -88,6 +88,20 @@ func (s Store) Create(id string) (*Entry, error) {
 	}
 }
 
+// Free looks whether Create could take the id, as far as can be told without doing
+// it. ErrExist: it is taken.
+func (s Store) Free(id string) error {
+	e, err := s.Open(id)
+	if errors.Is(err, ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		e.Close()
+		err = fmt.Errorf("%w: %s", ErrExist, id)
+	}
+	return err
+}
+
 func (s Store) make(id string) (*Entry, error) {
 	dir := filepath.Join(s.Root, id)
 	err := unix.Mkdir(dir, 0o711)
