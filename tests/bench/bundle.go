@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -18,7 +20,32 @@ func newSpec(o *options, name, view, dir string) (*specs.Spec, error) {
 	if name == "docker" {
 		return dockerSpec(o, view, dir)
 	}
-	return defaultSpec(o, dir)
+	s, err := defaultSpec(o, dir)
+	if err != nil {
+		return nil, err
+	}
+	switch name {
+	case "default":
+	case "mounts": // as Kubernetes' volumes, secrets and config maps come
+		for i := range 40 {
+			source := filepath.Join(dir, "volumes", strconv.Itoa(i))
+			if err := os.MkdirAll(source, 0o755); err != nil {
+				return nil, err
+			}
+			s.Mounts = append(s.Mounts, specs.Mount{Destination: "/tmp/" + strconv.Itoa(i), Type: "bind", Source: source, Options: []string{"rbind", "ro"}})
+		}
+		s.Root.Readonly = false // the mount points are made
+	case "userns":
+		s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
+		ids := []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 65536}}
+		s.Linux.UIDMappings, s.Linux.GIDMappings = ids, ids
+	case "nonet":
+		s.Linux.Namespaces = slices.DeleteFunc(s.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == specs.NetworkNamespace })
+		s.Mounts = slices.DeleteFunc(s.Mounts, func(m specs.Mount) bool { return m.Type == "sysfs" })
+	default:
+		return nil, fmt.Errorf("no config is called %q", name)
+	}
+	return s, nil
 }
 
 // defaultSpec is what the spec command of the first runtime writes, all runtimes write about the same, without the

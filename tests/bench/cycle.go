@@ -42,12 +42,7 @@ func (b *bench) cycle(id string) error {
 // plain runs a command of the runtime without the meter: within a longer time than its own, the meter's would count.
 func (b *bench) plain(arg ...string) error {
 	argv := append([]string{b.rt.Path, "--root", b.root}, arg...)
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	defer null.Close()
-	p, err := os.StartProcess(b.rt.Path, argv, &os.ProcAttr{Files: []*os.File{null, null, b.stderr}})
+	p, err := os.StartProcess(b.rt.Path, argv, &os.ProcAttr{Files: []*os.File{b.stdin, b.stderr, b.stderr}})
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ type sample struct {
 	wall   float64 // milliseconds, from before exec to after exit
 	cpu    float64 // milliseconds, user and system, of the command and of what it waited for
 	maxrss float64 // KiB, the most that one process of the command had
+	faults float64 // page faults without reading, of the command and of what it waited for
 }
 
 // opNames is what is measured, in the order of the tables.
@@ -30,6 +31,7 @@ const cycleOp = "the same, one wall"
 type bench struct {
 	rt       *contender
 	meter    string
+	stdin    *os.File
 	stderr   *os.File
 	quick    string // bundle whose process ends at once
 	waiting  string // bundle whose process waits
@@ -37,15 +39,21 @@ type bench struct {
 	n        int
 	samples  map[string][]sample
 	pss      []float64 // KiB, of the init that waits for start
-	together []float64 // milliseconds, of many runs at once
+	together []sample  // of many runs at once
+	row      []sample  // of rowRuns one after the other
+	floor    []string  // arguments of the floor program, which this is then
 	broken   error
 }
 
 // command measures `runtime --root ROOT ARG…`.
 func (b *bench) command(arg ...string) (sample, error) { return b.commands(1, arg...) }
 
-// commands measures n of them at once; @ in an argument becomes the number of each.
+// commands measures n of them at once, -n one after the other; @ in an argument becomes the number of each.
 func (b *bench) commands(n int, arg ...string) (s sample, err error) {
+	return b.measure(n, append([]string{b.rt.Path, "--root", b.root}, arg...))
+}
+
+func (b *bench) measure(n int, argv []string) (s sample, err error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return s, err
@@ -55,24 +63,25 @@ func (b *bench) commands(n int, arg ...string) (s sample, err error) {
 		w.Close()
 		return s, err
 	}
-	cmd := exec.Command(b.meter, append([]string{strconv.Itoa(n), b.rt.Path, "--root", b.root}, arg...)...)
-	cmd.Stderr = b.stderr
+	cmd := exec.Command(b.meter, append([]string{strconv.Itoa(n)}, argv...)...)
+	// Not /dev/null: crun 1.8.1 gives what it has for standard input to the container's user, on the host too.
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = b.stdin, b.stderr, b.stderr
 	cmd.ExtraFiles = []*os.File{w}
 	err = cmd.Run()
 	w.Close()
 	if err != nil {
 		return s, fmt.Errorf("meter: %w", err)
 	}
-	var wall, user, sys, rss, status int64
-	if _, err := fmt.Fscan(r, &wall, &user, &sys, &rss, &status); err != nil {
+	var wall, user, sys, rss, faults, status int64
+	if _, err := fmt.Fscan(r, &wall, &user, &sys, &rss, &faults, &status); err != nil {
 		return s, fmt.Errorf("meter: %w", err)
 	}
 	if status != 0 {
 		said, _ := os.ReadFile(b.stderr.Name())
 		line, _, _ := bytes.Cut(bytes.TrimSpace(said), []byte("\n"))
-		return s, fmt.Errorf("%s %s: wait status %#x: %s", b.rt.Name, arg[0], status, line)
+		return s, fmt.Errorf("%s %s: wait status %#x: %s", b.rt.Name, argv[len(argv)-1], status, line)
 	}
-	return sample{float64(wall) / 1e6, float64(user+sys) / 1e3, float64(rss)}, nil
+	return sample{float64(wall) / 1e6, float64(user+sys) / 1e3, float64(rss), float64(faults)}, nil
 }
 
 func (b *bench) keep(op string, s sample) { b.samples[op] = append(b.samples[op], s) }
@@ -80,6 +89,11 @@ func (b *bench) keep(op string, s sample) { b.samples[op] = append(b.samples[op]
 // round measures each operation once.
 func (b *bench) round() error {
 	b.n++
+	if b.floor != nil {
+		s, err := b.measure(1, append([]string{b.rt.Path}, b.floor...))
+		b.keep("run", s)
+		return err
+	}
 	id := fmt.Sprintf("bench-%s-%d", b.rt.Name, b.n)
 	s, err := b.command("run", "--bundle", b.quick, id)
 	if err != nil {
@@ -132,7 +146,7 @@ func (b *bench) round() error {
 	b.keep("delete", deleted)
 	b.keep("create+start+delete", sample{
 		created.wall + started.wall + deleted.wall, created.cpu + started.cpu + deleted.cpu,
-		max(created.maxrss, started.maxrss, deleted.maxrss),
+		max(created.maxrss, started.maxrss, deleted.maxrss), created.faults + started.faults + deleted.faults,
 	})
 	return b.cycle(id)
 }
@@ -144,7 +158,21 @@ func (b *bench) atOnce(n int) error {
 	if err != nil {
 		return err
 	}
-	b.together = append(b.together, s.wall)
+	b.together = append(b.together, s)
+	return nil
+}
+
+// rowRuns is how many runs follow one another in the row of that name.
+const rowRuns = 100
+
+// inARow measures rowRuns runs, one after the other.
+func (b *bench) inARow() error {
+	b.n++
+	s, err := b.commands(-rowRuns, "run", "--bundle", b.quick, fmt.Sprintf("bench-%s-%d-@", b.rt.Name, b.n))
+	if err != nil {
+		return err
+	}
+	b.row = append(b.row, s)
 	return nil
 }
 

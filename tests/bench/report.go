@@ -25,7 +25,9 @@ type result struct {
 	N       int     `json:"n"`
 	Median  float64 `json:"median"`
 	P95     float64 `json:"p95"`
+	P99     float64 `json:"p99"`
 	Min     float64 `json:"min"`
+	Faults  float64 `json:"faults_median,omitempty"`
 	CPU     float64 `json:"cpu_median,omitempty"`
 	MaxRSS  float64 `json:"maxrss_median_kib,omitempty"`
 	Why     string  `json:"why,omitempty"` // there are no numbers because of this
@@ -54,7 +56,7 @@ func quantile(values []float64, q float64) float64 {
 }
 
 // results turns what was measured into numbers.
-func (b *bench) results(view, spec string, many int) []result {
+func (b *bench) results(view, spec string, many, held int) []result {
 	base := result{View: view, Spec: spec, Runtime: b.rt.Name}
 	if b.broken != nil {
 		base.Op, base.Why = "run", b.broken.Error()
@@ -69,22 +71,37 @@ func (b *bench) results(view, spec string, many int) []result {
 	var list []result
 	add := func(op string, v []float64) *result {
 		r := base
-		r.Op, r.N, r.Median, r.P95 = op, len(v), quantile(v, .5), quantile(v, .95)
+		r.Op, r.N, r.Median, r.P95, r.P99 = op, len(v), quantile(v, .5), quantile(v, .95), quantile(v, .99)
 		if len(v) > 0 {
 			r.Min = slices.Min(v)
 		}
 		list = append(list, r)
 		return &list[len(list)-1]
 	}
-	for _, op := range opNames {
+	for _, op := range append(opNames[:], heldOps(held)...) {
+		if len(b.samples[op]) == 0 {
+			continue
+		}
 		r := add(op, column(op, func(s sample) float64 { return s.wall }))
 		r.CPU = quantile(column(op, func(s sample) float64 { return s.cpu }), .5)
 		r.MaxRSS = quantile(column(op, func(s sample) float64 { return s.maxrss }), .5)
+		r.Faults = quantile(column(op, func(s sample) float64 { return s.faults }), .5)
 	}
-	if len(b.together) > 0 {
-		add(fmt.Sprintf("%d runs at once", many), b.together)
+	batch := func(op string, list []sample) {
+		var wall, cpu []float64
+		for _, s := range list {
+			wall, cpu = append(wall, s.wall), append(cpu, s.cpu)
+		}
+		if len(list) > 0 {
+			add(op, wall).CPU = quantile(cpu, .5)
+			add(op+": processor", cpu)
+		}
 	}
-	add("waiting init, KiB", b.pss)
+	batch(fmt.Sprintf("%d runs at once", many), b.together)
+	batch(fmt.Sprintf("%d runs in a row", rowRuns), b.row)
+	if len(b.pss) > 0 {
+		add("waiting init, KiB", b.pss)
+	}
 	return list
 }
 
@@ -106,7 +123,11 @@ func (r *report) print(w io.Writer, view, spec string) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	line := func(cells ...string) { fmt.Fprintln(t, strings.Join(cells, "\t")+"\t") }
 	head := []string{"ms"}
-	for _, c := range r.Contender {
+	contenders := r.Contender
+	if r.find(view, spec, "run", floorName) != nil {
+		contenders = append(slices.Clone(contenders), contender{Name: floorName})
+	}
+	for _, c := range contenders {
 		head = append(head, c.Name, "")
 	}
 	line(head...)
@@ -119,9 +140,13 @@ func (r *report) print(w io.Writer, view, spec string) {
 	row := func(label, op, format string, value func(*result) (float64, float64)) {
 		cells := []string{label}
 		own := r.find(view, spec, op, first)
-		for i, c := range r.Contender {
+		for i, c := range contenders {
 			x := r.find(view, spec, op, c.Name)
-			if x == nil || x.Why != "" {
+			switch {
+			case x == nil && c.Name == floorName:
+				cells = append(cells, "", "")
+				continue
+			case x == nil || x.Why != "":
 				cells = append(cells, "n/a", "")
 				continue
 			}
@@ -151,6 +176,8 @@ func (r *report) print(w io.Writer, view, spec string) {
 	row("run: processor", "run", "%.2f", func(x *result) (float64, float64) { return x.CPU, 0 })
 	row("create: processor", "create", "%.2f", func(x *result) (float64, float64) { return x.CPU, 0 })
 	row("run: peak KiB", "run", "%.0f", func(x *result) (float64, float64) { return x.MaxRSS, 0 })
+	row("run: page faults", "run", "%.0f", func(x *result) (float64, float64) { return x.Faults, 0 })
+	row("run: 99th percentile", "run", "%.2f", func(x *result) (float64, float64) { return x.P99, 0 })
 	t.Flush()
 	for _, c := range r.Contender {
 		if x := r.find(view, spec, "run", c.Name); x != nil && x.Why != "" {
