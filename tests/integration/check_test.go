@@ -61,6 +61,7 @@ type broken struct {
 }
 
 func TestCheck_broken(t *testing.T) {
+	t.Parallel()
 	requires(t, "rt:rung")
 	base := readFile(t, filepath.Join(repository, "tests/check/base.json"))
 	files, err := filepath.Glob(filepath.Join(repository, "tests/check/broken/*.json"))
@@ -69,6 +70,7 @@ func TestCheck_broken(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
+			t.Parallel()
 			var c broken
 			if err := json.Unmarshal([]byte(readFile(t, file)), &c); err != nil {
 				t.Fatal(err)
