@@ -37,8 +37,8 @@ func mustOpen(t *testing.T, master int, in, out *os.File) *Terminal {
 func TestTerminal_pipes(t *testing.T) {
 	master, slave := pty(t)
 	in, inWriter, out, outReader := ends(t)
-	c := onTerminal(t, slave, "stty -echo; echo ready; read x; echo got $x; seq 1 50000; exit 3")
 	term := mustOpen(t, master, in, out)
+	c := onTerminal(t, slave, "stty -echo; echo ready; read x; echo got $x; seq 1 50000; exit 3")
 	got := make(chan []byte)
 	go func() {
 		r := make([]byte, len("ready\n")) // so that echo is off
@@ -70,8 +70,8 @@ func TestTerminal_pipes(t *testing.T) {
 func TestTerminal_muchInput(t *testing.T) {
 	master, slave := pty(t)
 	in, inWriter, out, outReader := ends(t)
-	onTerminal(t, slave, "stty raw -echo; echo ready; head -c 300000 | cksum")
 	term := mustOpen(t, master, in, out)
+	onTerminal(t, slave, "stty raw -echo; echo ready; head -c 300000 | cksum")
 	data := bytes.Repeat([]byte("0123456789\n\x03\x04xyz"), 300000/16)
 	got := make(chan []byte)
 	go func() {
@@ -134,8 +134,8 @@ func TestTerminal_brokenOutput(t *testing.T) {
 	master, slave := pty(t)
 	in, _, out, outReader := ends(t)
 	outReader.Close()
-	c := onTerminal(t, slave, "seq 1 50000; exit 5")
 	term := mustOpen(t, master, in, out)
+	c := onTerminal(t, slave, "seq 1 50000; exit 5")
 	term.Run()
 	defer term.Close()
 	_ = c.Wait()
