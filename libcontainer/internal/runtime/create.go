@@ -236,6 +236,10 @@ func (x *executor) serveUntil(until plan.Point) error {
 
 func (x *executor) answer(m wire.Message, until plan.Point) (done bool, err error) {
 	c := x.init.child
+	if !isFrom(x.plan.Init, m) {
+		sys.Close(m.FD)
+		return false, unexpected(m)
+	}
 	switch m.Type {
 	case plan.MsgMaps:
 		if err := writeMaps(c.pid, &x.serve); err != nil {
@@ -245,6 +249,9 @@ func (x *executor) answer(m wire.Message, until plan.Point) (done bool, err erro
 	case plan.MsgDelegate:
 		return false, x.delegate(m)
 	case plan.MsgConsole:
+		if m.FD < 0 {
+			return false, unexpected(m)
+		}
 		return false, x.side.Terminal(m.FD)
 	case plan.MsgNotify:
 		return false, x.handListener(m)
@@ -278,18 +285,13 @@ func (x *executor) delegate(m wire.Message) error {
 	c := x.init.child
 	clone := &plan.CloneSource{IDMapFD: plan.NoFD}
 	files := map[plan.FD]int{plan.FDFirst: c.pidfd}
-	var idmap plan.FD = plan.NoFD
-	origin := ""
-	if m.Op >= 0 && m.Op < len(x.plan.Init) {
-		origin = x.plan.Init[m.Op].Origin
-		switch o := x.plan.Init[m.Op].Op.(type) {
-		case *plan.MountBind:
-			clone.Path, clone.Flags, idmap = o.Source, o.Flags, o.IDMapFD
-		case *plan.RootOpen:
-			clone.Path, clone.Flags, idmap = o.Path, o.Flags, o.IDMapFD
-		default:
-			return unexpected(m)
-		}
+	var idmap plan.FD
+	origin := x.plan.Init[m.Op].Origin
+	switch o := x.plan.Init[m.Op].Op.(type) {
+	case *plan.MountBind:
+		clone.Path, clone.Flags, idmap = o.Source, o.Flags, o.IDMapFD
+	case *plan.RootOpen:
+		clone.Path, clone.Flags, idmap = o.Path, o.Flags, o.IDMapFD
 	}
 	clone.Flags &^= plan.MountDelegate | plan.MountDelegateOnDenied
 	if idmap != plan.NoFD {

@@ -76,6 +76,10 @@ func Enter(exe *Executable, program plan.Program, pidfd, cgroupFD int, stdio [3]
 }
 
 func enterAnswer(c *child, program plan.Program, m wire.Message, notify func(listener, pid int) error) error {
+	if !isFrom(program, m) {
+		sys.Close(m.FD)
+		return unexpected(m)
+	}
 	switch m.Type {
 	case plan.MsgNotify:
 		if notify == nil {

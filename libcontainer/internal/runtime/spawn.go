@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -168,6 +169,10 @@ func (c *child) receive() (wire.Message, error) {
 			return c.lastWords()
 		}
 		m, err := c.conn.Receive()
+		if err == nil && m.FD >= 0 && m.Type != plan.MsgForked && m.Type != plan.MsgConsole && m.Type != plan.MsgFD {
+			sys.Close(m.FD) // none that belongs to the message
+			m.FD = -1
+		}
 		if c.times != nil && err == nil && c.times.take(m) {
 			continue
 		}
@@ -177,8 +182,14 @@ func (c *child) receive() (wire.Message, error) {
 		case err != nil:
 			return m, err
 		case m.Type == plan.MsgForked:
-			c.adopt(m)
+			if err := c.adopt(m); err != nil {
+				return wire.Message{FD: -1}, err
+			}
 		case c.forking && m.Type != plan.MsgMaps:
+			if len(c.early) == maxEarly {
+				sys.Close(m.FD)
+				return wire.Message{FD: -1}, unexpected(m)
+			}
 			c.early = append(c.early, m)
 		default:
 			return m, nil
@@ -268,20 +279,68 @@ func (c *child) kill() {
 }
 
 func (c *child) close() {
+	for _, m := range c.early {
+		sys.Close(m.FD)
+	}
 	c.conn.Close()
 	sys.Close(c.pidfd)
 	c.pidfd = -1
 }
 
+// maxEarly bounds what is kept of a process that is not named yet: it says no more
+// than a warning, a failure, or that it waits, and waits.
+const maxEarly = 16
+
 // adopt makes the process that the init forked the child that we talk of. The
-// first one has ended by itself.
-func (c *child) adopt(m wire.Message) {
+// first one has ended by itself. Whoever speaks names it once, and it is a child of
+// this process (CLONE_PARENT): a process of the container that traces an init
+// (CAP_SYS_PTRACE) must not have the runtime's privileges act on one of its choice.
+func (c *child) adopt(m wire.Message) error {
+	if !c.forking || m.Arg <= 0 || m.Arg > math.MaxInt32 || !sys.IsChild(unix.P_PIDFD, m.FD) || !sys.IsChild(unix.P_PID, int(m.Arg)) {
+		sys.Close(m.FD)
+		return unexpected(m)
+	}
 	_, _ = sys.Reap(c.pid)
 	sys.Close(c.pidfd)
 	c.pid, c.pidfd, c.forking = int(m.Arg), m.FD, false
 	if c.times != nil {
 		c.times.adopted(c.pid)
 	}
+	return nil
+}
+
+// isFrom tells whether the op that a message names has such a message to send. It
+// holds for every init that is what it should be; one that a process of the
+// container traces (CAP_SYS_PTRACE) gets nothing out of turn.
+func isFrom(p plan.Program, m wire.Message) bool {
+	switch {
+	case m.Type == plan.MsgFail || m.Type == plan.MsgWarn:
+		return true // they are only told
+	case len(p) == 0:
+		return m.Type == plan.MsgNotify // from behind the gate
+	case m.Op < 0 || m.Op >= len(p):
+		return false
+	}
+	const delegate = plan.MountDelegate | plan.MountDelegateOnDenied
+	switch o := p[m.Op].Op.(type) {
+	case *plan.SyncMaps:
+		return m.Type == plan.MsgMaps
+	case *plan.MountBind:
+		return m.Type == plan.MsgDelegate && o.Flags&delegate != 0
+	case *plan.RootOpen:
+		return m.Type == plan.MsgDelegate && o.Flags&delegate != 0
+	case *plan.Console:
+		return m.Type == plan.MsgConsole
+	case *plan.Seccomp:
+		return m.Type == plan.MsgNotify && o.Flags&plan.SeccompNotify != 0
+	case *plan.Sync:
+		return m.Type == plan.MsgSync && m.Arg == int64(o.Point)
+	case *plan.Gate:
+		return m.Type == plan.MsgReady
+	case *plan.ExecHost:
+		return m.Type == plan.MsgExec
+	}
+	return false
 }
 
 // died tells what became of an init that closed its channel.

@@ -365,3 +365,49 @@ func BenchmarkAppendSpec(b *testing.B) {
 		AppendSpec(nil, l.Spec)
 	}
 }
+
+// FuzzParts is what exec --process and update --resources are given, and the
+// profile of a hook: the decoders of the parts agree with encoding/json.
+func FuzzParts(f *testing.F) {
+	f.Add([]byte(`{"args":["sh","-c","x"],"cwd":"/","env":["A=b"],"user":{"uid":1,"additionalGids":[1,2]},"capabilities":{"bounding":["CAP_KILL"]},"rlimits":[{"type":"RLIMIT_CORE","hard":1,"soft":1}]}`))
+	f.Add([]byte(`{"terminal":true,"consoleSize":{"height":1,"width":2},"scheduler":{"policy":"SCHED_FIFO","flags":["SCHED_FLAG_RESET_ON_FORK"]},"ioPriority":{"class":"IOPRIO_CLASS_IDLE"},"execCPUAffinity":{"initial":"0"}}`))
+	f.Add([]byte(`{"memory":{"limit":-1,"swap":9223372036854775807},"cpu":{"shares":2,"quota":-1,"cpus":"0-3"},"pids":{"limit":1},"blockIO":{"weight":10,"weightDevice":[{"major":8,"minor":0,"weight":5}]},"devices":[{"allow":true,"type":"c","major":1,"minor":3,"access":"rwm"}]}`))
+	f.Add([]byte(`{"unified":{"memory.high":"max"},"rdma":{"mlx5_1":{"hcaHandles":3}},"hugepageLimits":[{"pageSize":"2MB","limit":1}],"network":{"classID":1,"priorities":[{"name":"eth0","priority":1}]}}`))
+	f.Add([]byte(`{"defaultAction":"SCMP_ACT_ERRNO","defaultErrnoRet":1,"architectures":["SCMP_ARCH_X86"],"syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":18446744073709551615,"op":"SCMP_CMP_EQ"}]}]}`))
+	for _, text := range edges {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		samePart(t, raw, ParseProcess, AppendProcess)
+		samePart(t, raw, ParseResources, AppendResources)
+		samePart(t, raw, ParseSeccomp, nil)
+	})
+}
+
+func samePart[T any](t *testing.T, raw []byte, parse func([]byte) (*T, Problems, error), appendTo func([]byte, *T) []byte) {
+	t.Helper()
+	want := new(T)
+	wantErr := json.Unmarshal(raw, want)
+	got, _, gotErr := parse(raw)
+	if (wantErr == nil) != (gotErr == nil) {
+		t.Fatalf("%T of %.2000q:\nencoding/json: %v\nours: %v", got, raw, wantErr, gotErr)
+	}
+	if wantErr != nil {
+		return
+	}
+	if !reflect.DeepEqual(want, got) {
+		t.Fatalf("%T of %.2000q:\nencoding/json: %+v\nours: %+v", got, raw, want, got)
+	}
+	if appendTo == nil {
+		return
+	}
+	again, _, err := parse(appendTo(nil, got))
+	if err != nil {
+		t.Fatalf("%T of %.2000q, written and read again: %v", got, raw, err)
+	}
+	a, _ := json.Marshal(got)
+	b, _ := json.Marshal(again)
+	if !bytes.Equal(a, b) {
+		t.Fatalf("%T of %.2000q, written and read again: %s", got, raw, b)
+	}
+}

@@ -245,6 +245,12 @@ func WaitExit(pidfd int, limit time.Duration) error {
 	}
 }
 
+// IsChild tells whether a process is a child of this one that was not reaped. What
+// says how it is named: unix.P_PID or unix.P_PIDFD (waitid(2), WNOWAIT).
+func IsChild(what, id int) bool {
+	return retry(func() error { return unix.Waitid(what, id, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT|unix.WALL, nil) }) == nil
+}
+
 // Reap waits for a child and gives its status.
 func Reap(pid int) (unix.WaitStatus, error) {
 	var ws unix.WaitStatus
