@@ -136,10 +136,19 @@ func TestParse_truncated(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(full().Append(nil))
 	f.Add([]byte(`{"schema":1,"id":"a","cgroups":[{"x":[]}],"annotations":null}`))
+	// of a rung to come, with members that mean something else there; of one that never was
+	f.Add([]byte(`{"schema":2,"id":{"name":"a"},"cgroups":"/a","init_process_pid":[1]}`))
+	f.Add([]byte(`{"id":"a","init_process_pid":7,"schema":2147483647}`))
+	f.Add([]byte(`{"schema":2,"schema":1,"id":"a"}`))
+	f.Add([]byte(`{"schema":0,"id":"a"}`))
+	f.Add([]byte(`{"schema":-1,"id":"a"}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		s, err := Parse("f", raw)
 		if err != nil {
 			return
+		}
+		if s.Schema < 1 || s.Schema > Schema || s.ID == "" {
+			t.Fatalf("schema %d, id %q is taken", s.Schema, s.ID)
 		}
 		again, err := Parse("f", s.Append(nil))
 		if err != nil {

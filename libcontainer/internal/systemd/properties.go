@@ -308,13 +308,15 @@ func microseconds(v dbus.Variant) (dbus.Variant, error) {
 			return dbus.MakeVariant(uint64(n) * second), nil
 		}
 	case uint64:
-		return dbus.MakeVariant(n * second), nil
+		if n <= math.MaxUint64/second {
+			return dbus.MakeVariant(n * second), nil
+		}
 	case int64:
-		if n >= 0 {
+		if n >= 0 && uint64(n) <= math.MaxUint64/second {
 			return dbus.MakeVariant(uint64(n) * second), nil
 		}
 	case float64:
-		if n >= 0 {
+		if n >= 0 && n < math.MaxUint64/second {
 			return dbus.MakeVariant(uint64(n * second)), nil
 		}
 	}

@@ -168,6 +168,8 @@ func TestAnnotations(t *testing.T) {
 		{"parts of a second", "TimeoutStopSec", "1.5", "TimeoutStopUSec", uint64(1500000), ""},
 		{"microseconds", "TimeoutStopUSec", "uint64 5", "TimeoutStopUSec", uint64(5), ""},
 		{"negative", "RuntimeMaxSec", "-2", "", nil, "no number of seconds"},
+		{"more microseconds than there are", "RuntimeMaxSec", "uint64 18446744073709551", "", nil, "no number of seconds"},
+		{"seconds without end", "RuntimeMaxSec", "1e300", "", nil, "no number of seconds"},
 		{"no time", "RuntimeMaxSec", "'x'", "", nil, "no number of seconds"},
 		{"no value", "TasksMax", "x y", "", nil, "GVariant"},
 		{"no name", "Tasks-Max", "1", "", nil, "no name of a property"},
