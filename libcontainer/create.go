@@ -157,7 +157,7 @@ func stateCgroups(g *cgroup.Group) []state.Cgroup {
 // side is what the plan's steps need of this package.
 func (m *made) side(exe *runtime.Executable) *runtime.Side {
 	s := &runtime.Side{
-		Stdio:      [3]int{0, 1, 2},
+		Stdio:      stdio(m.opt.Stdin, m.opt.Stdout, m.opt.Stderr),
 		Intent:     m.intent,
 		ListenGate: m.entry.ListenGate,
 		KeepConfig: func() error { return m.entry.SaveConfig(m.raw) },

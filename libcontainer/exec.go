@@ -49,6 +49,9 @@ type ExecOptions struct {
 	PreserveFDs   int    // descriptors from 3 on that the process keeps
 	Detach        bool   // return when the process runs
 
+	// Stdin, Stdout and Stderr are as in CreateOptions.
+	Stdin, Stdout, Stderr *os.File
+
 	Warn  func(text string)
 	Debug func(text string)
 }
@@ -242,7 +245,7 @@ func (x *execution) options(s *specs.Spec) (compile.Options, error) {
 
 func (x *execution) side() *runtime.Side {
 	s := &runtime.Side{
-		Stdio: [3]int{0, 1, 2},
+		Stdio: stdio(x.opt.Stdin, x.opt.Stdout, x.opt.Stderr),
 		Terminal: func(master int) (err error) {
 			x.terminal, err = takeTerminal(x.opt.ConsoleSocket, master)
 			return err

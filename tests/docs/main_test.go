@@ -143,6 +143,9 @@ func command(t *testing.T, dir string, argv ...string) (out string, status int) 
 	defer cancel()
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Dir = dir
+	// What it has started, and not put into a container, ends with it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
 	// Not a pipe: containers that go on in the background would keep it open.
 	f, err := os.CreateTemp(scratch, "output")
 	if err != nil {
