@@ -119,7 +119,7 @@ func (g *globals) dispatch(args []string) error {
 		return usageError{cmd.Name, err}
 	}
 	g.startTrace(cmd.Name, rest)
-	return cmd.action(rest)
+	return inCommand(cmd.Name, cmd.action(rest))
 }
 
 // help prints the help: for the program, or for the command that follows the word help.
@@ -141,6 +141,25 @@ func (g *globals) help(name string, flags []cli.Flag, words []string) error {
 func noCommand(name string) error {
 	return errors.New("No help topic for '" + name + "'") //nolint:staticcheck // text that scripts match
 }
+
+// inCommand says which command failed, where the error does not yet.
+func inCommand(name string, err error) error {
+	var done *libcontainer.Error
+	var usage usageError
+	if err == nil || errors.As(err, &done) || errors.As(err, &usage) {
+		return err
+	}
+	return commandError{name, err}
+}
+
+// commandError is a command that failed for a reason outside of containers: a file that cannot be read, say.
+type commandError struct {
+	command string
+	err     error
+}
+
+func (e commandError) Error() string { return e.command + ": " + e.err.Error() }
+func (e commandError) Unwrap() error { return e.err }
 
 // usageError is a command line that cannot be understood.
 type usageError struct {

@@ -149,7 +149,7 @@ func TestMistakes(t *testing.T) {
 		{"unknown signal", []string{"kill", "web", "FOO"}, `kill: unknown signal "FOO"`},
 		{"not a number", []string{"run", "web", "--preserve-fds=x"}, `run: option --preserve-fds: "x" is not a number`},
 		{"not a bool", []string{"list", "-q=x"}, `list: option --quiet: "x" is not true or false`},
-		{"negative count", []string{"run", "web", "--preserve-fds", "-1"}, "option --preserve-fds: -1 is negative"},
+		{"negative count", []string{"run", "web", "--preserve-fds", "-1"}, "run: option --preserve-fds: -1 is negative"},
 		{"missing value", []string{"run", "web", "-b"}, "run: option -b needs a value"},
 		{"empty root", []string{"--root", "", "list"}, "option --root: is empty"},
 		{"log format", []string{"--log-format", "xml", "list"}, `option --log-format: "xml" is not text or json`},
@@ -157,7 +157,7 @@ func TestMistakes(t *testing.T) {
 		{"rootless", []string{"--rootless", "no", "list"}, `option --rootless: "no" is not true, false or auto`},
 		{"cgroup manager", []string{"--cgroup-manager", "x", "list"}, `option --cgroup-manager: "x" is not cgroupfs or systemd`},
 		{"list format", []string{"list", "-f", "xml"}, `list: option --format: "xml" is not table or json`},
-		{"log in a missing directory", []string{"--log", missing + "/log", "list"}, "open " + missing + "/log: no such file or directory"},
+		{"log in a missing directory", []string{"--log", missing + "/log", "list"}, "list: option --log: open " + missing + "/log: no such file or directory"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			status, stdout, stderr := rung(t, tc.args...)

@@ -37,6 +37,11 @@ func (i *images) flags() []cli.Flag {
 func (i *images) options() (o libcontainer.ImageOptions, err error) {
 	o = i.ImageOptions
 	o.EmptyNS = i.emptyNS
+	switch i.CgroupsMode {
+	case "", "soft", "full", "strict", "ignore", "props", "none":
+	default:
+		return o, cli.BadValue("manage-cgroups-mode", errors.New(strconv.Quote(i.CgroupsMode)+" is not soft, full, strict, ignore, props or none"))
+	}
 	if o.ImagePath, err = absolute(i.imagePath); err != nil {
 		return o, err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"os"
 	"strconv"
 	"strings"
 
@@ -165,10 +164,15 @@ func parseUser(text string) (uid, gid *uint32, err error) {
 
 var errID = errors.New("is not a numeric id from 0 to 4294967294")
 
+type idError struct{ text string }
+
+func (e *idError) Error() string { return strconv.Quote(e.text) + " " + errID.Error() }
+func (e *idError) Unwrap() error { return errID }
+
 func parseID(text string) (uint32, error) {
 	n, err := strconv.ParseUint(text, 10, 32)
 	if err != nil || n == 1<<32-1 || text[0] == '+' {
-		return 0, &os.PathError{Op: "read an id", Path: strconv.Quote(text), Err: errID}
+		return 0, &idError{text}
 	}
 	return uint32(n), nil
 }

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rung-oci/rung/internal/cli"
@@ -68,7 +69,7 @@ func (g *globals) list() ([]libcontainer.State, error) {
 func (g *globals) match(pattern string) ([]string, error) {
 	re, err := regexp.Compile(pattern)
 	if err != nil {
-		return nil, err
+		return nil, errors.New(strconv.Quote(pattern) + " is not a regular expression: " + strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
 	states, err := g.list()
 	if err != nil {

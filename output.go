@@ -7,13 +7,17 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/rung-oci/rung/internal/cli"
 	"github.com/rung-oci/rung/libcontainer"
 )
 
 // begin opens the log. Each command's action calls it first; create and run have checked the descriptors that the
 // caller hands over by then.
 func (g *globals) begin() error {
-	return g.log.open()
+	if err := g.log.open(); err != nil {
+		return cli.BadValue("log", err)
+	}
+	return nil
 }
 
 // report tells of the error that ends the command, once: on standard error, in one line, because that is what engines

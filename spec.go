@@ -85,7 +85,7 @@ func writeSpec(path string, spec *specs.Spec) error {
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("spec: %w: remove it first", err)
+		return fmt.Errorf("%w: remove it first", err)
 	}
 	if err != nil {
 		return err

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/rung-oci/rung/internal/cli"
 
 	"github.com/rung-oci/rung/libcontainer"
@@ -25,6 +27,10 @@ EXAMPLE:
 				return err
 			}
 			ctr, err := libcontainer.Load(g.root, args[0])
+			var e *libcontainer.Error
+			if errors.As(err, &e) {
+				e.Op = "state"
+			}
 			if err != nil {
 				return err
 			}

@@ -82,14 +82,20 @@ EXAMPLE:
 
 // readInput reads a file, or standard input for "-".
 func readInput(name string) ([]byte, error) {
+	const most = 64 << 20
+	f := os.Stdin
 	if name != "-" {
-		return os.ReadFile(name)
+		var err error
+		if f, err = os.Open(name); err != nil {
+			return nil, err
+		}
+		defer f.Close()
 	}
-	b, err := io.ReadAll(os.Stdin)
-	if err != nil {
-		return nil, err
+	b, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && len(b) > most {
+		err = &os.PathError{Op: "read", Path: f.Name(), Err: errors.New("larger than 64 MiB")}
 	}
-	return b, nil
+	return b, err
 }
 
 // options turns what was given into numbers.

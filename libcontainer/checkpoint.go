@@ -85,7 +85,7 @@ func (c *Container) checkpoint(o *CheckpointOptions) error {
 		return err
 	}
 	defer sys.Close(pidfd)
-	dirs, err := openImages(&o.ImageOptions, "dump.log")
+	dirs, err := openImages(&o.ImageOptions, "dump.log", false)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package libcontainer
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -165,7 +166,7 @@ func (m *made) side(exe *runtime.Executable) *runtime.Side {
 		RunHooks:   func(h plan.RunHooks, i *runtime.Init) error { return m.runHooks(exe, h, i) },
 		Save:       m.save,
 		PidFile:    writePidFile,
-		Pidfd:      console.SendPidfd,
+		Pidfd:      sendPidfd,
 		Notify:     m.sendListener,
 		Warn:       m.opt.warn,
 		Debug:      m.opt.Debug,
@@ -222,7 +223,10 @@ func takeTerminal(socket string, master int) (*console.Terminal, error) {
 		return t, err
 	}
 	defer sys.Close(master)
-	return nil, console.SendMaster(socket, master)
+	if err := console.SendMaster(socket, master); err != nil {
+		return nil, fmt.Errorf("hand over the terminal: %w", err)
+	}
+	return nil, nil
 }
 
 func (m *made) save(pid int) error {
@@ -301,8 +305,20 @@ func writePidFile(path string, pid int) error {
 	}
 	if err != nil {
 		_ = os.Remove(temp)
+		var cause unix.Errno
+		if errors.As(err, &cause) {
+			err = cause // the temporary name means nothing to the caller
+		}
+		return &os.PathError{Op: "write the pid file", Path: path, Err: err}
 	}
-	return err
+	return nil
+}
+
+func sendPidfd(path string, pidfd int) error {
+	if err := console.SendPidfd(path, pidfd); err != nil {
+		return fmt.Errorf("hand over the pidfd: %w", err)
+	}
+	return nil
 }
 
 func linkFile(path string, data []byte) error {

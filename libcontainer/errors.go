@@ -98,6 +98,9 @@ func opError(op, id string, err error) error {
 	if errors.As(err, &done) {
 		return err
 	}
+	if errors.Is(err, state.ErrInvalidID) {
+		id = "" // quoted in the error, as it may have control characters
+	}
 	e := &Error{Op: op, ID: id, Code: CodeSystem, Err: err}
 	var step *runtime.StepError
 	var died *runtime.DiedError

@@ -251,7 +251,7 @@ func (x *execution) side() *runtime.Side {
 			return err
 		},
 		PidFile: writePidFile,
-		Pidfd:   console.SendPidfd,
+		Pidfd:   sendPidfd,
 		Notify: func(fd int, n plan.Notify, pid int) error {
 			return sendListener(x.c.state, state.Running, fd, n, pid)
 		},
@@ -312,7 +312,7 @@ func (o *ExecOptions) process(s *specs.Spec) (*specs.Process, error) {
 }
 
 func readProcess(path string, warn func(string)) (*specs.Process, error) {
-	raw, err := os.ReadFile(path)
+	raw, err := spec.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}

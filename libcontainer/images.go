@@ -22,7 +22,9 @@ type imageDirs struct {
 	log          string // name in work
 }
 
-func openImages(o *ImageOptions, log string) (*imageDirs, error) {
+// openImages opens the directories, and makes those that are missing; with restore, that of the images has to be there,
+// with images in it.
+func openImages(o *ImageOptions, log string, restore bool) (*imageDirs, error) {
 	if o.ImagePath == "" {
 		return nil, errors.New("--image-path is empty")
 	}
@@ -32,6 +34,12 @@ func openImages(o *ImageOptions, log string) (*imageDirs, error) {
 	var d imageDirs
 	d.log = log
 	var err error
+	if restore {
+		// A mistyped path must not become a directory.
+		if err := unix.Access(filepath.Join(o.ImagePath, extraFile), unix.F_OK); err != nil {
+			return nil, &os.PathError{Op: "open", Path: filepath.Join(o.ImagePath, extraFile), Err: err}
+		}
+	}
 	if d.images, err = openDir(o.ImagePath); err != nil {
 		return nil, err
 	}

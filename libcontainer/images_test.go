@@ -85,7 +85,7 @@ func TestPageServer(t *testing.T) {
 
 func TestImageOptions_refused(t *testing.T) {
 	for _, o := range []ImageOptions{{CgroupsMode: "hard"}, {EmptyNS: []string{"pid"}}} {
-		dirs, err := openImages(&ImageOptions{ImagePath: filepath.Join(t.TempDir(), "new/images")}, "log")
+		dirs, err := openImages(&ImageOptions{ImagePath: filepath.Join(t.TempDir(), "new/images")}, "log", false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +98,7 @@ func TestImageOptions_refused(t *testing.T) {
 
 // What criu's log says first is the reason.
 func TestImageDirs_explain(t *testing.T) {
-	dirs, err := openImages(&ImageOptions{ImagePath: t.TempDir()}, "dump.log")
+	dirs, err := openImages(&ImageOptions{ImagePath: t.TempDir()}, "dump.log", false)
 	if err != nil {
 		t.Fatal(err)
 	}

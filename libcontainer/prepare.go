@@ -43,6 +43,10 @@ func prepare(o *CreateOptions, startNow bool) (*prepared, error) {
 	span := o.Trace.Begin("read the config", trace.Own)
 	loaded, err := load(o)
 	span.End(err)
+	var wrong spec.Problems
+	if errors.As(err, &wrong) {
+		return nil, misread(o, loaded.Spec, wrong)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +109,27 @@ func load(o *CreateOptions) (*spec.Loaded, error) {
 		return spec.LoadFile(o.ConfigFile)
 	}
 	return spec.Load(o.Bundle)
+}
+
+// misread is the error for a config with values of a wrong type: those, and what is
+// wrong with the others. Nothing is said of what such a value lacks, as it is not
+// there.
+func misread(o *CreateOptions, s *specs.Spec, wrong spec.Problems) error {
+	rootless, err := rootless(o.Rootless)
+	if err != nil {
+		return err
+	}
+	all := wrong
+	for _, p := range spec.Validate(s, spec.Options{NeedProcess: true, Rootless: rootless && os.Geteuid() != 0, BundleAbs: o.Bundle}).At(spec.Must) {
+		follows := false
+		for _, w := range wrong {
+			follows = follows || w.Path == "" || below(p.Path, w.Path) || below(w.Path, p.Path)
+		}
+		if !follows {
+			all = append(all, p)
+		}
+	}
+	return fmt.Errorf("%w: %w", ErrInvalidConfig, all)
 }
 
 // judge gives all MUST-level problems as one error. What is merely unwise goes

@@ -48,7 +48,11 @@ func restore(o *RestoreOptions) (status int, err error) {
 	if host.Rootless() {
 		return -1, errCriuRootless
 	}
-	dirs, err := openImages(&o.ImageOptions, "restore.log")
+	if e, err := (state.Store{Root: o.Root}).Open(o.ID); err == nil {
+		e.Close()
+		return -1, fmt.Errorf("%w: %s", ErrExist, o.ID)
+	}
+	dirs, err := openImages(&o.ImageOptions, "restore.log", true)
 	if err != nil {
 		return -1, err
 	}
@@ -172,7 +176,7 @@ func (x *restoration) make(p *prepared) (err error) {
 		}
 	}
 	if s := p.copts.PidfdSocket; s != "" {
-		if err := console.SendPidfd(s, x.pidfd); err != nil {
+		if err := sendPidfd(s, x.pidfd); err != nil {
 			return err
 		}
 	}

@@ -163,9 +163,15 @@ func wrong(err error, name, value, want string) error {
 }
 
 // BadValue is the error for a value that an option cannot have.
-func BadValue(name string, err error) error {
-	return errors.New("option --" + name + ": " + err.Error())
+func BadValue(name string, err error) error { return &valueError{name, err} }
+
+type valueError struct {
+	name string
+	err  error
 }
+
+func (e *valueError) Error() string { return "option --" + e.name + ": " + e.err.Error() }
+func (e *valueError) Unwrap() error { return e.err }
 
 // words collects the values of an option that may be repeated. A comma does not part them.
 type words struct{ list *[]string }

@@ -211,19 +211,19 @@ func TestNetDevices_what_fails_leaves_them_where_they_were(t *testing.T) {
 		edit func(b *bundle, target int)
 		want string
 	}{
-		{"a device that is not there", func(b *bundle, _ int) { netDev(b.Spec, "d0", "", "nope", "") }, "linux.netDevices[nope]: find it in the runtime's network namespace: no such device (ENODEV)"},
+		{"a device that is not there", func(b *bundle, _ int) { netDev(b.Spec, "d0", "", "nope", "") }, "linux.netDevices.nope: find it in the runtime's network namespace: no such device (ENODEV)"},
 		{"a name that is taken", func(b *bundle, target int) {
 			ipLines(b.t, target, "link add d1 type veth peer name p1")
 			netDev(b.Spec, "d0", "d1")
-		}, "linux.netDevices[d0]: move it as d1: the container's network namespace has a device of that name: file exists (EEXIST)"},
-		{"a loopback device", func(b *bundle, _ int) { netDev(b.Spec, "lo", "d7") }, "linux.netDevices[lo]: move it: a loopback device stays in its namespace: invalid argument (EINVAL)"},
-		{"a second device that stays in its namespace", func(b *bundle, _ int) { netDev(b.Spec, "d0", "", "z", "") }, "linux.netDevices[z]: move it as z: "},
+		}, "linux.netDevices.d0: move it as d1: the container's network namespace has a device of that name: file exists (EEXIST)"},
+		{"a loopback device", func(b *bundle, _ int) { netDev(b.Spec, "lo", "d7") }, "linux.netDevices.lo: move it: a loopback device stays in its namespace: invalid argument (EINVAL)"},
+		{"a second device that stays in its namespace", func(b *bundle, _ int) { netDev(b.Spec, "d0", "", "z", "") }, "linux.netDevices.z: move it as z: "},
 		{"an address that is not taken", func(b *bundle, target int) {
 			if out, err := exec.Command("nsenter", "--net="+nsPath(target, specs.NetworkNamespace), "sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6").CombinedOutput(); err != nil {
 				b.t.Fatalf("%v %s", err, out)
 			}
 			netDev(b.Spec, "d0", "web0")
-		}, "linux.netDevices[d0]: keep its address 2001:db8:0:0:0:0:0:7/64: "},
+		}, "linux.netDevices.d0: keep its address 2001:db8:0:0:0:0:0:7/64: "},
 		{"a later step", func(b *bundle, _ int) {
 			netDev(b.Spec, "d0", "web0")
 			b.Spec.Process.Args = []string{"/nothing"}
@@ -296,7 +296,7 @@ func TestNetDevices_the_runtimes_own_namespace_is_refused(t *testing.T) {
 	setNS(b.Spec, specs.NetworkNamespace, nsPath(host, specs.NetworkNamespace))
 	bindSys(b.Spec)
 	res := b.run()
-	if res.Exit == 0 || !strings.Contains(res.Stderr, "linux.netDevices[d0]: move it: the container's network namespace is the runtime's own: invalid argument (EINVAL)") {
+	if res.Exit == 0 || !strings.Contains(res.Stderr, "linux.netDevices.d0: move it: the container's network namespace is the runtime's own: invalid argument (EINVAL)") {
 		t.Errorf("run: exit status %d, %q", res.Exit, res.Stderr)
 	}
 }
@@ -360,7 +360,7 @@ func TestNetDevices_addresses_and_routes_of_every_kind(t *testing.T) {
 	b.Spec.Process.Args = []string{"/probe", "--until-term"}
 	c := b.create()
 	want(t, "addresses and routes in the container's namespace", show(target), before)
-	if want := "linux.netDevices[d0]: the route 10.31.0.0/16 via 10.2.0.5 is not kept: "; !strings.Contains(c.report.Stderr, want) {
+	if want := "linux.netDevices.d0: the route 10.31.0.0/16 via 10.2.0.5 is not kept: "; !strings.Contains(c.report.Stderr, want) {
 		t.Errorf("warnings %q, want %q", c.report.Stderr, want)
 	}
 	b.must("delete", "--force", b.ID) // while the namespaces are held

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"golang.org/x/sys/unix"
 )
@@ -178,7 +179,7 @@ func (c *compiler) abs(p string) string {
 
 func at(origin string, i int) string { return origin + "[" + strconv.Itoa(i) + "]" }
 
-func key(origin, k string) string { return origin + "[" + k + "]" }
+func key(origin, k string) string { return string(jsonscan.AppendPathName([]byte(origin), k)) }
 
 // inContainer gives the clean, absolute path in the container of a destination.
 // A destination that begins with the root's own host path is meant below it

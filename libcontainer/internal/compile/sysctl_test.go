@@ -26,13 +26,13 @@ func TestSysctlOps(t *testing.T) {
 	})
 	type write struct{ origin, path, data string }
 	want := []write{
-		{"linux.sysctl[fs.mqueue.msg_max]", "sys/fs/mqueue/msg_max", "10"},
-		{"linux.sysctl[kernel.shmmax]", "sys/kernel/shmmax", ""},
-		{"linux.sysctl[net.core.somaxconn]", "sys/net/core/somaxconn", "256"},
-		{"linux.sysctl[net.ipv4.conf.eth0/1.mtu]", "sys/net/ipv4/conf/eth0.1/mtu", "b"},
-		{"linux.sysctl[net.ipv4.ip_forward]", "sys/net/ipv4/ip_forward", "1"},
-		{"linux.sysctl[net.ipv4.ping_group_range]", "sys/net/ipv4/ping_group_range", "0 0"},
-		{"linux.sysctl[net/ipv4/conf/eth0.1/mtu]", "sys/net/ipv4/conf/eth0.1/mtu", "a"},
+		{`linux.sysctl["fs.mqueue.msg_max"]`, "sys/fs/mqueue/msg_max", "10"},
+		{`linux.sysctl["kernel.shmmax"]`, "sys/kernel/shmmax", ""},
+		{`linux.sysctl["net.core.somaxconn"]`, "sys/net/core/somaxconn", "256"},
+		{`linux.sysctl["net.ipv4.conf.eth0/1.mtu"]`, "sys/net/ipv4/conf/eth0.1/mtu", "b"},
+		{`linux.sysctl["net.ipv4.ip_forward"]`, "sys/net/ipv4/ip_forward", "1"},
+		{`linux.sysctl["net.ipv4.ping_group_range"]`, "sys/net/ipv4/ping_group_range", "0 0"},
+		{`linux.sysctl["net/ipv4/conf/eth0.1/mtu"]`, "sys/net/ipv4/conf/eth0.1/mtu", "a"},
 	}
 	var got []write
 	for _, o := range ops {

@@ -67,10 +67,14 @@ type Error struct {
 	Err error
 }
 
+// JSONPath is where the hook is in the config: "hooks.createRuntime[1]".
+func (e *Error) JSONPath() string { return "hooks." + e.Kind + "[" + strconv.Itoa(e.Index) + "]" }
+
 // Error tells which hook, how it ended, after how long, and what it printed.
 func (e *Error) Error() string {
 	var b strings.Builder
-	b.WriteString("error running ")
+	b.WriteString(e.JSONPath())
+	b.WriteString(": error running ")
 	b.WriteString(e.Kind)
 	b.WriteString(" hook #")
 	b.WriteString(strconv.Itoa(e.Index))

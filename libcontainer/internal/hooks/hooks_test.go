@@ -81,8 +81,8 @@ func TestRun_failure(t *testing.T) {
 		is    error
 		exit  int
 	}{
-		{"status and output", []plan.Hook{ok, sh("echo out; echo why >&2; exit 3")}, "", `^error running createRuntime hook #1: /bin/sh: exit status 3 after [0-9.]+(ms|µs): out\nwhy$`, nil, 3},
-		{"no output", []plan.Hook{sh("exit 1")}, "", `^error running createRuntime hook #0: /bin/sh: exit status 1 after [0-9.]+(ms|µs)$`, nil, 1},
+		{"status and output", []plan.Hook{ok, sh("echo out; echo why >&2; exit 3")}, "", `^hooks\.createRuntime\[1\]: error running createRuntime hook #1: /bin/sh: exit status 3 after [0-9.]+(ms|µs): out\nwhy$`, nil, 3},
+		{"no output", []plan.Hook{sh("exit 1")}, "", `^hooks\.createRuntime\[0\]: error running createRuntime hook #0: /bin/sh: exit status 1 after [0-9.]+(ms|µs)$`, nil, 1},
 		{"bad system call", []plan.Hook{sh("kill -SYS $$")}, "", `/bin/sh: signal: bad system call( \(core dumped\))? after `, nil, -1},
 		{"killed", []plan.Hook{sh("kill -KILL $$")}, "", `: signal: killed after `, nil, -1},
 		{"absent", []plan.Hook{{Path: dir + "/absent"}}, "", `#0: ` + dir + `/absent: execve: no such file or directory$`, unix.ENOENT, 0},
@@ -245,7 +245,7 @@ func TestRun_spawn(t *testing.T) {
 	_, err := Run("startContainer", []plan.Hook{{Path: "/x"}}, nil, Options{
 		Spawn: func(plan.Hook, [3]*os.File) (Spawned, error) { return Spawned{}, broken },
 	})
-	if !errors.Is(err, broken) || err.Error() != "error running startContainer hook #0: /x: no room" {
+	if !errors.Is(err, broken) || err.Error() != "hooks.startContainer[0]: error running startContainer hook #0: /x: no room" {
 		t.Error(err)
 	}
 	_, err = Run("startContainer", []plan.Hook{{Path: "/x"}}, nil, Options{

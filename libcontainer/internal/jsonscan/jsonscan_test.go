@@ -220,7 +220,7 @@ func TestError_position(t *testing.T) {
 		{"type", "{\n  \"a\": [1, \"x\"]\n}", `line 2, column 12: a[1]: want an integer, got a string`},
 		{"syntax", "{\"a\": [1 2]}", `line 1, column 10: a[0]: want ',' or ']', got a number`},
 		{"end", "{\"a\": [1,", `line 1, column 10: a[1]: unexpected end, want an integer`},
-		{"trailing", "{}\n\n x", `line 3, column 2: unexpected 'x' after the end of the value`},
+		{"trailing", "{}\n\n x", `line 3, column 2: want nothing more, got 'x'`},
 		{"range", `{"a":[300]}`, `line 1, column 7: a[0]: number 300 is out of range, want -128 to 127`},
 		{"string", "{\"a\":[1], \"b", `line 1, column 13: unexpected end in a string`},
 	} {

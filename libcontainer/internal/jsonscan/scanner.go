@@ -89,7 +89,7 @@ func (s *Scanner) End() error {
 	if s.err == nil {
 		s.space()
 		if s.pos < len(s.src) {
-			s.fail(s.pos, "unexpected "+describe(s.src[s.pos])+" after the end of the value")
+			s.fail(s.pos, "want nothing more, got "+describe(s.src[s.pos]))
 		}
 	}
 	return s.Err()

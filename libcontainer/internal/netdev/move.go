@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
@@ -27,9 +28,14 @@ type Error struct {
 	Err    error
 }
 
-// Error is "linux.netDevices[eth0]: move it as web0: file exists".
+// Error is "linux.netDevices.eth0: move it as web0: file exists".
 func (e *Error) Error() string {
-	return "linux.netDevices[" + e.Device + "]: " + e.What + ": " + e.Err.Error()
+	return e.Path() + ": " + e.What + ": " + e.Err.Error()
+}
+
+// Path is the JSON path of the device in the config.
+func (e *Error) Path() string {
+	return string(jsonscan.AppendPathName([]byte("linux.netDevices"), e.Device))
 }
 
 // Detail is the kernel's own words for the errno; empty if it had none.

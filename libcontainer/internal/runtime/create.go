@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
@@ -100,7 +99,11 @@ func Exec(p *plan.Plan, exe *Executable, side *Side, files map[plan.FD]int) (i *
 			if s.Origin == "" || errors.As(err, &step) {
 				return nil, err
 			}
-			return nil, &StepError{Origin: s.Origin, Step: plan.ActionName(s.Do), What: plan.ActionName(s.Do), Err: err}
+			e := &StepError{Origin: s.Origin, Step: plan.ActionName(s.Do), Err: err}
+			if _, bare := err.(unix.Errno); bare { //nolint:errorlint // what is wrapped says what was attempted
+				e.What = e.Step
+			}
+			return nil, e
 		}
 	}
 	return x.init, nil
@@ -176,7 +179,7 @@ func (x *executor) openNamespace(a plan.OpenNamespace) error {
 	}
 	if err != nil {
 		sys.Close(fd)
-		return &os.PathError{Op: "join the " + plan.CloneNames(a.Type) + " namespace: is no such namespace", Path: a.Path, Err: err}
+		return fmt.Errorf("%s is not a namespace of type %s: %w", a.Path, plan.CloneNames(a.Type), err)
 	}
 	x.files[a.FD] = fd
 	return nil

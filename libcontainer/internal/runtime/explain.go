@@ -17,7 +17,7 @@ type StepError struct {
 	Origin  string     // JSON path of the config field, may be empty
 	Subject string     // what the field is about: a destination, a device …
 	Step    string     // name of the op, for logs
-	What    string     // what was attempted
+	What    string     // what was attempted; empty where Err says it
 	Detail  string     // the kernel's or the init's own words, may be empty
 	Errno   unix.Errno // 0 when Err says more
 	Err     error
@@ -33,15 +33,23 @@ func (e *StepError) Error() string {
 		}
 		b.WriteString(": ")
 	}
-	b.WriteString(e.What)
-	if e.Detail != "" {
-		b.WriteString(": " + e.Detail)
+	add := func(part string) {
+		if part != "" && b.Len() > 0 && !strings.HasSuffix(b.String(), ": ") {
+			b.WriteString(": ")
+		}
+		b.WriteString(part)
 	}
+	add(e.What)
+	add(e.Detail)
 	switch {
 	case e.Errno != 0:
-		b.WriteString(": " + errnoText(e.Errno))
+		add(errnoText(e.Errno))
 	case e.Err != nil:
-		b.WriteString(": " + e.Err.Error())
+		text := e.Err.Error()
+		if e.Origin != "" && strings.HasPrefix(text, e.Origin) {
+			return text // it names the field itself
+		}
+		add(text)
 	}
 	return b.String()
 }
@@ -132,6 +140,9 @@ func verb(s plan.InitStep, what, target string) string {
 }
 
 func explain(e *StepError, op plan.Op, m wire.Message) {
+	if m.Step == plan.StepFsconfig || m.Step == plan.StepFsopen || m.Step == plan.StepFscreate || m.Step == plan.StepFsmount {
+		e.Detail = withoutLevel(e.Detail)
+	}
 	switch o := op.(type) {
 	case *plan.MountFS:
 		e.Subject = o.Target
@@ -159,7 +170,10 @@ func explain(e *StepError, op plan.Op, m wire.Message) {
 		e.What = verb(m.Step, "remount "+o.Target, o.Target)
 	case *plan.RootOpen:
 		e.Subject = o.Path
-		e.What = verb(m.Step, "mount the root", o.Path)
+		e.What = "open the root"
+		if m.Step == plan.StepPropagation || m.Step == plan.StepSetattr {
+			e.What = verb(m.Step, "the root", o.Path)
+		}
 	case *plan.Mknod:
 		e.Subject = o.Path
 		e.What = verb(m.Step, "make device "+o.Path, o.Path)
@@ -206,6 +220,8 @@ func explain(e *StepError, op plan.Op, m wire.Message) {
 		e.What = "set the capabilities: " + m.Step.String()
 	case *plan.FindExec:
 		explainExec(e, o, m)
+	case *plan.MemoryPolicy:
+		e.What = "set the memory policy"
 	case *plan.Scheduler:
 		e.What = "set the scheduler"
 		if o.Policy == unix.SCHED_DEADLINE && m.Err == unix.EPERM {
@@ -245,6 +261,15 @@ func explain(e *StepError, op plan.Op, m wire.Message) {
 			e.What += ": " + m.Step.String()
 		}
 	}
+}
+
+// withoutLevel takes off the letter that a file system context's messages begin with: error, warning or information
+// (Documentation/filesystems/mount_api.rst).
+func withoutLevel(message string) string {
+	if len(message) > 2 && message[1] == ' ' && strings.IndexByte("ewi", message[0]) >= 0 {
+		return message[2:]
+	}
+	return message
 }
 
 // explainExec uses the words from which engines take the exit codes 126 and

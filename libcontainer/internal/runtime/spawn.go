@@ -140,7 +140,12 @@ func (x *Executable) spawn(o spawnOptions) (*child, error) {
 	span.End(err)
 	if err != nil {
 		sys.Close(ours)
-		return nil, &os.SyscallError{Syscall: "start the init (clone3, execve)", Err: err}
+		what := "start the init (clone3, execve)"
+		var limit unix.Rlimit
+		if err == syscall.EBADF && unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil && limit.Cur < uint64(len(files)) {
+			what = "start the init: it takes file descriptors up to " + strconv.Itoa(len(files)-1) + ", and the runtime's RLIMIT_NOFILE is " + strconv.FormatUint(limit.Cur, 10)
+		}
+		return nil, &os.SyscallError{Syscall: what, Err: err}
 	}
 	c := &child{pid: pid, pidfd: pidfd, conn: wire.NewConn(ours), forking: forks(o.program), others: o.files}
 	if x.trace != nil {

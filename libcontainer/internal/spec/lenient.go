@@ -1,7 +1,9 @@
 package spec
 
 import (
+	"bytes"
 	"errors"
+	"strconv"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -24,7 +26,7 @@ func ParseAll(raw []byte) (*Loaded, Problems, error) {
 		return nil, nil, err
 	}
 	var wrong Problems
-	rest := string(raw)
+	rest, grown := string(raw), 0 // by how much rest is longer than raw, up to the latest problem
 	for {
 		s := jsonscan.New(rest)
 		v := new(specs.Spec)
@@ -43,9 +45,17 @@ func ParseAll(raw []byte) (*Loaded, Problems, error) {
 		if value.Err() != nil || rest[e.Offset:end] == "null" {
 			return nil, nil, err // not at a value: nothing can be put in its place
 		}
-		wrong = append(wrong, Problem{Path: e.Path, Level: Must, Chapter: chapterOf(e.Path), Message: e.Message})
+		line, column := position(raw[:e.Offset-grown])
+		message := e.Message + ", in line " + strconv.Itoa(line) + ", column " + strconv.Itoa(column)
+		wrong = append(wrong, Problem{Path: e.Path, Level: Must, Chapter: chapterOf(e.Path), Message: message})
+		grown += len("null") - (end - e.Offset)
 		rest = rest[:e.Offset] + "null" + rest[end:]
 	}
+}
+
+// position is the line and the column, in bytes from 1, of what follows text.
+func position(text []byte) (line, column int) {
+	return bytes.Count(text, []byte("\n")) + 1, len(text) - bytes.LastIndexByte(text, '\n')
 }
 
 // chapterOf is the document that has the types of a path's fields.

@@ -65,13 +65,30 @@ func TestLoad_errors(t *testing.T) {
 		t.Errorf("device: %v", err)
 	}
 
-	_, err := Load(bundle(t, "{\n\t\"process\": {\n\t\t\"rlimits\": [{}, {\"hard\": -1}]\n\t}\n}"))
+	_, err := Load(bundle(t, "{\n\t\"process\": {\n\t\t\"rlimits\": [{}, {\"hard\": }]\n\t}\n}"))
 	var e *jsonscan.Error
 	if !errors.As(err, &e) {
-		t.Fatalf("type error: %v", err)
+		t.Fatalf("syntax error: %v", err)
 	}
 	if e.Line != 3 || e.Column != 28 || e.Path != "process.rlimits[1].hard" {
-		t.Errorf("type error at %+v", e)
+		t.Errorf("syntax error at %+v", e)
+	}
+
+	l, err := Load(bundle(t, "{\n\t\"hostname\": \"h\", \"process\": {\n\t\t\"rlimits\": [{}, {\"hard\": -10, \"soft\": true}]\n\t}\n}"))
+	var wrong Problems
+	if !errors.As(err, &wrong) || len(wrong) != 2 {
+		t.Fatalf("type errors: %v", err)
+	}
+	for i, want := range []string{
+		"process.rlimits[1].hard: number -10 is out of range, want 0 to 18446744073709551615, in line 3, column 28 (config.md)",
+		"process.rlimits[1].soft: want an integer, got a boolean, in line 3, column 41 (config.md)",
+	} {
+		if wrong[i].String() != want {
+			t.Errorf("type error: got %q, want %q", wrong[i], want)
+		}
+	}
+	if l == nil || l.Spec.Hostname != "h" {
+		t.Errorf("with type errors: %+v", l)
 	}
 }
 

@@ -65,8 +65,10 @@ type Loaded struct {
 
 // Load reads config.json in the directory bundle. The file may be a symbolic
 // link; it must be a regular file or a pipe of at most [MaxSize] bytes. Errors
-// name the file and wrap the errno (a missing file is fs.ErrNotExist) or the
-// [*jsonscan.Error] with line, column and JSON path.
+// name the file and wrap the errno (a missing file is fs.ErrNotExist) or, for a
+// text that is no JSON, the [*jsonscan.Error] with line, column and JSON path. If
+// it is JSON with values of a wrong type, the error is [Problems] with every one
+// of them, and Loaded is there too, without those values.
 func Load(bundle string) (*Loaded, error) {
 	if bundle == "" {
 		bundle = "."
@@ -81,10 +83,13 @@ func LoadFile(path string) (*Loaded, error) {
 		return nil, err
 	}
 	l, err := Parse(raw)
-	if err != nil {
-		return nil, fmt.Errorf("parse %s: %w", path, err)
+	if err == nil {
+		return l, nil
 	}
-	return l, nil
+	if l, wrong, err := ParseAll(raw); err == nil && wrong != nil {
+		return l, wrong
+	}
+	return nil, fmt.Errorf("parse %s: %w", path, err)
 }
 
 // ReadFile reads a regular file or a pipe of at most [MaxSize] bytes, once and

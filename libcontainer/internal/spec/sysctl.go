@@ -23,7 +23,7 @@ func (c *checker) sysctl() {
 		case ns < 0:
 			c.must(chapterSysctl, quote(k)+" is not in a separate kernel namespace: it would be set on the host", "linux.sysctl", key(k))
 		case c.ns[ns] == nsHost:
-			c.must(chapterSysctl, quote(k)+" needs a "+namespaceNames[ns]+" namespace in linux.namespaces: it would be set on the host", "linux.sysctl", key(k))
+			c.must(chapterSysctl, quote(k)+" needs a namespace of type "+namespaceNames[ns]+" in linux.namespaces: it would be set on the host", "linux.sysctl", key(k))
 		case path == "kernel/hostname" && c.spec.Hostname != v:
 			c.must(chapterSysctl, quote(k)+" conflicts with hostname, which has a field of its own", "linux.sysctl", key(k))
 		case path == "kernel/domainname" && c.spec.Domainname != "" && c.spec.Domainname != v:

@@ -257,7 +257,7 @@ var broken = []struct {
 	{"clock nanoseconds", []string{"linux timeOffsets monotonic nanosecs", "1000000000"}, []string{"MUST linux.timeOffsets.monotonic.nanosecs"}},
 	{"no namespaces", []string{"linux namespaces", noNS}, []string{
 		"MUST hostname", "MUST domainname", "MUST linux.timeOffsets needs a time", "MUST linux.netDevices needs a network",
-		`MUST linux.sysctl["fs.mqueue.msg_max"] "fs.mqueue.msg_max" needs a ipc`, `MUST linux.sysctl["kernel.shmmax"]`, `MUST linux.sysctl["net.ipv4.ip_forward"]`,
+		`MUST linux.sysctl["fs.mqueue.msg_max"] "fs.mqueue.msg_max" needs a namespace of type ipc`, `MUST linux.sysctl["kernel.shmmax"]`, `MUST linux.sysctl["net.ipv4.ip_forward"]`,
 	}},
 	{"device type", []string{"linux devices 0 type", `"x"`}, []string{"MUST linux.devices[0].type"}},
 	{"device without path", []string{"linux devices 0 path", ""}, []string{"MUST linux.devices[0].path"}},

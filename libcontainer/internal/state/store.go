@@ -14,8 +14,9 @@ import (
 
 // What a Store answers; found with errors.Is.
 var (
-	ErrNotExist = errors.New("container does not exist")
-	ErrExist    = errors.New("container with given ID already exists")
+	ErrNotExist  = errors.New("container does not exist")
+	ErrExist     = errors.New("container with given ID already exists")
+	ErrInvalidID = errors.New("invalid container id")
 )
 
 // Files of a container's directory.
@@ -46,15 +47,15 @@ func ValidID(id string) error {
 	case id == "":
 		return errors.New("container id cannot be empty")
 	case id == "." || id == "..":
-		return fmt.Errorf("invalid container id %q: no directory can have that name", id)
+		return fmt.Errorf("%w %q: no directory can have that name", ErrInvalidID, id)
 	case len(id) > maxID:
-		return fmt.Errorf("invalid container id %q…: longer than %d bytes", id[:64], maxID)
+		return fmt.Errorf("%w %q…: longer than %d bytes", ErrInvalidID, id[:64], maxID)
 	}
 	for i := 0; i < len(id); i++ {
 		switch c := id[i]; {
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-', c == '.', c == '+':
 		default:
-			return fmt.Errorf("invalid container id %q: only letters, digits and _ - + . are allowed", id)
+			return fmt.Errorf("%w %q: only letters, digits and _ - + . are allowed", ErrInvalidID, id)
 		}
 	}
 	return nil
