@@ -75,32 +75,9 @@ func TestCheck_broken(t *testing.T) {
 			if err := json.Unmarshal([]byte(readFile(t, file)), &c); err != nil {
 				t.Fatal(err)
 			}
-			requires(t, c.Requires...)
-			for _, word := range c.Lacks {
-				if lacking(word) == nil {
-					recordSkip(t.Name(), "without:"+word, errors.New("the host has it"))
-					t.Skip("the host has " + word)
-				}
-			}
+			c.requires(t)
 			b := newBundle(t)
-			b.Wrap = c.Wrap
-			for name, f := range c.Files {
-				at := filepath.Join(b.Rootfs, name)
-				text, err := hex.DecodeString(f.Hex)
-				if err == nil && f.Link != "" {
-					err = os.Symlink(f.Link, at)
-				} else if err == nil {
-					err = os.WriteFile(at, append(text, f.Text...), f.Mode)
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-			}
-			config := c.Config
-			if config == "" {
-				config = patch(t, base, c.Set, c.Remove)
-			}
-			writeFile(t, filepath.Join(b.Dir, "config.json"), config)
+			c.write(b, base)
 			out, _ := b.check()
 			for _, w := range c.Want {
 				if !slices.ContainsFunc(out.Findings, func(f finding) bool { return f.Path == w.Path && f.Level == w.Level && f.Fatal == w.Fatal }) {
@@ -130,6 +107,39 @@ func TestCheck_broken(t *testing.T) {
 			}
 		})
 	}
+}
+
+// requires skips the test where the host is not one that the config is broken on.
+func (c *broken) requires(t *testing.T) {
+	t.Helper()
+	requires(t, c.Requires...)
+	for _, word := range c.Lacks {
+		requires(t, "without:"+word)
+	}
+}
+
+// write puts the config, and the files that it names, into the bundle.
+func (c *broken) write(b *bundle, base string) {
+	t := b.t
+	t.Helper()
+	b.Wrap = c.Wrap
+	for name, f := range c.Files {
+		at := filepath.Join(b.Rootfs, name)
+		text, err := hex.DecodeString(f.Hex)
+		if err == nil && f.Link != "" {
+			err = os.Symlink(f.Link, at)
+		} else if err == nil {
+			err = os.WriteFile(at, append(text, f.Text...), f.Mode)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	config := c.Config
+	if config == "" {
+		config = patch(t, base, c.Set, c.Remove)
+	}
+	writeFile(t, filepath.Join(b.Dir, "config.json"), config)
 }
 
 // patch sets and removes fields of a JSON text, by paths like "mounts[1].type".

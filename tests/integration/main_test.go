@@ -55,6 +55,7 @@ func testMain(m *testing.M) int {
 	status := m.Run()
 	reportRows()
 	reportFaults()
+	reportRefusals()
 	if err := os.RemoveAll(base); err != nil {
 		fmt.Fprintln(os.Stderr, "bundles are left:", err)
 		status = 1

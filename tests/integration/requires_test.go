@@ -40,6 +40,7 @@ import (
 //	criu, criu:NAME   a criu that works with this kernel; that feature of criu check
 //	command:NAME      that program in PATH
 //	file:PATH         that file
+//	without:WORD      the contrary of another word
 //	rt:NAME           something that rung can and an oracle cannot; rt:rung is rung alone, rt:runc is rung and any
 //	                  runc, rt:runc-1.4 is rung and runc 1.4
 func requires(t *testing.T, needs ...string) {
@@ -216,6 +217,10 @@ func look(word string) error {
 	case "command":
 		_, err := exec.LookPath(name)
 		return err
+	case "without":
+		if look(name) == nil {
+			return errors.New("the host has it")
+		}
 	case "rt":
 		for _, o := range oracles {
 			if strings.HasPrefix(runtimeVersion, o.version) {
