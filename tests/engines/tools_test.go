@@ -42,8 +42,8 @@ type client struct {
 	command []string // the program and its first arguments
 	env     []string // besides the tests' own
 	dir     string
-	// user runs it as the ordinary user.
-	user bool
+	user    bool     // as the ordinary user
+	stdin   *os.File // of follow
 }
 
 func (c *client) cmd(ctx context.Context, arg []string) *exec.Cmd {
@@ -107,6 +107,9 @@ func (c *client) follow(t *testing.T, arg ...string) <-chan string {
 		t.Fatal(err)
 	}
 	cmd.Stdout, cmd.Stderr = w, w
+	if c.stdin != nil {
+		cmd.Stdin = c.stdin
+	}
 	err = cmd.Start()
 	w.Close()
 	if err != nil {
