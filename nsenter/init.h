@@ -35,6 +35,7 @@ struct state {
 	uint16_t kind;	    /* of that op: whoever starts a waiting init has no program to look it up in */
 	int root;	    /* the container's root, an O_PATH or mount descriptor, or -1 */
 	int proc;	    /* the host's procfs, or -1 before its first use */
+	bool inside;	    /* the root has changed: "/proc" is the container's now */
 	int mask_dir;	    /* the shared empty directory of masked paths, attached, or -1 */
 	int dev_null;	    /* the host's /dev/null, verified, or -1 */
 	int landlock;	    /* the ruleset that LandlockRuleset made, or -1 */
@@ -77,6 +78,7 @@ int open_in_held(const char *path, uint64_t node_flags);
 int open_target(const char *path, enum target_kind kind, uint64_t mount_flags, bool *made);
 int open_parent(const char *path, char last[NAME_MAX + 1]);
 int open_proc(const char *path, int flags);
+void leave_host(void);
 void write_once(int fd, const struct op_string *data);
 
 /* mount.c */

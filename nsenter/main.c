@@ -313,6 +313,7 @@ static void run_op(const struct op *o)
 		say(MSG_FD, 0, st.made);
 		_exit(0);
 	case OP_ROOT_HERE:
+		leave_host();
 		if ((int64_t)o->n[ROOT_HERE_N_FD] >= 0) {
 			check(fchdir((int)o->n[ROOT_HERE_N_FD]), STEP_CHDIR);
 			check(chroot("."), STEP_CHROOT);

@@ -565,7 +565,7 @@ static void move_root_here(void)
 			continue; /* the container's own */
 		if (mount(NULL, path, NULL, MS_SLAVE | MS_REC, NULL) < 0)
 			continue;
-		if (umount2(path, MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT &&
+		if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL && errno != ENOENT &&
 		    mount("tmpfs", path, "tmpfs", 0, NULL) < 0)
 			fail(STEP_UMOUNT, errno, path);
 	}
@@ -587,6 +587,7 @@ void op_pivot(const struct op *o)
 	/* a waiting init holds nothing that was only for the way here */
 	let_go(&st.mask_dir);
 	let_go(&st.dev_null);
+	leave_host();
 	switch (o->n[PIVOT_N_MODE]) {
 	case PIVOT_ROOT:
 		pivot_root_here();

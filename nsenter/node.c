@@ -164,19 +164,26 @@ struct dirent64_head {
 
 enum { MAX_DEPTH = 64 };
 
-static int copy_file(int from, int to, const char *name, const struct stat *sb)
+/* A neighbour may put another file there: owner and mode, a set-id bit above all, are those of what is copied. */
+static int copy_file(int from, int to, const char *name)
 {
-	int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), out, r = -1;
+	int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), out, r = -1;
+	struct stat sb;
 
 	if (in < 0)
 		return -1;
+	if (fstat(in, &sb) < 0 || !S_ISREG(sb.st_mode)) {
+		close(in);
+		errno = ESTALE;
+		return -1;
+	}
 	out = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (out >= 0) {
 		do
 			r = (int)sendfile(out, in, NULL, 1 << 20);
 		while (r > 0);
-		if (r == 0 && fchown(out, sb->st_uid, sb->st_gid) == 0)
-			r = fchmod(out, sb->st_mode & 07777);
+		if (r == 0 && fchown(out, sb.st_uid, sb.st_gid) == 0)
+			r = fchmod(out, sb.st_mode & 07777);
 		else
 			r = -1;
 		close(out);
@@ -196,7 +203,7 @@ static int copy_entry(int from, int to, const char *name, int depth)
 		return -1;
 	switch (sb.st_mode & S_IFMT) {
 	case S_IFREG:
-		return copy_file(from, to, name, &sb);
+		return copy_file(from, to, name);
 	case S_IFLNK:
 		n = readlinkat(from, name, link, sizeof link - 1);
 		if (n < 0)

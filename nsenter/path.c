@@ -266,6 +266,10 @@ enum { PROC_MAGIC = 0x9fa0 };
 /* Opens below the host's procfs: checked to be procfs, no mount crossed, no magic link followed. */
 int open_proc(const char *path, int flags)
 {
+	if (st.inside) {
+		errno = EXDEV;
+		return -1;
+	}
 	if (st.proc < 0) {
 		struct statfs fs;
 		int fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -280,6 +284,15 @@ int open_proc(const char *path, int flags)
 		st.proc = fd;
 	}
 	return sys_openat2(st.proc, path, (uint64_t)flags, 0, RESOLVE_NO_XDEV_ | RESOLVE_NO_MAGICLINKS_);
+}
+
+/* Lets go of the host: from here on there is neither a path nor a descriptor that leads to its procfs. */
+void leave_host(void)
+{
+	if (st.proc >= 0)
+		close(st.proc);
+	st.proc = -1;
+	st.inside = true;
 }
 
 void write_once(int fd, const struct op_string *data)

@@ -91,6 +91,7 @@ static int k_fstat(int fd, struct stat *sb)
 	memset(sb, 0, sizeof *sb);
 	if (bad_fd(fd) || refuse())
 		return -1;
+	k.fd[fd].seen = true;
 	sb->st_mode = k.fd[fd].mode;
 	sb->st_rdev = k.fd[fd].rdev;
 	sb->st_uid = next() % 4 ? 1000 : 0;
@@ -199,7 +200,11 @@ static int k_fchmodat(int dir, const char *name)
 
 static ssize_t k_sendfile(int out, int in)
 {
-	if (bad_fd(out) || bad_fd(in) || refuse())
+	if (bad_fd(out) || bad_fd(in))
+		return -1;
+	if (!k.fd[in].seen || !S_ISREG(k.fd[in].mode))
+		broken("a file is copied that was not looked at");
+	if (refuse())
 		return -1;
 	return next() % 8 == 1 ? 4096 : 0;
 }

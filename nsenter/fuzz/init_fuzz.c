@@ -103,6 +103,8 @@ static void settle(void)
 {
 	if (k.op == OP_SECCOMP) /* a listener that nobody asked for stays, close-on-exec: close(2) may be what it notifies of */
 		k.news = 0;
+	if (st.inside && st.proc >= 0)
+		broken("the host's procfs is still there");
 	for (int i = 0; i < k.news; i++) {
 		int fd = k.opened[i];
 

@@ -68,6 +68,7 @@ struct file {
 	mode_t mode;
 	dev_t rdev;
 	bool listed; /* a directory whose end was reached */
+	bool seen;   /* what it is was asked */
 };
 
 static struct {
