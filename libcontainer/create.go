@@ -113,6 +113,7 @@ func limitError(err error) error {
 	step := &runtime.StepError{Origin: e.Origin, Step: "cgroup-limits", What: "write " + strconv.Quote(e.Value) + " to " + e.File, Err: e.Err}
 	if e.File == "" {
 		step.What = "the " + e.Controller + " controller is not available to the container"
+		return step // the reason says where it was not handed on
 	}
 	if errors.As(e.Err, &step.Errno) {
 		step.Err = nil

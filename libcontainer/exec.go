@@ -236,6 +236,9 @@ func (x *execution) options(s *specs.Spec) (compile.Options, error) {
 	if x.join, err = g.Join(c.state.Pid, o.SubGroups); err != nil {
 		return copts, fmt.Errorf("--cgroup: %w", err)
 	}
+	if err := g.Approach(); err != nil {
+		return copts, err
+	}
 	copts.CgroupsPresent = true
 	for _, d := range x.join.Dirs() {
 		copts.Cgroups = append(copts.Cgroups, compile.CgroupDir{Dir: d.Path, V2: d.V2, Join: !d.V2})

@@ -66,7 +66,7 @@ func (c *Container) update(o *UpdateOptions) error {
 	if s.Linux.Resources == nil {
 		s.Linux.Resources = &specs.LinuxResources{}
 	}
-	p, err := updated(s.Linux.Resources, r)
+	p, before, err := updated(s.Linux.Resources, r)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalidConfig, err)
 	}
@@ -74,7 +74,7 @@ func (c *Container) update(o *UpdateOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Trace.Do("write the limits", func() error { return c.setLimits(p) }); err != nil {
+	if err := c.Trace.Do("write the limits", func() error { return c.setLimits(p, before) }); err != nil {
 		return errors.Join(err, undo())
 	}
 	merge(s.Linux.Resources, r)
@@ -88,12 +88,12 @@ func (c *Container) update(o *UpdateOptions) error {
 	return nil
 }
 
-func (c *Container) setLimits(p *plan.Resources) error {
+func (c *Container) setLimits(p *plan.Resources, before []plan.DeviceRule) error {
 	g := c.group()
 	if g == nil {
 		return errNoGroups
 	}
-	err := g.Update(p)
+	err := g.Update(p, before)
 	var undo *cgroup.UndoError
 	if errors.As(err, &undo) {
 		return errors.Join(limitError(err), undo)
@@ -101,18 +101,22 @@ func (c *Container) setLimits(p *plan.Resources) error {
 	return limitError(err)
 }
 
-// updated gives what an update of resources changes. Rules for devices that are
-// what the container has already, as engines send them along, change nothing.
-func updated(old, r *specs.LinuxResources) (*plan.Resources, error) {
-	p, err := compile.UpdatedResources(r)
+// updated gives what an update of resources changes, and the rules for devices
+// that are in force. Rules that are what the container has already, as engines
+// send them along, change nothing.
+func updated(old, r *specs.LinuxResources) (p *plan.Resources, before []plan.DeviceRule, err error) {
+	p, err = compile.UpdatedResources(r)
 	if err != nil || p.Devices == nil {
-		return p, err
+		return p, nil, err
 	}
-	before, err := compile.UpdatedResources(&specs.LinuxResources{Devices: old.Devices})
-	if err == nil && slices.Equal(before.Devices, p.Devices) {
+	o, err := compile.UpdatedResources(&specs.LinuxResources{Devices: old.Devices})
+	if err != nil {
+		return p, nil, nil //nolint:nilerr // the container was made by rules that this version refuses
+	}
+	if slices.Equal(o.Devices, p.Devices) {
 		p.Devices = nil
 	}
-	return p, nil
+	return p, o.Devices, nil
 }
 
 // resources is what the JSON and the other options say together.

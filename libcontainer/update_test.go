@@ -104,7 +104,7 @@ func TestUpdated_devices(t *testing.T) {
 		"the same": {`{"devices":[{"allow":false,"access":"rwm"},{"allow":true,"type":"c","major":1,"minor":3,"access":"rwm"}]}`, false},
 		"others":   {`{"devices":[{"allow":false,"access":"rwm"}]}`, true},
 	} {
-		p, err := updated(old, parseResources(t, c.update))
+		p, _, err := updated(old, parseResources(t, c.update))
 		if err != nil || (p.Devices != nil) != c.set {
 			t.Errorf("%s: %v, %v", name, p.Devices, err)
 		}

@@ -72,8 +72,12 @@ func (g *Group) ApplyLate(r *plan.Resources) error {
 }
 
 // Update sets limits of a running container. After an error the limits are what
-// they were, as far as the kernel lets them (the error says so, if not).
-func (g *Group) Update(r *plan.Resources) error {
+// they were, as far as the kernel lets them (the error says so, if not). rules are
+// those for devices that were in force before, nil if that is not known.
+//
+// systemd comes between the files and the devices: it takes what the kernel took,
+// all or nothing, and nothing of it is known to fail after that.
+func (g *Group) Update(r *plan.Resources, rules []plan.DeviceRule) error {
 	if r == nil {
 		return nil
 	}
@@ -87,16 +91,25 @@ func (g *Group) Update(r *plan.Resources) error {
 	}
 	p := &performer{keep: true}
 	list = g.kept(list)
-	if err = p.all(list); err == nil {
-		err = g.applyDevices(r.Devices)
+	if err = p.all(list); err == nil && g.unit != nil {
+		err = g.unit.tell(list, r.Devices)
 	}
-	if err == nil && g.unit != nil {
-		err = g.unit.tell(list, r.Devices) // last: it takes what the kernel took
+	if err != nil {
+		return undone(err, p.undo())
 	}
-	if err == nil {
+	if err = g.applyDevices(r.Devices); err == nil {
 		return nil
 	}
-	if back := p.undo(); back != nil {
+	// a v1 group may have taken some of them
+	back := []error{p.undo(), g.applyDevices(rules)}
+	if g.unit != nil {
+		back = append(back, g.unit.tell(p.former(), rules))
+	}
+	return undone(err, errors.Join(back...))
+}
+
+func undone(err, back error) error {
+	if back != nil {
 		return errors.Join(err, &UndoError{back})
 	}
 	return err

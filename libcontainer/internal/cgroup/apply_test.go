@@ -103,10 +103,10 @@ func TestApply_v1(t *testing.T) {
 	wantFile(t, pids+"/pids.max", "max")
 	must(t, g.ApplyLate(r))
 	wantFile(t, pids+"/pids.max", "20")
-	must(t, g.Update(&plan.Resources{Pids: &plan.Pids{Limit: ptr(int64(-1))}, Memory: &plan.Memory{Limit: ptr(int64(64 << 20))}}))
+	must(t, g.Update(&plan.Resources{Pids: &plan.Pids{Limit: ptr(int64(-1))}, Memory: &plan.Memory{Limit: ptr(int64(64 << 20))}}, nil))
 	wantFile(t, pids+"/pids.max", "max")
 	wantFile(t, memory+"/memory.limit_in_bytes", "67108864")
-	must(t, g.Update(&plan.Resources{Memory: &plan.Memory{Limit: ptr(int64(-1))}}))
+	must(t, g.Update(&plan.Resources{Memory: &plan.Memory{Limit: ptr(int64(-1))}}, nil))
 	wantFile(t, cpu+"/cpu.shares", "512")
 }
 
@@ -124,9 +124,9 @@ func TestUpdate_bandwidthOrder(t *testing.T) {
 		quota  int64
 		period uint64
 	}{{500000, 1000000}, {3000, 10000}, {500000, 1000000}, {5000, 10000}, {50000, 100000}} {
-		must(t, g.Update(set(c.quota, c.period)))
+		must(t, g.Update(set(c.quota, c.period), nil))
 	}
-	err := g.Update(set(60000, 100000))
+	err := g.Update(set(60000, 100000), nil)
 	var e *Error
 	if !errors.As(err, &e) || !errors.Is(err, unix.EINVAL) || e.Origin != "linux.resources.cpu.quota" || e.Value != "60000" {
 		t.Errorf("more than the parent has: %v", err)
@@ -146,7 +146,7 @@ func TestUpdate_leavesWhatWasThere(t *testing.T) {
 		CPU:     &plan.CPU{Shares: ptr(uint64(100)), Quota: ptr(int64(1000)), Period: ptr(uint64(1000))},
 		Memory:  &plan.Memory{Limit: ptr(int64(64 << 20))},
 		BlockIO: &plan.BlockIO{ReadBps: []plan.ThrottleDevice{{Major: 250, Minor: 250, Rate: 1}}},
-	})
+	}, nil)
 	if !errors.Is(err, unix.ENODEV) || !strings.Contains(err.Error(), `linux.resources.blockIO.throttleReadBpsDevice[0]: write "250:250 1" to `) {
 		t.Errorf("a device that is not there: %v", err)
 	}
@@ -193,7 +193,7 @@ func TestApply_noLimits(t *testing.T) {
 	}
 	must(t, g.Apply(r))
 	must(t, g.ApplyLate(r))
-	must(t, g.Update(r))
+	must(t, g.Update(r, nil))
 }
 
 // A controller that a hybrid host has in its cgroup v2.
@@ -216,9 +216,9 @@ func TestApply_controllerOfEither(t *testing.T) {
 			wantFile(t, d.Path+"/hugetlb.2MB.max", "4194304")
 			wantFile(t, d.Path+"/hugetlb.2MB.rsvd.max", "4194304")
 			if where == "v2" {
-				must(t, g.Update(&plan.Resources{Unified: []plan.UnifiedFile{{File: "hugetlb.2MB.max", Value: "max"}}}))
+				must(t, g.Update(&plan.Resources{Unified: []plan.UnifiedFile{{File: "hugetlb.2MB.max", Value: "max"}}}, nil))
 				wantFile(t, d.Path+"/hugetlb.2MB.max", "max")
-				err := g.Update(&plan.Resources{Unified: []plan.UnifiedFile{{File: "hugetlb.2MB.max", Value: "0"}, {File: "hugetlb.2MB.none", Value: "1"}}})
+				err := g.Update(&plan.Resources{Unified: []plan.UnifiedFile{{File: "hugetlb.2MB.max", Value: "0"}, {File: "hugetlb.2MB.none", Value: "1"}}}, nil)
 				if !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EACCES) && !errors.Is(err, unix.EPERM) {
 					t.Errorf("a file that is not there: %v", err)
 				}
@@ -256,7 +256,7 @@ func TestApply_devices(t *testing.T) {
 			}
 			// by another process, which knows no more than the record
 			other := Open(g.Dirs())
-			must(t, other.Update(&plan.Resources{Devices: []plan.DeviceRule{null, device(5, plan.DeviceRead), device(7, plan.DeviceAll)}}))
+			must(t, other.Update(&plan.Resources{Devices: []plan.DeviceRule{null, device(5, plan.DeviceRead), device(7, plan.DeviceAll)}}, nil))
 			for script, want := range map[string]string{
 				opens("/dev/zero", "<"): granted, opens("/dev/zero", "<>"): denied, opens("/dev/full", "<>"): granted,
 			} {
@@ -264,7 +264,7 @@ func TestApply_devices(t *testing.T) {
 					t.Errorf("updated: %s: %s", script, got)
 				}
 			}
-			must(t, other.Update(&plan.Resources{Devices: []plan.DeviceRule{{Allow: true, Type: 'a'}}}))
+			must(t, other.Update(&plan.Resources{Devices: []plan.DeviceRule{{Allow: true, Type: 'a'}}}, nil))
 			if got := inside(t, g, opens("/dev/random", "<>")); got != granted {
 				t.Errorf("all: %s", got)
 			}
@@ -282,7 +282,7 @@ func TestApply_devicesReplaced(t *testing.T) {
 	defer sys.Close(dir)
 	for range 5 {
 		must(t, Open(g.Dirs()).Apply(&plan.Resources{Devices: []plan.DeviceRule{}}))
-		fds, err := attached(dir)
+		fds, err := attached(dir, false)
 		must(t, err)
 		for _, fd := range fds {
 			sys.Close(fd)

@@ -49,30 +49,30 @@ func TestApply_v2(t *testing.T) {
 	wantFile(t, dir+"/pids.max", "20")
 
 	other := Open(g.Dirs())
-	must(t, other.Update(&plan.Resources{CPU: &plan.CPU{Period: ptr(uint64(100000))}}))
+	must(t, other.Update(&plan.Resources{CPU: &plan.CPU{Period: ptr(uint64(100000))}}, nil))
 	wantFile(t, dir+"/cpu.max", "50000 100000")
-	must(t, other.Update(&plan.Resources{CPU: &plan.CPU{Burst: ptr(uint64(20000)), Quota: ptr(int64(60000))}}))
-	must(t, other.Update(&plan.Resources{CPU: &plan.CPU{Burst: ptr(uint64(1000)), Quota: ptr(int64(2000)), Period: ptr(uint64(10000))}}))
+	must(t, other.Update(&plan.Resources{CPU: &plan.CPU{Burst: ptr(uint64(20000)), Quota: ptr(int64(60000))}}, nil))
+	must(t, other.Update(&plan.Resources{CPU: &plan.CPU{Burst: ptr(uint64(1000)), Quota: ptr(int64(2000)), Period: ptr(uint64(10000))}}, nil))
 	wantFile(t, dir+"/cpu.max", "2000 10000")
 	wantFile(t, dir+"/cpu.max.burst", "1000")
-	must(t, other.Update(&plan.Resources{CPU: &plan.CPU{Quota: ptr(int64(-1)), Burst: ptr(uint64(0))}}))
+	must(t, other.Update(&plan.Resources{CPU: &plan.CPU{Quota: ptr(int64(-1)), Burst: ptr(uint64(0))}}, nil))
 	wantFile(t, dir+"/cpu.max", "max 10000")
-	must(t, other.Update(&plan.Resources{CPU: &plan.CPU{Idle: ptr(int64(1)), Shares: ptr(uint64(1024))}}))
+	must(t, other.Update(&plan.Resources{CPU: &plan.CPU{Idle: ptr(int64(1)), Shares: ptr(uint64(1024))}}, nil))
 	wantFile(t, dir+"/cpu.idle", "1")
-	must(t, other.Update(&plan.Resources{CPU: &plan.CPU{Idle: ptr(int64(0)), Shares: ptr(uint64(200))}}))
+	must(t, other.Update(&plan.Resources{CPU: &plan.CPU{Idle: ptr(int64(0)), Shares: ptr(uint64(200))}}, nil))
 	wantFile(t, dir+"/cpu.weight", "29")
 	for _, bad := range []int64{-1, 2, 3} {
-		if err := other.Update(&plan.Resources{CPU: &plan.CPU{Idle: &bad}}); err == nil {
+		if err := other.Update(&plan.Resources{CPU: &plan.CPU{Idle: &bad}}, nil); err == nil {
 			t.Errorf("cpu.idle %d was taken", bad)
 		}
 	}
-	must(t, other.Update(&plan.Resources{Memory: &plan.Memory{Limit: ptr(int64(-1))}}))
+	must(t, other.Update(&plan.Resources{Memory: &plan.Memory{Limit: ptr(int64(-1))}}, nil))
 	wantFile(t, dir+"/memory.max", "max")
 	wantFile(t, dir+"/memory.swap.max", "max")
 	must(t, other.Update(&plan.Resources{
 		Memory:  &plan.Memory{Limit: ptr(int64(64 << 20))},
 		Unified: []plan.UnifiedFile{{File: "memory.max", Value: "67104768"}, {File: "pids.max", Value: "42"}},
-	}))
+	}, nil))
 	wantFile(t, dir+"/memory.max", "67104768")
 	wantFile(t, dir+"/pids.max", "42")
 }
@@ -85,7 +85,7 @@ func TestUpdate_v2LeavesWhatWasThere(t *testing.T) {
 		CPU:     &plan.CPU{Shares: ptr(uint64(100)), Quota: ptr(int64(1000)), Period: ptr(uint64(1000))},
 		Memory:  &plan.Memory{Limit: ptr(int64(64 << 20))},
 		BlockIO: &plan.BlockIO{ReadBps: []plan.ThrottleDevice{{Major: 250, Minor: 250, Rate: 1}}},
-	})
+	}, nil)
 	if !errors.Is(err, unix.ENODEV) {
 		t.Errorf("a device that is not there: %v", err)
 	}
@@ -100,7 +100,7 @@ func TestUpdate_checkBeforeUpdate(t *testing.T) {
 	must(t, g.Create())
 	must(t, g.Apply(&plan.Resources{Memory: &plan.Memory{Limit: ptr(int64(64 << 20))}}))
 	cmd, _ := start(t, g, "exec sleep 1000")
-	err := g.Update(&plan.Resources{Memory: &plan.Memory{Limit: ptr(int64(4096)), CheckBeforeUpdate: true}})
+	err := g.Update(&plan.Resources{Memory: &plan.Memory{Limit: ptr(int64(4096)), CheckBeforeUpdate: true}}, nil)
 	if err == nil || !strings.Contains(err.Error(), "rejecting memory limit 4096 < usage ") {
 		t.Errorf("got %v", err)
 	}

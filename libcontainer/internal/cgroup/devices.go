@@ -114,6 +114,20 @@ const bpfQuerySize = 32
 
 type bpfID struct{ id, next, flags uint32 }
 
+type bpfAbout struct {
+	fd, size uint32
+	info     uint64
+}
+
+// bpfInfo is the beginning of struct bpf_prog_info.
+type bpfInfo struct {
+	_    [64]byte
+	name [16]byte
+}
+
+// programName is what bpftool(8) shows.
+const programName = "rung_devices"
+
 const (
 	devicePrograms = 15 // BPF_PROG_TYPE_CGROUP_DEVICE, Linux 4.15
 	deviceHook     = 6  // BPF_CGROUP_DEVICE
@@ -153,7 +167,7 @@ func (g *Group) devicesV2(d *Dir, t *devices.Table) error {
 		}
 	}()
 	if !fresh {
-		if old, err = attached(dir); err != nil {
+		if old, err = attached(dir, g.unit != nil); err != nil {
 			return bpfError("query the device programs of", d.Path, err)
 		}
 	}
@@ -199,12 +213,14 @@ func loadProgram(code []byte) (int, error) {
 		kind: devicePrograms, count: uint32(len(code) / 8),
 		code: uint64(uintptr(unsafe.Pointer(&code[0]))), license: uint64(uintptr(unsafe.Pointer(&license[0]))),
 	}
-	copy(l.name[:], "rung_devices")
+	copy(l.name[:], programName)
 	return bpf(unix.BPF_PROG_LOAD, unsafe.Pointer(&l), unsafe.Sizeof(l))
 }
 
-// attached opens the programs that the group itself has, not those above it.
-func attached(dir int) (fds []int, err error) {
+// attached opens the programs that the group itself has, not those above it; with
+// ours only those that are the runtime's: systemd puts its own beside them, and
+// replaces them when it likes.
+func attached(dir int, ours bool) (fds []int, err error) {
 	ids := make([]uint32, maxAttached)
 	var pin runtime.Pinner
 	defer pin.Unpin()
@@ -222,9 +238,26 @@ func attached(dir int) (fds []int, err error) {
 		if err != nil {
 			return fds, err
 		}
+		if ours && programOf(fd) != programName {
+			sys.Close(fd)
+			continue
+		}
 		fds = append(fds, fd)
 	}
 	return fds, nil
+}
+
+// programOf is the name that a program was loaded with; "" if it cannot be told.
+func programOf(fd int) string {
+	var info bpfInfo
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	pin.Pin(&info)
+	a := bpfAbout{fd: uint32(fd), size: uint32(unsafe.Sizeof(info)), info: uint64(uintptr(unsafe.Pointer(&info)))}
+	if _, err := bpf(unix.BPF_OBJ_GET_INFO_BY_FD, unsafe.Pointer(&a), unsafe.Sizeof(a)); err != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(info.name[:])
 }
 
 func detach(dir int, old []int, path string) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -104,7 +105,61 @@ func (g *Group) startUnit() error {
 		return err
 	}
 	u.started = true
-	return g.admit()
+	if err := g.admit(); err != nil {
+		return err
+	}
+	return g.Approach()
+}
+
+// Approach makes sure that this process can start others in a unit of the user's
+// manager. The kernel asks for write permission on the group that holds both of
+// them (cgroup-v2.rst, Delegation Containment), and a login session is in one of
+// root's. The manager can have root's move processes of its user: so it is asked
+// to put this one into a scope of its own, which is gone with it.
+func (g *Group) Approach() error {
+	d := g.v2()
+	if g.unit == nil || !g.unit.User || d == nil {
+		return nil
+	}
+	own, err := readFile("/proc/self/cgroup")
+	if err != nil {
+		return err
+	}
+	if mayStartIn(d, own) {
+		return nil
+	}
+	c, err := g.unit.connect()
+	if err != nil {
+		return err
+	}
+	pid := os.Getpid()
+	return c.Start("rung-runtime-"+strconv.Itoa(pid)+".scope", systemd.Own(uint32(pid)))
+}
+
+// mayStartIn says whether a process of the groups own, as /proc/self/cgroup has
+// them, may start others in the directory.
+func mayStartIn(d *Dir, own string) bool {
+	for line := range strings.Lines(own) {
+		at, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::")
+		if !ok {
+			continue
+		}
+		both := commonDir(d.Mount+at, d.Path)
+		return unix.Faccessat(unix.AT_FDCWD, both+"/cgroup.procs", unix.W_OK, unix.AT_EACCESS) == nil
+	}
+	return false
+}
+
+// commonDir is the last directory on the way to both.
+func commonDir(a, b string) string {
+	a, b = path.Clean(a)+"/", path.Clean(b)+"/"
+	last := 0
+	for i := 0; i < len(a) && i < len(b) && a[i] == b[i]; i++ {
+		if a[i] == '/' {
+			last = i
+		}
+	}
+	return a[:last]
 }
 
 func (g *Group) foreseen(c *systemd.Conn) ([]systemd.Property, error) {
@@ -155,7 +210,29 @@ func (u *unit) tell(list []placed, rules []plan.DeviceRule) error {
 	if err != nil {
 		return err
 	}
-	return c.Set(u.Name, properties(list, rules, c.Version()))
+	return c.Set(u.Name, properties(weighed(list), rules, c.Version()))
+}
+
+// weighed adds the weight that a group has got by being idle no more: to systemd
+// idle is a weight, that it would write again.
+func weighed(list []placed) []placed {
+	var idle *placed
+	for i := range list {
+		switch {
+		case list[i].File == "cpu.weight":
+			return list
+		case list[i].File == "cpu.idle" && list[i].Value == "0":
+			idle = &list[i]
+		}
+	}
+	if idle == nil {
+		return list
+	}
+	weight, err := readFile(idle.dir + "/cpu.weight")
+	if err != nil {
+		return list
+	}
+	return append(slices.Clip(list), placed{limit.Write{Controller: "cpu", File: "cpu.weight", Value: weight, Origin: idle.Origin}, idle.dir})
 }
 
 // round gives the values that systemd will keep.

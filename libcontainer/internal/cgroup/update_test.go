@@ -26,7 +26,7 @@ func TestUpdate_putsTheWeightOfAnIdleGroupBack(t *testing.T) {
 	if !exists(cpu + "/cpu.idle") {
 		t.Skip("no cpu.idle before Linux 5.15")
 	}
-	if err := g.Update(&plan.Resources{CPU: &plan.CPU{Idle: ptr(int64(1))}, BlockIO: refused}); !errors.Is(err, unix.ENODEV) {
+	if err := g.Update(&plan.Resources{CPU: &plan.CPU{Idle: ptr(int64(1))}, BlockIO: refused}, nil); !errors.Is(err, unix.ENODEV) {
 		t.Errorf("got %v", err)
 	}
 	wantFile(t, cpu+"/cpu.idle", "0")
@@ -48,14 +48,14 @@ func TestUpdate_putsBothLimitsOfMemoryBack(t *testing.T) {
 			}
 			must(t, g.Create())
 			set := func(v [2]int64) *plan.Memory { return &plan.Memory{Limit: &v[0], Swap: &v[1]} }
-			must(t, g.Update(&plan.Resources{Memory: set(c.before)}))
-			if err := g.Update(&plan.Resources{Memory: set(c.after), BlockIO: refused}); !errors.Is(err, unix.ENODEV) {
+			must(t, g.Update(&plan.Resources{Memory: set(c.before)}, nil))
+			if err := g.Update(&plan.Resources{Memory: set(c.after), BlockIO: refused}, nil); !errors.Is(err, unix.ENODEV) {
 				t.Errorf("got %v", err)
 			}
 			dir := g.v1("memory").Path
 			wantFile(t, dir+"/memory.limit_in_bytes", limit.Int(c.before[0]))
 			wantFile(t, dir+"/memory.memsw.limit_in_bytes", limit.Int(c.before[1]))
-			must(t, g.Update(&plan.Resources{Memory: set(c.after)}))
+			must(t, g.Update(&plan.Resources{Memory: set(c.after)}, nil))
 		})
 	}
 }
@@ -77,12 +77,12 @@ func TestUpdate_realtimeOrder(t *testing.T) {
 		period  uint64
 		runtime int64
 	}{{900001, 600001}, {10000, 3000}, {100000, 20000}} {
-		must(t, g.Update(&plan.Resources{CPU: &plan.CPU{RealtimePeriod: &v.period, RealtimeRuntime: &v.runtime}}))
+		must(t, g.Update(&plan.Resources{CPU: &plan.CPU{RealtimePeriod: &v.period, RealtimeRuntime: &v.runtime}}, nil))
 		wantFile(t, cpu+"/cpu.rt_period_us", limit.Uint(v.period))
 		wantFile(t, cpu+"/cpu.rt_runtime_us", limit.Int(v.runtime))
 	}
 	// one value that is refused leaves both
-	err := g.Update(&plan.Resources{CPU: &plan.CPU{RealtimePeriod: ptr(uint64(10000)), RealtimeRuntime: ptr(int64(30000))}})
+	err := g.Update(&plan.Resources{CPU: &plan.CPU{RealtimePeriod: ptr(uint64(10000)), RealtimeRuntime: ptr(int64(30000))}}, nil)
 	if !errors.Is(err, unix.EINVAL) {
 		t.Errorf("more time than there is: %v", err)
 	}

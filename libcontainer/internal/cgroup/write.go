@@ -125,13 +125,19 @@ func (p *performer) one(w *placed) error {
 	return &Error{Origin: w.Origin, Controller: w.Controller, File: file, Value: value, Err: reason(err)}
 }
 
-// undo takes back what was written, last first. One that cannot be had again does
-// not keep the others from it.
-func (p *performer) undo() error {
+// former is what was there before, last first.
+func (p *performer) former() []placed {
 	back := make([]placed, 0, len(p.back))
 	for i := len(p.back) - 1; i >= 0; i-- {
 		back = append(back, p.back[i])
 	}
+	return back
+}
+
+// undo takes back what was written. One that cannot be had again does not keep
+// the others from it.
+func (p *performer) undo() error {
+	back := p.former()
 	var errs []error
 	for len(back) > 0 {
 		n := neighbours(back)

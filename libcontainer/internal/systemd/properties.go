@@ -36,6 +36,11 @@ func Base(u *Unit, description string, pids ...uint32) []Property {
 	return append(list, property("Slice", u.Slice), property("Delegate", true), property("PIDs", pids))
 }
 
+// Own is the scope that a runtime has itself put in.
+func Own(pid uint32) []Property {
+	return []Property{property("Description", "container runtime"), property("PIDs", []uint32{pid})}
+}
+
 // Limits puts into properties what is about to be written to files, so that
 // systemd knows it and does not write anything else when it is reloaded. What it
 // has no property for is left to the files. version is systemd's.
@@ -43,6 +48,11 @@ func Limits(writes []limit.Write, version int) []Property {
 	var list []Property
 	add := func(name string, value any) { list = append(list, property(name, value)) }
 	var quota, period uint64
+	cpuset := func(name, list string) {
+		if mask := listMask(list); mask != nil && version >= 244 {
+			add(name, mask)
+		}
+	}
 	for _, w := range writes {
 		n := number(w.Value)
 		switch w.File {
@@ -56,6 +66,10 @@ func Limits(writes []limit.Write, version int) []Property {
 			add("MemoryHigh", n)
 		case "memory.swap.max":
 			add("MemorySwapMax", n)
+		case "memory.zswap.max":
+			if version >= 253 {
+				add("MemoryZSwapMax", n)
+			}
 		case "memory.limit_in_bytes":
 			add("MemoryLimit", n)
 		case "cpu.weight":
@@ -81,13 +95,9 @@ func Limits(writes []limit.Write, version int) []Property {
 		case "cpu.cfs_period_us":
 			period = n
 		case "cpuset.cpus":
-			if mask := listMask(w.Value); mask != nil && version >= 244 {
-				add("AllowedCPUs", mask)
-			}
+			cpuset("AllowedCPUs", w.Value)
 		case "cpuset.mems":
-			if mask := listMask(w.Value); mask != nil && version >= 244 {
-				add("AllowedMemoryNodes", mask)
-			}
+			cpuset("AllowedMemoryNodes", w.Value)
 		case "pids.max":
 			add("TasksMax", n)
 		case "blkio.weight":
@@ -165,8 +175,12 @@ func number(text string) uint64 {
 }
 
 // listMask turns a cpuset(7) list into the bytes that systemd takes, the lowest
-// number first.
+// number first. No byte is what an empty list is: all that the group above has.
+// nil: it is no list.
 func listMask(list string) []byte {
+	if list = strings.TrimSpace(list); list == "" {
+		return []byte{}
+	}
 	var words []uint64
 	for part := range strings.SplitSeq(list, ",") {
 		from, to, isRange := strings.Cut(strings.TrimSpace(part), "-")
@@ -208,7 +222,8 @@ func Devices(rules []plan.DeviceRule, name func(block bool, major int64) string)
 	if rules == nil {
 		return nil
 	}
-	all := []Property{property("DevicePolicy", "auto"), property("DeviceAllow", []deviceAllow{})}
+	none := property("DeviceAllow", []deviceAllow{}) // what is told after it is added
+	all := []Property{property("DevicePolicy", "auto"), none}
 	var list []deviceAllow
 	for _, r := range rules {
 		if !r.Allow {
@@ -237,7 +252,7 @@ func Devices(rules []plan.DeviceRule, name func(block bool, major int64) string)
 		}
 		list = append(list, d)
 	}
-	return []Property{property("DevicePolicy", "strict"), property("DeviceAllow", list)}
+	return []Property{property("DevicePolicy", "strict"), none, property("DeviceAllow", list)}
 }
 
 // AnnotationPrefix begins the annotations that are properties of the unit.

@@ -806,6 +806,36 @@ static void do_fork(int want)
 	result(e ? -1 : 0);
 }
 
+// do_burn keeps a processor busy for so many milliseconds of processor time.
+static void do_burn(long long ms)
+{
+	struct timespec t;
+
+	do
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	while (t.tv_sec * 1000LL + t.tv_nsec / 1000000 < ms);
+	begin("burn");
+	result(0);
+}
+
+// do_disk writes so many bytes to a new file, 4 KiB at a time, past the page cache.
+static void do_disk(const char *path, long long bytes)
+{
+	static char block[4096] __attribute__((aligned(4096)));
+	long long done = 0;
+	int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_DIRECT | O_CLOEXEC, 0644);
+	ssize_t n = fd;
+
+	while (fd >= 0 && n >= 0 && done < bytes) {
+		n = write(fd, block, sizeof(block));
+		if (n > 0)
+			done += n;
+	}
+	begin("disk");
+	str("path", path);
+	result(n);
+}
+
 // do_wait prints a line once every signal is blocked (so none is lost, not even by pid 1, which would drop those it
 // has no handler for), then waits for one.
 static int do_wait(void)
@@ -1188,6 +1218,11 @@ int main(int argc, char **argv, char **envp)
 			do_fill(atoll(NEXT));
 		} else if (!strcmp(a, "--fork")) { // how many children at once; all are gone afterwards
 			do_fork(atoi(NEXT));
+		} else if (!strcmp(a, "--burn")) { // milliseconds of processor time
+			do_burn(atoll(NEXT));
+		} else if (!strcmp(a, "--disk")) { // PATH BYTES
+			const char *path = NEXT;
+			do_disk(path, atoll(NEXT));
 		} else if (!strcmp(a, "--child")) { // a child that stays until it is killed, deaf to all else
 			pid_t p = fork();
 			if (p == 0) {
