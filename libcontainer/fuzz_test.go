@@ -35,7 +35,7 @@ func FuzzUpdate(f *testing.F) {
 			return
 		}
 		old := &specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{{Allow: true, Type: "c", Access: "rwm"}}}
-		p, err := updated(old, r)
+		p, _, err := updated(old, r)
 		if err != nil {
 			return
 		}

@@ -471,3 +471,57 @@ func TestCgroups_are_removed_when_create_fails(t *testing.T) {
 	wantFailure(t, b.run())
 	wantSlice(t, "cgroups", cgroupsOf(b.ID), nil)
 }
+
+// Every group on the way to the container's hands down what its limits need.
+func TestCgroups_v2_controllers_are_handed_down(t *testing.T) {
+	t.Parallel()
+	requires(t, "cgroupv2", "v2:memory", "v2:pids", "v2:cpu")
+	b := newBundle(t)
+	top := "/" + b.ID + "-top"
+	t.Cleanup(func() { removeCgroup("/sys/fs/cgroup" + top) })
+	b.Spec.Linux.CgroupsPath = top + "/a/" + b.ID
+	b.inCgroup(resources(func(r *specs.LinuxResources) {
+		r.Memory = &specs.LinuxMemory{Limit: ptr[int64](64 << 20)}
+	}))
+	for _, dir := range []string{top, top + "/a"} {
+		on := words(readFile(t, "/sys/fs/cgroup"+dir+"/cgroup.subtree_control"))
+		for _, c := range []string{"memory", "pids", "cpu"} {
+			want(t, c+" in "+dir, slices.Contains(on, c), true)
+		}
+	}
+	want(t, "the container's own", readFile(t, b.cgroupDir("")+"/cgroup.subtree_control"), "")
+	want(t, "limit", readFile(t, b.cgroupDir("")+"/memory.max"), "67108864")
+}
+
+// One that holds processes can hand nothing down, and is named.
+func TestCgroups_v2_below_a_group_with_processes_limits_are_refused(t *testing.T) {
+	t.Parallel()
+	requires(t, "cgroupv2", "v2:memory", "rt:rung")
+	a := newBundle(t)
+	a.inCgroup(nil)
+	b := newBundle(t)
+	b.Spec.Linux.CgroupsPath = a.Spec.Linux.CgroupsPath + "/" + b.ID
+	resources(func(r *specs.LinuxResources) { r.Memory = &specs.LinuxMemory{Limit: ptr[int64](64 << 20)} })(b.Spec)
+	b.Spec.Process.Args = []string{"/probe", "--echo", "it-started"}
+	wantFailure(t, b.run(), "linux.resources.memory.limit", "the memory controller is not available", "/sys/fs/cgroup/"+a.ID+"/cgroup.subtree_control")
+}
+
+func TestCgroups_v2_delegated_files_are_those_the_kernel_lists(t *testing.T) {
+	t.Parallel()
+	requires(t, "cgroupv2", "v2:memory", "file:/sys/kernel/cgroup/delegate", "rt:rung")
+	b := newBundle(t)
+	resources(func(r *specs.LinuxResources) { r.Memory = &specs.LinuxMemory{Limit: ptr[int64](64 << 20)} })(b.Spec)
+	b.inCgroup(edits(withMount(cgroupMount("rw")), func(s *specs.Spec) { s.Process.User.UID = 1000 }))
+	listed := words(readFile(t, "/sys/kernel/cgroup/delegate"))
+	entries, err := os.ReadDir(b.cgroupDir(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		var st unix.Stat_t
+		if err := unix.Stat(filepath.Join(b.cgroupDir(""), e.Name()), &st); err != nil {
+			t.Fatal(err)
+		}
+		want(t, "owner of "+e.Name(), st.Uid == 1000, slices.Contains(listed, e.Name()))
+	}
+}

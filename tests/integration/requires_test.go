@@ -28,6 +28,8 @@ import (
 //	apparmor          AppArmor in force, and apparmor_parser(8)
 //	selinux           SELinux, enforcing or permissive
 //	systemd           systemd as the service manager; no-systemd the contrary
+//	user-manager      a systemd of an ordinary user of the host
+//	disk              the bundles are on a disk, whose writes can be limited
 //	userns, timens    these namespaces can be made
 //	overlay           overlayfs can be mounted
 //	idmap             id-mapped mounts of the file system that bundles are on
@@ -155,6 +157,15 @@ func look(word string) error {
 		if kind == "systemd" {
 			return err
 		}
+	case "user-manager":
+		if err := look("systemd"); err != nil {
+			return err
+		}
+		_, err := managedUser()
+		return err
+	case "disk":
+		_, err := wholeDisk(base)
+		return err
 	case "userns":
 		return inStage("unshare-user")
 	case "timens":

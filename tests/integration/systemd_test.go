@@ -256,3 +256,24 @@ func TestSystemd_is_needed_for_its_driver(t *testing.T) {
 	wantFailure(t, b.run(), "systemd is not running")
 	want(t, "state", exists(filepath.Join(b.Root, b.ID)), false)
 }
+
+func TestSystemd_slices_are_below_each_other(t *testing.T) {
+	t.Parallel()
+	requires(t, "systemd")
+	for name, c := range map[string]struct{ path, group string }{
+		"three deep":        {"rit-a-b.slice:p:ID", "/rit.slice/rit-a.slice/rit-a-b.slice/p-ID.scope"},
+		"no slice":          {":p:ID", "/system.slice/p-ID.scope"},
+		"no prefix":         {"rit-c.slice::ID", "/rit.slice/rit-c.slice/ID.scope"},
+		"the manager's own": {"-.slice:p:ID", "/p-ID.scope"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, _ := scoped(t)
+			b.Spec.Linux.CgroupsPath = strings.ReplaceAll(c.path, "ID", b.ID)
+			p := b.create()
+			want(t, "group", cgroup2Of(t, p.Pid), strings.ReplaceAll(c.group, "ID", b.ID))
+			b.must("delete", "--force", b.ID)
+			want(t, "the group is there", exists("/sys/fs/cgroup"+strings.ReplaceAll(c.group, "ID", b.ID)), false)
+		})
+	}
+}

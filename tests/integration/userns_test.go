@@ -272,12 +272,15 @@ func TestUserns_the_root_mount_and_masks_hold(t *testing.T) {
 
 // ---- as an ordinary user
 
+// ordinaryUser is no user of the host.
+const ordinaryUser = 47211
+
 // rootlessBundle is a bundle that a made user (who owns the bundle, and has sub-ids) runs with the runtime. No user is
 // added to the host: the runtime has a mount namespace with an /etc/passwd of its own.
 func rootlessBundle(t *testing.T) *bundle {
 	t.Helper()
 	requires(t, "root", "userns")
-	const uid = 47211
+	const uid = ordinaryUser
 	b := newBundle(t)
 	etc := filepath.Join(b.Dir, "etc")
 	mkdir(t, etc, 0o755)
@@ -332,6 +335,11 @@ func asUser() error {
 			return err
 		}
 	}
+	if group := os.Getenv("RUNG_TEST_CGROUP"); group != "" {
+		if err := os.WriteFile(group+"/cgroup.procs", []byte("0"), 0); err != nil {
+			return err
+		}
+	}
 	uid, err := strconv.Atoi(os.Getenv("RUNG_TEST_UID"))
 	if err != nil {
 		return err
@@ -345,7 +353,7 @@ func asUser() error {
 	if err := unix.Setresuid(uid, uid, uid); err != nil {
 		return err
 	}
-	for _, name := range []string{stageEnv, "RUNG_TEST_ETC", "RUNG_TEST_UID"} {
+	for _, name := range []string{stageEnv, "RUNG_TEST_ETC", "RUNG_TEST_UID", "RUNG_TEST_CGROUP"} {
 		if err := os.Unsetenv(name); err != nil {
 			return err
 		}
@@ -473,4 +481,22 @@ func TestRootless_root_of_a_user_namespace(t *testing.T) {
 		want(t, "state", exists(filepath.Join(dir, "rung", b.ID, "state.json")), true)
 		b.must("delete", "--force", b.ID)
 	})
+}
+
+// What spec --rootless writes runs as it is, by the user who wrote it.
+func TestRootless_its_own_specification_runs(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:rung")
+	b := rootlessBundle(t)
+	b.must("spec", "--rootless", "--bundle", b.Dir)
+	config := readFile(t, b.Dir+"/config.json")
+	config = strings.Replace(config, `"terminal": true`, `"terminal": false`, 1)
+	config = strings.Replace(config, `"sh"`, `"/probe"`, 1)
+	writeFile(t, b.Dir+"/config.json", config)
+	b.NoConfig = true
+	res := b.run()
+	if res.Exit != 0 {
+		t.Fatalf("run: %s", res.Stderr)
+	}
+	want(t, "uid_map", fields(parseProbe(t, res.Stdout).UIDMap), "0 47211 1")
 }
