@@ -251,6 +251,9 @@ static void run_op(const struct op *o)
 			      o->s[MEMORY_POLICY_S_NODES].len ? o->s[MEMORY_POLICY_S_NODES].len * 8 + 1 : 0),
 		      STEP_OP);
 		break;
+	case OP_NO_HUGE_PAGES:
+		check(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0), STEP_PRCTL);
+		break;
 	case OP_SIGNALS:
 		op_signals();
 		break;

@@ -231,7 +231,8 @@ enum {
 	OP_CLONE_SOURCE = 56,
 	OP_SEND_FD = 57,
 	OP_ROOT_HERE = 58,
-	OP_COUNT = 59,
+	OP_NO_HUGE_PAGES = 59,
+	OP_COUNT = 60,
 };
 
 enum {
@@ -585,6 +586,7 @@ struct op_shape {
 	{1, "sll"} /* exec-host */, \
 	{2, "s"} /* clone-source */, \
 	{0, ""} /* send-fd */, \
-	{1, ""} /* root-here */,
+	{1, ""} /* root-here */, \
+	{0, ""} /* no-huge-pages */,
 
 #endif

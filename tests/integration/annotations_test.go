@@ -2,6 +2,7 @@ package integration
 
 import (
 	"encoding/binary"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -239,12 +240,28 @@ func coreScheduling() error {
 	return unix.Prctl(unix.PR_SCHED_CORE, unix.PR_SCHED_CORE_GET, 0, unix.PR_SCHED_CORE_SCOPE_THREAD, uintptr(unsafe.Pointer(&cookie)))
 }
 
+// The kernel tells it in the status of a process: of the container's first, and of those that exec brings in.
+func TestAnnotations_no_transparent_huge_pages(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:rung")
+	for _, c := range []struct{ value, enabled string }{{"true", "THP_enabled:\t0"}, {"false", "THP_enabled:\t1"}} {
+		b := waiting(t)
+		annotate("org.rung-oci.no-transparent-huge-pages", c.value)(b.Spec)
+		ctr := b.create().start()
+		ctr.next("waiting")
+		want(t, c.enabled+" of the first process", strings.Contains(readFile(t, fmt.Sprintf("/proc/%d/status", ctr.state().Pid)), c.enabled), true)
+		status := parseAction(t, firstLine(ctr.must("exec", ctr.ID, "/probe", "--read", "/proc/self/status").Stdout)).Data
+		want(t, c.enabled+" of what is executed", strings.Contains(status, c.enabled), true)
+	}
+}
+
 func TestAnnotations_of_our_own_are_checked(t *testing.T) {
 	t.Parallel()
 	requires(t, "rt:rung")
 	for _, c := range []struct{ key, value, word string }{
 		{"org.rung-oci.core-scheduling", "yes", "true or false"},
 		{"org.rung-oci.core-schedulling", "true", "unknown annotation"},
+		{"org.rung-oci.no-transparent-huge-pages", "never", "true or false"},
 	} {
 		mustFail(t, annotate(c.key, c.value), c.key, c.word)
 	}

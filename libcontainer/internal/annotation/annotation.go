@@ -19,6 +19,7 @@ const (
 	CriuConfig         = "org.criu.config"
 	HooksStderr        = "run.oci.hooks.stderr"
 	HooksStdout        = "run.oci.hooks.stdout"
+	NoHugePages        = Own + "no-transparent-huge-pages"
 	KeepGroups         = "run.oci.keep_original_groups"
 	PidfdReceiver      = "run.oci.pidfd_receiver"
 	SeccompFailUnknown = "run.oci.seccomp_fail_unknown_syscall"
@@ -28,7 +29,7 @@ const (
 
 // Known says whether an annotation below Own is one.
 func Known(name string) bool {
-	if name == CoreScheduling {
+	if name == CoreScheduling || name == NoHugePages {
 		return true
 	}
 	for _, k := range landlock.Keys {

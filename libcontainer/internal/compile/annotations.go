@@ -26,6 +26,13 @@ func (c *compiler) coreSchedule(from int) {
 	}
 }
 
+// noHugePages keeps transparent huge pages from the process: its memory is then what it touched, in small pages.
+func (c *compiler) noHugePages() {
+	if c.spec.Annotations[annotation.NoHugePages] == "true" {
+		c.emit(annotationPath(annotation.NoHugePages), &plan.NoHugePages{})
+	}
+}
+
 // HookOutput gives the files that hooks append their output to, empty for none.
 func HookOutput(annotations map[string]string, bundle string) (stdout, stderr string) {
 	file := func(key string) string {

@@ -192,6 +192,7 @@ func (c *compiler) attributes(p *specs.Process) error {
 		}
 		c.emit("linux.memoryPolicy", m)
 	}
+	c.noHugePages()
 	return nil
 }
 

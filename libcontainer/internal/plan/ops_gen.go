@@ -634,6 +634,8 @@ const (
 	KindSendFD
 	// KindRootHere is the kind of RootHere.
 	KindRootHere
+	// KindNoHugePages is the kind of NoHugePages.
+	KindNoHugePages
 )
 
 var kindNames = [...]string{
@@ -696,6 +698,7 @@ var kindNames = [...]string{
 	"clone-source",
 	"send-fd",
 	"root-here",
+	"no-huge-pages",
 }
 
 // Call is the system call that an op of the kind is, and nothing else; "" for one that is several, or work of its own.
@@ -735,6 +738,8 @@ func (k Kind) Call() string {
 		return "set_mempolicy"
 	case KindUmask:
 		return "umask"
+	case KindNoHugePages:
+		return "prctl"
 	case KindCloseFrom:
 		return "close_range"
 	case KindNoNewPrivileges:
@@ -2023,4 +2028,19 @@ func (o *RootHere) encode(e *encoder) {
 
 func (o *RootHere) describe(d *describer) {
 	d.fd("fd", o.FD)
+}
+
+// NoHugePages is prctl(PR_SET_THP_DISABLE): no transparent huge pages for this process, and what it forks and executes.
+type NoHugePages struct {
+}
+
+// Kind implements Op.
+func (*NoHugePages) Kind() Kind { return KindNoHugePages }
+
+func (*NoHugePages) encode(e *encoder) {
+	e.begin(KindNoHugePages, 0, 0)
+	e.end()
+}
+
+func (*NoHugePages) describe(d *describer) {
 }

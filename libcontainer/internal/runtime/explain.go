@@ -214,6 +214,8 @@ func explain(e *StepError, op plan.Op, m wire.Message) {
 		case unix.ENODEV:
 			e.What += ": no processor runs several threads (SMT), so no core is shared"
 		}
+	case *plan.NoHugePages:
+		e.What = "prctl PR_SET_THP_DISABLE"
 	case *plan.Identity:
 		e.What = "change the user: " + m.Step.String()
 	case *plan.Bounding, *plan.Capset:

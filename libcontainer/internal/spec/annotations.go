@@ -32,8 +32,10 @@ func (c *checker) annotations() {
 			c.warn(chapterAnnotations, "a key should be in reverse domain notation, as com.example.myKey", "annotations", key(k))
 		}
 	}
-	if v, ok := c.spec.Annotations[annotation.CoreScheduling]; ok && v != "true" && v != "false" {
-		c.must(chapterOwn, quote(v)+": want true or false", "annotations", key(annotation.CoreScheduling))
+	for _, k := range [...]string{annotation.CoreScheduling, annotation.NoHugePages} {
+		if v, ok := c.spec.Annotations[k]; ok && v != "true" && v != "false" {
+			c.must(chapterOwn, quote(v)+": want true or false", "annotations", key(k))
+		}
 	}
 	_, problems := landlock.Parse(c.spec.Annotations)
 	for _, p := range problems {

@@ -308,6 +308,7 @@ var ops = []op{
 	{"RootHere", "RootHere makes the root directory that came with the mount namespace the root below which paths are resolved, or changes (chroot(2)) to a directory that is handed over, for a container without a mount namespace.", []field{
 		{"FD", tFD, "root directory of the container's init, or -1", ""},
 	}},
+	{"NoHugePages", "NoHugePages is prctl(PR_SET_THP_DISABLE): no transparent huge pages for this process, and what it forks and executes.", nil},
 }
 
 // calls names the one system call that an op is, for the ops that are one: the
@@ -317,7 +318,7 @@ var calls = []struct{ op, call string }{
 	{"Hostname", "sethostname"}, {"Domainname", "setdomainname"}, {"Propagation", "mount"}, {"RootPropagation", "mount"},
 	{"RootReadonly", "mount_setattr"}, {"Rlimit", "prlimit64"}, {"Scheduler", "sched_setattr"}, {"IOPriority", "ioprio_set"},
 	{"Affinity", "sched_setaffinity"}, {"Personality", "personality"}, {"MemoryPolicy", "set_mempolicy"}, {"Umask", "umask"},
-	{"CloseFrom", "close_range"}, {"NoNewPrivileges", "prctl"}, {"LandlockRuleset", "landlock_create_ruleset"},
+	{"NoHugePages", "prctl"}, {"CloseFrom", "close_range"}, {"NoNewPrivileges", "prctl"}, {"LandlockRuleset", "landlock_create_ruleset"},
 	{"Seccomp", "seccomp"}, {"Exec", "execve"}, {"ExecHost", "execve"},
 }
 
