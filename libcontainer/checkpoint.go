@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/annotation"
@@ -109,8 +111,11 @@ func (c *Container) checkpoint(o *CheckpointOptions) error {
 	kind := criu.Dump
 	if o.PreDump {
 		kind = criu.PreDump
-	} else if err := dirs.save(extra); err != nil {
-		return err
+	} else {
+		if err := dirs.save(extra); err != nil {
+			return err
+		}
+		c.warnOfOthers(o)
 	}
 	hear := func(_ string, _, fd int) error {
 		sys.Close(fd)
@@ -129,6 +134,30 @@ func (c *Container) checkpoint(o *CheckpointOptions) error {
 		return err
 	}
 	return c.destroy(e, o.warn)
+}
+
+// others are the processes of the container's control groups besides its init.
+func (c *Container) others() []int {
+	g := c.group()
+	if g == nil {
+		return nil
+	}
+	pids, err := g.Pids()
+	if err != nil {
+		return nil // criu looks for itself
+	}
+	return slices.DeleteFunc(pids, func(pid int) bool { return pid == c.state.Pid })
+}
+
+// warnOfOthers names the processes that came in by exec: criu dumps the init's
+// descendants, and passes over what others are in the container.
+func (c *Container) warnOfOthers(o *CheckpointOptions) {
+	pids := c.others()
+	for _, pid := range pids {
+		if parent, ok := parentOf(strconv.Itoa(pid)); ok && parent != c.state.Pid && !slices.Contains(pids, parent) {
+			o.warn("process " + strconv.Itoa(pid) + " is not in the images: it came in by exec, and does not descend from the container's own")
+		}
+	}
 }
 
 // startCriu starts criu, and refuses one that is too old.
@@ -208,7 +237,7 @@ func (c *Container) dumpRequest(o *CheckpointOptions, e *state.Entry, dirs *imag
 	if err := extra.mounts(r, c.state.Pid, p.plan); err != nil {
 		return nil, nil, err
 	}
-	if err := extra.stdio(r, c.state.Pid); err != nil {
+	if err := extra.stdio(r, c.state.Pid, c.others()); err != nil {
 		return nil, nil, err
 	}
 	return r, extra, externalNamespaces(r, c.state.Pid, p.spec)

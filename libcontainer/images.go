@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -109,8 +110,8 @@ const extraFile = "rung.json"
 type imageExtra struct {
 	// Stdio are the keys of the descriptors 0, 1 and 2 that lead out of the container; empty: it has the other end.
 	Stdio [3]string
-	// Null are those of them that were the null device, which a restored one gets again: a pipe cannot take the place
-	// of a file that has a position.
+	// Null are keys of the null device, of these and of other processes, which a restored one gets again: a pipe cannot
+	// take the place of a file that has a position.
 	Null   []string
 	Notify bool // one of them is the directory of the sd_notify(3) socket
 	// Points are the mount points of external mounts, those above others first.
@@ -225,8 +226,9 @@ func procPath(pid int, file string) string { return "/proc/" + strconv.Itoa(pid)
 func utoa(n uint64) string { return strconv.FormatUint(n, 10) }
 
 // stdio finds the descriptors of the init that lead out of the container: pipes,
-// and files that none of its mounts shows.
-func (x *imageExtra) stdio(r *criu.Options, pid int) error {
+// and files that none of its mounts shows. Those of others, which exec has left
+// behind in the background, are let out when they are the null device.
+func (x *imageExtra) stdio(r *criu.Options, pid int, others []int) error {
 	mounts, err := criu.Mounts(pid)
 	if err != nil {
 		return err
@@ -236,37 +238,61 @@ func (x *imageExtra) stdio(r *criu.Options, pid int) error {
 		known[m.ID] = true
 	}
 	for i := range x.Stdio {
-		n := strconv.Itoa(i)
-		link, err := os.Readlink(procPath(pid, "fd/"+n))
-		if errors.Is(err, unix.ENOENT) {
-			continue // it has closed it
-		}
+		key, null, err := leadsOut(pid, strconv.Itoa(i), known)
 		if err != nil {
 			return err
 		}
-		switch {
-		case strings.HasPrefix(link, "pipe:["):
-			x.Stdio[i] = link
-		case strings.HasPrefix(link, "/"):
-			var st unix.Stat_t
-			if err := unix.Stat(procPath(pid, "fd/"+n), &st); err != nil {
-				return &os.PathError{Op: "stat", Path: procPath(pid, "fd/"+n), Err: err}
+		x.Stdio[i] = key
+		if null {
+			x.addNull(key)
+		}
+		if key != "" && !strings.HasPrefix(key, "pipe:") {
+			r.External = append(r.External, key)
+		}
+	}
+	for _, other := range others {
+		for i := range x.Stdio {
+			// it may end at any time
+			if key, null, err := leadsOut(other, strconv.Itoa(i), known); err == nil && null && x.addNull(key) {
+				r.External = append(r.External, key)
 			}
-			id, err := fdMount(pid, n)
-			if err != nil {
-				return err
-			}
-			if st.Mode&unix.S_IFMT == unix.S_IFDIR || known[id] {
-				continue
-			}
-			x.Stdio[i] = externalFile(id, &st)
-			if isNull(&st) {
-				x.Null = append(x.Null, x.Stdio[i])
-			}
-			r.External = append(r.External, x.Stdio[i])
 		}
 	}
 	return nil
+}
+
+// addNull notes another key of the null device; false: it was there.
+func (x *imageExtra) addNull(key string) bool {
+	if slices.Contains(x.Null, key) {
+		return false
+	}
+	x.Null = append(x.Null, key)
+	return true
+}
+
+// leadsOut gives the key of a process's descriptor that leads out of the
+// container, "" if it is closed or does not, and whether it is the null device.
+func leadsOut(pid int, n string, known map[int]bool) (key string, null bool, err error) {
+	link, err := os.Readlink(procPath(pid, "fd/"+n))
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return "", false, nil
+	case err != nil:
+		return "", false, err
+	case strings.HasPrefix(link, "pipe:["):
+		return link, false, nil
+	case !strings.HasPrefix(link, "/"):
+		return "", false, nil
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(procPath(pid, "fd/"+n), &st); err != nil {
+		return "", false, &os.PathError{Op: "stat", Path: procPath(pid, "fd/"+n), Err: err}
+	}
+	id, err := fdMount(pid, n)
+	if err != nil || st.Mode&unix.S_IFMT == unix.S_IFDIR || known[id] {
+		return "", false, err
+	}
+	return externalFile(id, &st), isNull(&st), nil
 }
 
 func isNull(st *unix.Stat_t) bool {

@@ -343,6 +343,16 @@ func (x *restoration) inherit(r *criu.Options, s *criu.Spawn) error {
 		}
 		give(key, f)
 	}
+	for _, key := range x.extra.Null {
+		if given[key] {
+			continue
+		}
+		f, err := os.OpenFile("/dev/null", os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		give(key, f)
+	}
 	return nil
 }
 

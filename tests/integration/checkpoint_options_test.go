@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -433,6 +434,7 @@ func TestCheckpoint_manage_cgroups_modes(t *testing.T) {
 	resources(limits)(b.Spec)
 	c := b.untilReady()
 	for _, mode := range modes {
+		c.must("update", "--pids-limit", "44", c.ID) // goes with the old group
 		c.dump("--manage-cgroups-mode", mode)
 		c.wantGone()
 		if mode == "strict" { // refuses one that is there, even if it is empty
@@ -456,4 +458,54 @@ func (c *checkpointed) wantFailure(option, value string) {
 	c.t.Helper()
 	wantFailure(c.t, c.runtime("checkpoint", "--image-path", c.images, option, value, c.ID), option, value)
 	c.wantStatus("running")
+}
+
+// What the container has made of itself comes back: a group below its own with a process in it, and what a process of
+// exec has left behind, with its number. A process of exec itself is no descendant of the container's, and criu passes it over.
+func TestCheckpoint_of_several_processes(t *testing.T) {
+	t.Parallel()
+	requires(t, "criu", "cgroupv2")
+	b := dumpableBundle(t, "--mkdir", "/sys/fs/cgroup/sub", "--cgroup-child", "/sys/fs/cgroup/sub", "--line", "--line")
+	withMount(cgroupMount("rw"))(b.Spec)
+	c := b.untilReady()
+	c.wantOK("mkdir")
+	c.wantOK("cgroup-child")
+	left := c.command("exec", c.ID, "/probe", "--daemon") // on the null device
+	if err := left.Start(); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "exit status of exec", waitFor(t, left).Exit, 0)
+	group := b.cgroupDir("")
+	// numbers are the processes of a group, as the container has them.
+	numbers := func(dir string) string {
+		var list []string
+		for _, pid := range strings.Fields(readFile(t, filepath.Join(dir, "cgroup.procs"))) {
+			_, rest, _ := strings.Cut(readFile(t, filepath.Join("/proc", pid, "status")), "NSpid:")
+			f := strings.Fields(firstLine(rest))
+			list = append(list, f[len(f)-1])
+		}
+		slices.Sort(list)
+		return strings.Join(list, " ")
+	}
+	above, below := numbers(group), numbers(filepath.Join(group, "sub"))
+	if n := strings.Fields(above); len(n) != 2 || below != "2" {
+		t.Fatalf("processes in the group: %s; below: %s", above, below)
+	}
+	c.dump()
+	c.wantGone()
+	c.restore()
+	want(t, "processes in the container's group", numbers(group), above)
+	want(t, "processes in the group below", numbers(filepath.Join(group, "sub")), below)
+
+	pidFile := filepath.Join(b.Dir, "exec.pid")
+	c.must("exec", "--detach", "--pid-file", pidFile, c.ID, "/probe", "--wait-signal")
+	res := c.runtime("checkpoint", "--leave-running", "--image-path", c.images, c.ID)
+	want(t, "exit status", res.Exit, 0)
+	pid := readFile(t, pidFile)
+	if !strings.Contains(res.Stderr, pid) {
+		t.Errorf("no warning of process %s: %s", pid, res.output())
+	}
+	c.must("kill", "--all", c.ID, "KILL")
+	want(t, "exit status of the process of exec", waitChild(t, atoi(t, pid)), 128+int(unix.SIGKILL))
+	want(t, "exit status", c.wait(), 128+int(unix.SIGKILL))
 }
