@@ -60,6 +60,7 @@ type child struct {
 	conn    *wire.Conn
 	forking bool            // the process that was spawned will name the one that goes on
 	early   []wire.Message  // what that one said before it was named
+	family  bool            // it forks, or is the first of its pid namespace: see reapUnnamed
 	others  map[plan.FD]int // what it got; pidfds of other processes among them
 	times   *times          // nil: nobody asked
 }
@@ -148,6 +149,7 @@ func (x *Executable) spawn(o spawnOptions) (*child, error) {
 		return nil, &os.SyscallError{Syscall: what, Err: err}
 	}
 	c := &child{pid: pid, pidfd: pidfd, conn: wire.NewConn(ours), forking: forks(o.program), others: o.files}
+	c.family = c.forking || o.clone&unix.CLONE_NEWPID != 0
 	if x.trace != nil {
 		c.times = newTimes(x.trace, pid, o.program)
 	}
@@ -277,7 +279,9 @@ func (c *child) kill() {
 		_ = unix.Kill(c.pid, unix.SIGKILL)
 	}
 	for c.pidfd >= 0 && sys.WaitExit(c.pidfd, 50*time.Millisecond) != nil {
-		reapUnnamed(c.pid, c.others) // it may wait for one that nobody knows of
+		if c.family {
+			reapUnnamed(c.pid, c.others) // it may wait for one that nobody knows of
+		} // another is only slow, as one that held a scope may be, and the container's init is beside it
 	}
 	_, _ = sys.Reap(c.pid)
 	c.pid = 0

@@ -3,8 +3,11 @@ package runtime
 import (
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
@@ -115,5 +118,53 @@ func TestReceive_the_one_that_should_name_is_killed(t *testing.T) {
 		}
 		c.kill()
 		sys.Close(c.pidfd)
+	}
+}
+
+// A child without a family is only slow to end: the container's init, another child of this process, has to live on.
+func TestKill_spares_others(t *testing.T) {
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Skip(err)
+	}
+	name := filepath.Join(t.TempDir(), "rung:[init]") // what an init is known by
+	if err := os.Symlink(sleep, name); err != nil {
+		t.Fatal(err)
+	}
+	other, held := exec.Command(name, "1000"), exec.Command(sleep, "1000")
+	for _, c := range []*exec.Cmd{other, held} {
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		_ = other.Process.Kill()
+		_ = other.Wait()
+	})
+	otherFD, err := unix.PidfdOpen(other.Process.Pid, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(otherFD)
+	ours, theirs, err := sys.SocketPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(theirs)
+	end, slow, err := os.Pipe() // for a pidfd that tells late
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end.Close()
+	c := &child{pid: held.Process.Pid, pidfd: int(end.Fd()), conn: wire.NewConn(ours)}
+	defer c.conn.Close()
+	died := make(chan error, 1)
+	go func() {
+		died <- sys.WaitExit(otherFD, 150*time.Millisecond) // longer than kill waits before it looks around
+		slow.Close()
+	}()
+	c.kill()
+	if err := <-died; !errors.Is(err, unix.ETIMEDOUT) {
+		t.Errorf("another init was killed: %v", err)
 	}
 }
