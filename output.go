@@ -67,6 +67,18 @@ func hintOf(err error) string {
 	return ""
 }
 
+// codeOf is the code of an error that is no container's operation.
+func codeOf(err error) string {
+	var ue usageError
+	switch {
+	case errors.As(err, &ue):
+		return libcontainer.CodeUsage
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+		return libcontainer.CodePermission
+	}
+	return libcontainer.CodeSystem
+}
+
 // errorFields is what the log holds of an error besides its message.
 func errorFields(err error, hint string) []field {
 	var fields []field
@@ -82,6 +94,8 @@ func errorFields(err error, hint string) []field {
 		add("code", le.Code)
 		add("step", le.Step)
 		add("path", le.Path)
+	} else {
+		add("code", codeOf(err))
 	}
 	var errno syscall.Errno
 	if errors.As(err, &errno) {

@@ -242,7 +242,11 @@ func (c *Container) start() error {
 	switch status := c.status(e); status {
 	case state.Created:
 	case state.Stopped:
-		return fmt.Errorf("cannot start a container that has stopped: %w", ErrNotRunning)
+		err := fmt.Errorf("cannot start a container that has stopped%s: %w", c.ending(), ErrNotRunning)
+		if e.HasGate() {
+			err = withCode(CodeDied, err) // it was never started
+		}
+		return err
 	default:
 		return fmt.Errorf("cannot start a container in the %s state: %w", status, ErrRunning)
 	}

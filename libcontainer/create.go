@@ -54,9 +54,9 @@ var (
 func checkTerminal(terminal, detached bool, socket string) error {
 	switch {
 	case terminal && detached && socket == "":
-		return errNoSocket
+		return withCode(CodeTerminal, errNoSocket)
 	case !terminal && socket != "":
-		return errSocket
+		return withCode(CodeTerminal, errSocket)
 	}
 	return nil
 }
@@ -67,6 +67,7 @@ type made struct {
 	entry    *state.Entry
 	state    *state.State
 	init     *runtime.Init
+	kills    uint64            // of the container's processes, for its memory limit, when it could not be made
 	notify   *notify.Proxy     // of sd_notify(3), or nil
 	terminal *console.Terminal // where this process holds it; or nil
 }
@@ -77,7 +78,7 @@ func (p *prepared) make() (_ *made, err error) {
 	entry, err := state.Store{Root: p.opt.Root}.Create(p.opt.ID)
 	record.End(err)
 	if err != nil {
-		return nil, err
+		return nil, translate(err)
 	}
 	m := &made{prepared: p, entry: entry}
 	defer func() {
@@ -101,6 +102,10 @@ func (p *prepared) make() (_ *made, err error) {
 		m.group.Foresee(limits.Resources)
 	}
 	m.init, err = runtime.Create(p.plan, exe, m.side(exe))
+	var died *runtime.DiedError
+	if m.kills > 0 && errors.As(err, &died) {
+		err = fmt.Errorf("%w: its memory limit (linux.resources.memory) was reached", err)
+	}
 	return m, err
 }
 
@@ -185,6 +190,7 @@ func (m *made) side(exe *runtime.Executable) *runtime.Side {
 		s.CgroupDelegate = g.Delegate
 		s.CgroupFD = func() (int, error) { return g.SpawnFD(), nil }
 		s.CgroupClean = func() error {
+			m.kills = g.OOMKills()
 			err := g.Delete()
 			if made && errors.Is(err, cgroup.ErrNotEmpty) { // a process that its parent was killed before naming
 				if err = g.Kill(unix.SIGKILL); err == nil {
@@ -225,7 +231,7 @@ func takeTerminal(socket string, master int) (*console.Terminal, error) {
 	}
 	defer sys.Close(master)
 	if err := console.SendMaster(socket, master); err != nil {
-		return nil, fmt.Errorf("hand over the terminal: %w", err)
+		return nil, withCode(CodeTerminal, fmt.Errorf("hand over the terminal: %w", err))
 	}
 	return nil, nil
 }

@@ -2,8 +2,10 @@ package libcontainer
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 
+	"github.com/rung-oci/rung/libcontainer/internal/hooks"
 	"github.com/rung-oci/rung/libcontainer/internal/runtime"
 	"github.com/rung-oci/rung/libcontainer/internal/spec"
 	"github.com/rung-oci/rung/libcontainer/internal/state"
@@ -23,22 +25,6 @@ var (
 	ErrRunning = errors.New("container is running")
 	// ErrInvalidConfig: the config breaks a MUST of the runtime-spec.
 	ErrInvalidConfig = errors.New("invalid configuration")
-)
-
-// Codes of Error. They are stable: scripts may rely on them.
-const (
-	CodeConfig     = "config"     // the config breaks a MUST of the specification
-	CodeNotExist   = "not-exist"  // no such container
-	CodeExist      = "exist"      // the id is taken
-	CodeState      = "state"      // not possible in the container's present status
-	CodeBundle     = "bundle"     // the bundle or its config cannot be read
-	CodeHook       = "hook"       // a hook failed
-	CodeExec       = "exec"       // the process cannot be executed
-	CodeCgroup     = "cgroup"     // a control group or limit
-	CodeStep       = "step"       // a step of the plan
-	CodeDied       = "died"       // the init ended by itself
-	CodeSystem     = "system"     // anything else that the system refused
-	CodePermission = "permission" // the caller lacks a privilege
 )
 
 // Error is a failed operation on a container. Its text is one line:
@@ -89,6 +75,21 @@ func (e *Error) Bare() string {
 	return step.What + ": " + e.Errno().Error()
 }
 
+// coded gives an error that says enough by itself its code.
+type coded struct {
+	error
+	code string
+}
+
+func (e *coded) Unwrap() error { return e.error }
+
+func withCode(code string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &coded{err, code}
+}
+
 // opError puts an operation's failure into its final form.
 func opError(op, id string, err error) error {
 	if err == nil {
@@ -101,41 +102,102 @@ func opError(op, id string, err error) error {
 	if errors.Is(err, state.ErrInvalidID) {
 		id = "" // quoted in the error, as it may have control characters
 	}
-	e := &Error{Op: op, ID: id, Code: CodeSystem, Err: err}
-	var step *runtime.StepError
-	var died *runtime.DiedError
-	var problems spec.Problems
-	switch {
+	e := &Error{Op: op, ID: id, Err: err}
+	e.classify()
+	if e.Code == CodeSystem && (op == "checkpoint" || op == "restore") {
+		e.Code = CodeCriu
+	}
+	if e.Hint == "" {
+		e.Hint = remedy(e.Code)
+	}
+	return e
+}
+
+// classify finds the code, and where in the plan and the config it happened.
+func (e *Error) classify() {
+	var (
+		own      *coded
+		problems spec.Problems
+		hook     *hooks.Error
+		step     *runtime.StepError
+		died     *runtime.DiedError
+	)
+	e.Code = CodeSystem
+	switch err := e.Err; {
+	case errors.As(err, &own):
+		e.Code = own.code
+	case errors.Is(err, state.ErrInvalidID):
+		e.Code = CodeUsage
 	case errors.As(err, &problems):
 		e.Code = CodeConfig
 		if len(problems) > 0 {
 			e.Path = problems[0].Path
 		}
+	case errors.Is(err, ErrInvalidConfig):
+		e.Code = CodeConfig
 	case errors.Is(err, ErrNotExist):
 		e.Code = CodeNotExist
 	case errors.Is(err, ErrExist):
 		e.Code = CodeExist
 	case errors.Is(err, ErrNotRunning), errors.Is(err, ErrRunning), errors.Is(err, ErrNotPaused):
 		e.Code = CodeState
+	case errors.As(err, &hook): // before a step of the program that starts it
+		e.Code, e.Step, e.Path = CodeHook, "run-hooks", "hooks."+hook.Kind+"["+strconv.Itoa(hook.Index)+"]"
 	case errors.As(err, &step):
-		e.Code, e.Step, e.Path = CodeStep, step.Step, step.Origin
-		switch step.Step {
-		case "find-exec", "exec":
-			e.Code = CodeExec
-		case "cgroup-create", "cgroup-limits", "cgroup-late-limits":
-			e.Code = CodeCgroup
-		case "run-hooks":
-			e.Code = CodeHook
-		}
-		e.Hint = hint(step)
+		e.Code, e.Step, e.Path, e.Hint = stepCode(step), step.Step, step.Origin, hint(step)
 	case errors.As(err, &died):
 		e.Code = CodeDied
 	case errors.Is(err, state.ErrUnreadable):
-		e.Hint = "rung delete --force " + id + " removes what else tells of the container"
+		e.Hint = "rung delete --force " + e.ID + " removes what else tells of the container"
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		e.Code = CodePermission
 	}
-	return e
+}
+
+// stepCode is the code of a step of either half of a plan, by its name, and of one
+// that serves several ends by the config's field that it comes from.
+func stepCode(s *runtime.StepError) string {
+	switch s.Step {
+	case "root-open", "mount-fs", "mount-bind", "mount-data", "mount-attr", "clone-source", "propagation", "mask", "readonly-path", "pivot", "root-propagation", "root-readonly", "mkdir":
+		return CodeMount
+	case "mknod", "symlink":
+		return CodeDevice
+	case "open-namespace", "setns", "unshare", "fork", "spawn", "hostname", "domainname", "loopback-up", "root-ids":
+		return CodeNamespace
+	case "maps", "check-maps", "make-user-namespace", "sync-maps":
+		return CodeIDMap
+	case "move-devices":
+		return CodeNetwork
+	case "cgroup-create", "cgroup-limits", "cgroup-late-limits", "cgroup-delegate", "write-file":
+		return CodeCgroup
+	case "rdt-group":
+		return CodeRdt
+	case "identity", "bounding", "capset", "no-new-privileges":
+		return CodePrivilege
+	case "landlock-ruleset", "landlock-path", "landlock-port", "landlock-restrict":
+		return CodeLandlock
+	case "seccomp", "notify":
+		return CodeSeccomp
+	case "console":
+		return CodeTerminal
+	case "find-exec", "exec", "exec-host":
+		return CodeExec
+	case "run-hooks":
+		return CodeHook
+	case "rlimit", "scheduler", "io-priority", "affinity", "core-schedule", "personality", "memory-policy", "chdir", "setsid", "keyring", "home", "signals", "umask", "stdio-owner", "close-from", "attributes", "dumpable":
+		return CodeProcess
+	}
+	switch field, _, _ := strings.Cut(s.Origin, "["); field {
+	case "linux.sysctl":
+		return CodeSysctl
+	case "linux.timeOffsets":
+		return CodeNamespace
+	case "process.apparmorProfile", "process.selinuxLabel":
+		return CodeLSM
+	case "process.oomScoreAdj":
+		return CodeProcess
+	}
+	return CodeSystem
 }
 
 // hint says what can be done about the mistakes that people make most.

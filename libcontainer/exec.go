@@ -67,8 +67,8 @@ func (o *ExecOptions) warn(text string) {
 type SubGroup = cgroup.SubGroup
 
 var (
-	errPaused = errors.New("cannot exec in a paused container (--ignore-paused waits until it is resumed)")
-	errNoArgs = errors.New("process.args: a command is needed")
+	errPaused error = &coded{errors.New("cannot exec in a paused container (--ignore-paused waits until it is resumed)"), CodeState}
+	errNoArgs error = &coded{errors.New("process.args: a command is needed"), CodeUsage}
 )
 
 // Exec runs a further process in the container, under all that confines the

@@ -40,7 +40,7 @@ func (c *Container) pause() error {
 
 var (
 	errPausedAlready error = &aliasError{errors.New("the container is paused already"), ErrNotRunning}
-	errNoGroups            = errors.New("the container has no control group of its own")
+	errNoGroups      error = &coded{errors.New("the container has no control group of its own"), CodeCgroup}
 )
 
 // Resume lets the processes of a paused container go on. ErrNotPaused: the

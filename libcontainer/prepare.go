@@ -43,6 +43,10 @@ func prepare(o *CreateOptions, startNow bool) (*prepared, error) {
 	span := o.Trace.Begin("read the config", trace.Own)
 	loaded, err := load(o)
 	span.End(err)
+	var unread *os.PathError
+	if errors.As(err, &unread) {
+		err = withCode(CodeBundle, err)
+	}
 	var wrong spec.Problems
 	if errors.As(err, &wrong) {
 		return nil, misread(o, loaded.Spec, wrong)
@@ -223,7 +227,7 @@ func (p *prepared) cgroups() error {
 	return nil
 }
 
-var errRootlessLimits = errors.New("linux.resources: rootless needs no limits + no cgrouppath when no permission is granted for cgroups")
+var errRootlessLimits error = &coded{errors.New("linux.resources: rootless needs no limits + no cgrouppath when no permission is granted for cgroups"), CodeCgroup}
 
 // limited says that the config sets a limit; rules for devices are none where
 // no node can be made.

@@ -21,12 +21,12 @@ func (p *prepared) resctrl() error {
 	}
 	dir, err := rdt.Mount()
 	if err != nil {
-		return fmt.Errorf("linux.intelRdt: %w", err)
+		return withCode(CodeRdt, fmt.Errorf("linux.intelRdt: %w", err))
 	}
 	p.copts.Resctrl = dir
 	if own := filepath.Join(dir, p.opt.ID); p.spec.Linux.IntelRdt.ClosID == "" {
 		if _, err := os.Lstat(own); err == nil {
-			return fmt.Errorf("linux.intelRdt: make the class %s: %w", own, unix.EEXIST)
+			return withCode(CodeRdt, fmt.Errorf("linux.intelRdt: make the class %s: %w", own, unix.EEXIST))
 		}
 	}
 	return nil

@@ -132,7 +132,7 @@ func (x *restoration) make(p *prepared) (err error) {
 	}
 	entry, err := state.Store{Root: p.opt.Root}.Create(p.opt.ID)
 	if err != nil {
-		return err
+		return translate(err)
 	}
 	x.made, x.pidfd = made{prepared: p, entry: entry}, -1
 	defer func() {

@@ -35,7 +35,7 @@ import (
 //	idmap             id-mapped mounts of the file system that bundles are on
 //	newuidmap         newuidmap(1) and newgidmap(1)
 //	numa              memory policies
-//	resctrl           resource director technology, with /sys/fs/resctrl mounted
+//	resctrl           resource director technology, with /sys/fs/resctrl mounted; no-resctrl the contrary
 //	rtsched           real-time scheduling policies
 //	cpus:N            at least N processors
 //	kernel:VERSION    that version of Linux or a newer one
@@ -201,9 +201,14 @@ func look(word string) error {
 		if n, _ := strconv.Atoi(name); int(abi) < n {
 			return fmt.Errorf("version %d of Landlock's ABI", abi)
 		}
-	case "resctrl":
+	case "resctrl", "no-resctrl":
 		_, err := os.Stat("/sys/fs/resctrl/schemata")
-		return err
+		if kind == "no-resctrl" && err == nil {
+			return errors.New("resctrl is mounted")
+		}
+		if kind == "resctrl" {
+			return err
+		}
 	case "rtsched":
 		return inStage("sched-fifo")
 	case "kernel":

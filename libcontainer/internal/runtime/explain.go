@@ -299,3 +299,12 @@ type notFound struct{}
 
 func (notFound) Error() string   { return "no such file or directory (ENOENT)" }
 func (notFound) Is(t error) bool { return unix.ENOENT.Is(t) || t == unix.ENOENT }
+
+// As gives the errno to whoever asks for one.
+func (notFound) As(target any) bool {
+	errno, ok := target.(*unix.Errno)
+	if ok {
+		*errno = unix.ENOENT
+	}
+	return ok
+}

@@ -27,6 +27,8 @@ type Process struct {
 	State   byte
 	Threads int
 	Start   uint64 // clock ticks since boot: with the pid it names one process for ever
+	Exit    unix.WaitStatus
+	Ended   bool // it is a zombie, and Exit says how it ended: to whoever may trace it (ptrace(2)), others read 0
 }
 
 // ReadProcess looks a process up. ok is false when there is none.
@@ -60,7 +62,14 @@ func parseStat(raw []byte) (p Process, ok bool) {
 	if err != nil {
 		return p, false
 	}
-	return Process{Name: string(raw[from+1 : to]), State: fields[0][0], Threads: threads, Start: start}, true
+	p = Process{Name: string(raw[from+1 : to]), State: fields[0][0], Threads: threads, Start: start}
+	const exit = 52 - 3 // exit_code: the fields are counted from 1, and behind the name comes the third
+	if p.State == 'Z' && len(fields) > exit {
+		if code, err := strconv.Atoi(string(fields[exit])); err == nil {
+			p.Exit, p.Ended = unix.WaitStatus(code), true
+		}
+	}
+	return p, true
 }
 
 // alive says that the process is the recorded one and has not ended. A zombie
