@@ -171,8 +171,12 @@ func containerGroups() (found []string) {
 	id := regexp.MustCompile(`[0-9a-f]{64}`)
 	for _, top := range hierarchies() {
 		_ = filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
-			// conmon of Podman leaves its own to the engine.
-			if err == nil && d.IsDir() && id.MatchString(d.Name()) && !strings.Contains(d.Name(), "conmon") {
+			if err != nil || !d.IsDir() {
+				return nil
+			}
+			// The groups of pods and of conmon are Podman's to remove, and it leaves those of hierarchies that it does not know.
+			pod := filepath.Base(filepath.Dir(path)) == "libpod_parent" && !strings.Contains(d.Name(), "libpod")
+			if id.MatchString(d.Name()) && !pod && !strings.Contains(d.Name(), "conmon") {
 				found = append(found, path)
 			}
 			return nil

@@ -218,7 +218,31 @@ func mounts() error {
 	if err := unix.Mount(lib, "/var/lib", "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("bind to /var/lib: %w", err)
 	}
+	if err := ownDevices(); err != nil {
+		return err
+	}
 	return ownUsers()
+}
+
+// ownDevices lets the ordinary user have what it gets nearly everywhere: the devices of networks and of FUSE.
+func ownDevices() error {
+	for _, node := range []string{"/dev/net/tun", "/dev/fuse"} {
+		var st unix.Stat_t
+		if err := unix.Stat(node, &st); err != nil {
+			continue // the test that needs it says so
+		}
+		own := filepath.Join(scratch, filepath.Base(node))
+		if err := unix.Mknod(own, unix.S_IFCHR, int(st.Rdev)); err != nil {
+			return fmt.Errorf("mknod %s: %w", own, err)
+		}
+		if err := os.Chmod(own, 0o666); err != nil {
+			return err
+		}
+		if err := unix.Mount(own, node, "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("bind to %s: %w", node, err)
+		}
+	}
+	return nil
 }
 
 // The ordinary user that rootless engines run as, and the ids that belong to it and to others.
@@ -277,7 +301,7 @@ func setUp() (err error) {
 		return err
 	}
 	unix.Umask(0o022)
-	return os.Setenv("PATH", "/usr/local/go/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+	return os.Setenv("PATH", "/usr/local/sbin:/usr/local/go/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 }
 
 // top is the nearest directory upwards with the module's go.mod.
