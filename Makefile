@@ -26,6 +26,7 @@ FUZZERS  := $(wildcard nsenter/fuzz/*_fuzz.c)
 CWARN    := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototypes -Werror
 INIT     := nsenter/elf/programs/init-$(shell $(GO) env GOARCH)
 OUT      := bin
+ENGINECONF := docker/daemon.json podman/rung.conf containerd/rung.toml kubernetes/runtimeclass.yaml crio/10-rung.conf
 
 .PHONY: help build init demo test test-unit integration test-vm conformance cve faults test-long acceptance test-engines ccheck fuzz fuzz-long bench lint fmt generate man docs install clean deps-build deps-test deps-engines deps-vm
 .PHONY: packaging install-files deb release
@@ -113,7 +114,7 @@ generate: ## write generated files anew
 man: ## write man pages and completions anew from the command tables
 	$(GO) generate .
 
-install: build install-files ## install rung, man pages and completions below $(DESTDIR)$(PREFIX)
+install: build install-files ## install rung, man pages, completions and engines' configuration below $(DESTDIR)$(PREFIX)
 
 install-files:
 	install -D -m 0755 rung $(DESTDIR)$(SBINDIR)/rung
@@ -122,6 +123,8 @@ install-files:
 	install -D -m 0644 contrib/completion/rung.bash $(DESTDIR)$(DATADIR)/bash-completion/completions/rung
 	install -D -m 0644 contrib/completion/_rung $(DESTDIR)$(ZSHDIR)/_rung
 	install -D -m 0644 contrib/completion/rung.fish $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/rung.fish
+	for f in $(ENGINECONF); do install -d $(DESTDIR)$(DATADIR)/rung/$${f%/*}; \
+		sed 's|/usr/local/sbin/rung|$(SBINDIR)/rung|' contrib/$$f >$(DESTDIR)$(DATADIR)/rung/$$f; chmod 0644 $(DESTDIR)$(DATADIR)/rung/$$f; done
 
 deb: build ## a Debian package in dist/
 	script/deb dist $(VERSION)

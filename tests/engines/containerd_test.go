@@ -19,21 +19,20 @@ import (
 
 // containerdOnce starts containerd with Debian's configuration, the file of contrib appended to it.
 var containerdOnce = sync.OnceValues(func() (*daemon, error) {
+	if err := configure("containerd and Kubernetes"); err != nil {
+		return nil, err
+	}
+	// A pod's first process gets a lower score than the tests' own, which wants CAP_SYS_RESOURCE.
 	b, err := os.ReadFile("/etc/containerd/config.toml")
 	if err != nil {
 		return nil, err
 	}
-	more, err := os.ReadFile(filepath.Join(repository, "contrib/containerd/rung.toml"))
-	if err != nil {
-		return nil, err
-	}
-	// A pod's first process gets a lower score than the tests' own, which wants CAP_SYS_RESOURCE.
-	head, rest, found := strings.Cut(string(b), "[plugins.\"io.containerd.grpc.v1.cri\"]\n")
+	const section = "[plugins.\"io.containerd.grpc.v1.cri\"]\n"
+	head, rest, found := strings.Cut(string(b), section)
 	if !found {
 		return nil, errors.New("/etc/containerd/config.toml is not Debian's")
 	}
-	config := head + "[plugins.\"io.containerd.grpc.v1.cri\"]\nrestrict_oom_score_adj = true\n" + rest + string(more)
-	if err := os.WriteFile("/etc/containerd/config.toml", []byte(config), 0o644); err != nil {
+	if err := os.WriteFile("/etc/containerd/config.toml", []byte(head+section+"restrict_oom_score_adj = true\n"+rest), 0o644); err != nil {
 		return nil, err
 	}
 	// Containerd would make them 0700, which no user namespace can pass.

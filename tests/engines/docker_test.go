@@ -64,14 +64,7 @@ func startSecond(t *testing.T, name string, arg ...string) *docker {
 
 // startDocker starts a daemon whose files are kept apart by name, with these further arguments.
 func startDocker(name string, arg ...string) (*docker, error) {
-	if err := os.MkdirAll("/etc/docker", 0o755); err != nil {
-		return nil, err
-	}
-	b, err := os.ReadFile(filepath.Join(repository, "contrib/docker/daemon.json"))
-	if err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile("/etc/docker/daemon.json", b, 0o644); err != nil {
+	if err := configure("Docker"); err != nil {
 		return nil, err
 	}
 	d := newDocker(name, arg...)
@@ -88,7 +81,15 @@ func newDocker(name string, arg ...string) *docker {
 }
 
 func (d *docker) start() (err error) {
-	d.daemon, err = startDaemon("API listen on", nil, d.args...)
+	// BuildKit knows no runtime but the one of this name.
+	dir := filepath.Join(scratch, "runc")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := os.Symlink(runtimePath, filepath.Join(dir, "runc")); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	d.daemon, err = startDaemon("API listen on", []string{"PATH=" + dir + ":" + os.Getenv("PATH")}, d.args...)
 	return err
 }
 

@@ -280,6 +280,11 @@ func setUp() (err error) {
 	if repository, err = top(); err != nil {
 		return err
 	}
+	install := exec.Command("make", "-s", "install-files")
+	install.Dir = repository
+	if out, err := install.CombinedOutput(); err != nil {
+		return fmt.Errorf("make install-files: %w\n%s", err, out)
+	}
 	given := os.Getenv("RUNG")
 	if given == "" {
 		given = filepath.Join(repository, "rung")
@@ -287,9 +292,6 @@ func setUp() (err error) {
 	b, err := os.ReadFile(given)
 	if err != nil {
 		return fmt.Errorf("the runtime to test: %w", err)
-	}
-	if err := os.MkdirAll(filepath.Dir(runtimePath), 0o755); err != nil {
-		return err
 	}
 	if err := os.WriteFile(runtimePath, b, 0o755); err != nil {
 		return err
@@ -302,6 +304,29 @@ func setUp() (err error) {
 	}
 	unix.Umask(0o022)
 	return os.Setenv("PATH", "/usr/local/sbin:/usr/local/go/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+}
+
+// configure runs what docs/engines.md tells the users of an engine to do, all but what asks a service manager.
+func configure(engine string) error {
+	b, err := os.ReadFile(filepath.Join(repository, "docs/engines.md"))
+	if err != nil {
+		return err
+	}
+	_, chapter, _ := strings.Cut(string(b), "\n## "+engine+"\n")
+	_, block, _ := strings.Cut(chapter, "\n```sh\n")
+	block, _, found := strings.Cut(block, "\n```")
+	if !found {
+		return fmt.Errorf("docs/engines.md has no commands for %s", engine)
+	}
+	for line := range strings.Lines(block) {
+		if strings.HasPrefix(line, "systemctl ") {
+			continue
+		}
+		if out, err := exec.Command("sh", "-ec", line).CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w\n%s", line, err, out)
+		}
+	}
+	return nil
 }
 
 // top is the nearest directory upwards with the module's go.mod.

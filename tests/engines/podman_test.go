@@ -40,11 +40,7 @@ var podmanOnce = sync.OnceValue(func() error {
 			return err
 		}
 	}
-	b, err := os.ReadFile(filepath.Join(repository, "contrib/podman/rung.conf"))
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile("/etc/containers/containers.conf.d/rung.conf", b, 0o644); err != nil {
+	if err := configure("Podman and Buildah"); err != nil {
 		return err
 	}
 	run := fmt.Sprintf("/run/user/%d", userID)

@@ -74,6 +74,9 @@ func TestInstall(t *testing.T) {
 	run(t, top, "make", "-s", "install", "DESTDIR="+dir, "PREFIX=/usr")
 	want := append(manPages(t, ""), "/usr/sbin/rung", "/usr/share/bash-completion/completions/rung",
 		"/usr/share/zsh/site-functions/_rung", "/usr/share/fish/vendor_completions.d/rung.fish")
+	for _, f := range [...]string{"docker/daemon.json", "podman/rung.conf", "containerd/rung.toml", "kubernetes/runtimeclass.yaml", "crio/10-rung.conf"} {
+		want = append(want, "/usr/share/rung/"+f)
+	}
 	slices.Sort(want)
 	if got := files(t, dir); !slices.Equal(got, want) {
 		t.Errorf("installed are\n%s\nand not\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
