@@ -205,7 +205,14 @@ func TestLinks(t *testing.T) {
 			}
 		}
 	}
+	index, err := os.ReadFile(filepath.Join(repository, "docs", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range all {
+		if file, ok := strings.CutPrefix(name, "docs/"); ok && !strings.Contains(file, "/") && file != "README.md" && !strings.Contains(string(index), "]("+file+")") {
+			t.Errorf("docs/README.md, the index, does not list %s", file)
+		}
 		// records of decisions are linked as a directory
 		if !linked[name] && !strings.HasPrefix(name, "docs/adr/") {
 			t.Errorf("no document links to %s", name)
