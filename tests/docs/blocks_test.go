@@ -76,8 +76,8 @@ func TestSamples(t *testing.T) {
 		}
 		t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
 	}
-	make := "#!/bin/sh\nPATH=${PATH#*:} exec make -C '" + repository + "' --no-print-directory -s \"$@\"\n"
-	if err := os.WriteFile(filepath.Join(scratch, "bin", "make"), []byte(make), 0o755); err != nil {
+	wrapper := "#!/bin/sh\nPATH=${PATH#*:} exec make -C '" + repository + "' --no-print-directory -s \"$@\"\n"
+	if err := os.WriteFile(filepath.Join(scratch, "bin", "make"), []byte(wrapper), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range documents(t) {
