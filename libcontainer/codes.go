@@ -101,7 +101,7 @@ var catalogue = [...]Code{
 	{
 		CodeNamespace, "A namespace cannot be made or joined",
 		"The path of a namespace that is gone, or of another kind; a limit in /proc/sys/user; user namespaces that the host forbids",
-		`rung: create web: linux.namespaces[5]: open-namespace: open /run/netns/gone: no such file or directory`,
+		`rung: create web: linux.namespaces[5]: open /run/netns/gone: no such file or directory`,
 		"see that the path is there and of that kind (lsns), and that /proc/sys/user/max_*_namespaces is not reached",
 	},
 	{
@@ -125,7 +125,7 @@ var catalogue = [...]Code{
 	{
 		CodeNetwork, "A network device cannot be moved into the container",
 		"A device that the runtime's network namespace does not have, or whose name is taken in the container's",
-		`rung: create web: linux.netDevices[gone]: find it in the runtime's network namespace: no such device (ENODEV)`,
+		`rung: create web: linux.netDevices.gone: find it in the runtime's network namespace: no such device (ENODEV)`,
 		"ip link, in the runtime's network namespace, lists what can be moved",
 	},
 	{
@@ -143,7 +143,7 @@ var catalogue = [...]Code{
 	{
 		CodeSysctl, "A kernel parameter cannot be set",
 		"A parameter that this kernel does not have, or a value that it refuses",
-		`rung: create web: linux.sysctl[net.ipv4.nonsense]: write 1 to /proc/sys/net/ipv4/nonsense: no such file or directory (ENOENT)`,
+		`rung: create web: linux.sysctl["net.ipv4.nonsense"]: write 1 to /proc/sys/net/ipv4/nonsense: no such file or directory (ENOENT)`,
 		"sysctl -a, in namespaces of the container's kinds, lists what there is",
 	},
 	{
@@ -191,7 +191,7 @@ var catalogue = [...]Code{
 	{
 		CodeHook, "A hook failed",
 		"It ended with another status than 0, took longer than its timeout, or could not be started. What it printed is in the message",
-		`rung: create web: hooks.createRuntime: run-hooks: error running createRuntime hook #0: /usr/bin/hook: exit status 3 after 2ms: no network`,
+		`rung: create web: hooks.createRuntime[0]: error running createRuntime hook #0: /usr/bin/hook: exit status 3 after 2ms: no network`,
 		"run it by hand, with the container's state (rung state) on its standard input; rung --trace keeps its whole output",
 	},
 	{
@@ -203,13 +203,13 @@ var catalogue = [...]Code{
 	{
 		CodePermission, "The caller lacks a privilege",
 		"A directory that is not the caller's, or an operation for root alone",
-		`rung: load web: open /run/rung/web: permission denied`,
+		`rung: state web: open /run/rung/web: permission denied`,
 		"run rung as the container's owner; --root names a directory that the caller may write to",
 	},
 	{
 		CodeSystem, "Something else that the system refused",
 		"A full disk, a file that is not there, a descriptor that was not handed over",
-		`rung: create web: open /nonexistent/.pid: no such file or directory`,
+		`rung: create web: write the pid file /nonexistent/pid: no such file or directory`,
 		"the message has the file or call, and errno(3) its reason",
 	},
 }

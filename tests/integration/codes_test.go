@@ -83,7 +83,7 @@ var causes = map[string]struct {
 	},
 	libcontainer.CodeNetwork: {
 		edit: func(b *bundle) { b.Spec.Linux.NetDevices = map[string]specs.LinuxNetDevice{"gone": {}} },
-		path: "linux.netDevices[gone]", errno: "ENODEV",
+		path: "linux.netDevices.gone", errno: "ENODEV",
 	},
 	libcontainer.CodeCgroup: {
 		edit: func(b *bundle) { b.Spec.Linux.Resources.Unified = map[string]string{"cgroup.freeze": "cold"} },
@@ -95,7 +95,7 @@ var causes = map[string]struct {
 	},
 	libcontainer.CodeSysctl: {
 		edit: func(b *bundle) { b.Spec.Linux.Sysctl = map[string]string{"net.ipv4.nonsense": "1"} },
-		path: "linux.sysctl[net.ipv4.nonsense]", errno: "ENOENT",
+		path: `linux.sysctl["net.ipv4.nonsense"]`, errno: "ENOENT",
 	},
 	libcontainer.CodeProcess: {
 		edit: func(b *bundle) { b.Spec.Process.Cwd = "/etc/passwd" },
