@@ -97,8 +97,9 @@ func sample(t *testing.T, path string, err error) {
 	}
 }
 
+// Not beside other tests: when a command began is told by the processor's time that its process has had, which is more
+// than the time that has passed in one that does several things at once.
 func TestFile(t *testing.T) {
-	t.Parallel()
 	path := filepath.Join(t.TempDir(), "trace")
 	sample(t, path, nil)
 	sample(t, path, errors.New("mounts[3]: "+nasty))
