@@ -60,6 +60,44 @@ func (c *checker) mounts() {
 		}
 		if o.Idmap && c.opt.Rootless {
 			c.fatal(at, "mount_setattr(2)", "an id-mapped mount needs CAP_SYS_ADMIN in the initial user namespace", "run rung as root, or change the owner of the files")
+		} else if o.Idmap {
+			c.mapped(at, m, &o)
+		}
+	}
+}
+
+// mapped sees that the ids of the mount's file system can be mapped: that is for
+// each to support (mount_setattr(2)). A new one is judged by its name.
+func (c *checker) mapped(at string, m *specs.Mount, o *compile.Mount) {
+	name, magic := m.Type, int64(0)
+	if o.Bind {
+		var fs unix.Statfs_t
+		if unix.Statfs(c.onHost(m.Source), &fs) != nil {
+			return
+		}
+		name, magic = "", int64(fs.Type)
+	}
+	for _, f := range [...]struct {
+		name         string
+		magic        int64
+		major, minor int // 0: none does yet
+	}{
+		{"proc", unix.PROC_SUPER_MAGIC, 0, 0},
+		{"sysfs", unix.SYSFS_MAGIC, 0, 0},
+		{"devpts", unix.DEVPTS_SUPER_MAGIC, 0, 0},
+		{"btrfs", unix.BTRFS_SUPER_MAGIC, 5, 15},
+		{"f2fs", unix.F2FS_SUPER_MAGIC, 5, 18},
+		{"erofs", unix.EROFS_SUPER_MAGIC_V1, 5, 19},
+		{"tmpfs", unix.TMPFS_MAGIC, 6, 3},
+		{"fuse", unix.FUSE_SUPER_MAGIC, 6, 12},
+	} {
+		if name != f.name && (magic == 0 || magic != f.magic) {
+			continue
+		}
+		if f.major == 0 {
+			c.fatal(at, "mount_setattr(2)", "a "+f.name+" cannot be id-mapped", "leave uidMappings and gidMappings of the mount out")
+		} else {
+			c.newer(at, "an id-mapped "+f.name, f.major, f.minor)
 		}
 	}
 }
