@@ -28,7 +28,7 @@ INIT     := nsenter/elf/programs/init-$(shell $(GO) env GOARCH)
 OUT      := bin
 ENGINECONF := docker/daemon.json podman/rung.conf containerd/rung.toml kubernetes/runtimeclass.yaml crio/10-rung.conf
 
-.PHONY: help build init demo test test-unit integration test-vm conformance cve faults test-long acceptance test-engines ccheck fuzz fuzz-long bench lint fmt generate man docs install clean deps-build deps-test deps-engines deps-vm
+.PHONY: help build init demo test test-unit integration test-vm conformance cve faults load test-long acceptance test-engines ccheck fuzz fuzz-long bench lint fmt generate man docs install clean deps-build deps-test deps-engines deps-vm
 .PHONY: packaging install-files deb release
 
 help: ## show this help
@@ -80,7 +80,11 @@ faults: deps-test build ## kill, fail and starve every command at many moments (
 	tests/cmd/build
 	set -o pipefail; RUNG_CGROUP_VIEW=$(V) RUNG_FAULTS_STRIDE=$(STRIDE) $(GO) test $(TESTFLAGS) -count=1 -timeout 2h -v -run '$(or $(RUN),^TestFaults_)' ./tests/integration | grep -v -e '^=== ' -e '^ *--- PASS'
 
-test-long: deps-test build ## what takes an hour: every moment of every command, on every kind of hierarchy
+load: deps-test build ## many containers: held, at once, in a churn (V=…, RUN=TestLoad_…, LOAD=long, CHURN=30m, SEED=…); times are reported only
+	tests/cmd/build
+	set -o pipefail; RUNG_CGROUP_VIEW=$(V) RUNG_LOAD=$(LOAD) RUNG_LOAD_CHURN=$(CHURN) RUNG_LOAD_SEED=$(SEED) $(GO) test $(TESTFLAGS) -count=1 -timeout 3h -v -run '$(or $(RUN),^TestLoad_)' ./tests/integration | grep -v -e '^=== ' -e '^ *--- PASS'
+
+test-long: deps-test build ## what takes hours: every moment of every command, a thousand containers, half an hour of everything, on every kind of hierarchy
 	script/test-long
 
 acceptance: deps-test build ## a Debian root file system, a network, an engine
