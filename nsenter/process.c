@@ -422,6 +422,9 @@ void op_exec(const struct op *o)
 void op_exec_host(const struct op *o)
 {
 	prepare_exec(&o->s[EXEC_HOST_S_ARGV], &o->s[EXEC_HOST_S_ENV], false);
+	/* not before the last change of ids, which would undo it; a runtime that is gone already does not hear */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		fail_errno(STEP_PRCTL);
 	clock_stop();
 	say(MSG_EXEC, 0, -1);
 	if ((int64_t)o->n[EXEC_HOST_N_FD] >= 0)

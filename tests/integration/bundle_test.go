@@ -385,7 +385,7 @@ func waitReadable(t *testing.T, fd int, atMost time.Duration) bool {
 	}
 }
 
-// foreground is a `run` that goes on while the test does.
+// foreground is a command, `run` say, that goes on while the test does.
 type foreground struct {
 	*container
 	cmd    *exec.Cmd
@@ -396,11 +396,17 @@ type foreground struct {
 func (b *bundle) runForeground(options ...string) *foreground {
 	b.t.Helper()
 	b.writeConfig()
+	return b.foreground(append(append([]string{"run", "--bundle", b.Dir}, options...), b.ID)...)
+}
+
+// foreground starts a command of the runtime and leaves it running.
+func (b *bundle) foreground(args ...string) *foreground {
+	b.t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	cmd := b.command(append(append([]string{"run", "--bundle", b.Dir}, options...), b.ID)...)
+	cmd := b.command(args...)
 	stderr := tempFile(b.t, b.Dir)
 	cmd.Stdout, cmd.Stderr = w, stderr
 	if err := cmd.Start(); err != nil {

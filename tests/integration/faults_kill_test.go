@@ -324,6 +324,10 @@ func (b *bundle) left(tr *tree, files []string) (wrong []string) {
 		}
 	}
 	reap(b.t)
+	for _, pid := range processesOf(b.ID) {
+		note("process %d, %q", pid, cmdline(pid))
+		_ = unix.Kill(pid, unix.SIGKILL)
+	}
 	for _, dir := range cgroupDirsOf(b.ID) {
 		note("%s", dir)
 		removeCgroup(dir)

@@ -1,13 +1,15 @@
 // Package hooks runs the hooks of a container (runtime-spec, config.md, POSIX-
 // platform Hooks): programs that get the container's state on standard input.
 // What they print is kept for the error, a background child they leave behind
-// is not waited for, and one that ignores its state blocks nobody.
+// is not waited for, and one that ignores its state blocks nobody. A hook, though
+// not what it left behind, is killed when the runtime is.
 package hooks
 
 import (
 	"errors"
 	"io"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -195,6 +197,10 @@ func traced(kind string, index int, h plan.Hook, state []byte, o *Options) (Resu
 }
 
 func runOne(kind string, index int, h plan.Hook, state []byte, o *Options) (Result, error) {
+	// A hook ends with the thread that started it, which must be the runtime's end
+	// (PR_SET_PDEATHSIG): nobody would know of one that a killed runtime left behind.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	res := Result{Path: h.Path, Index: index, Begin: time.Now()}
 	fail := func(err error, timedOut bool) (Result, error) {
 		res.Duration = time.Since(res.Begin)

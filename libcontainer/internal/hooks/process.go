@@ -42,7 +42,7 @@ func spawn(h plan.Hook, dir string, stdio [3]*os.File) (Spawned, error) {
 		Dir:   dir,
 		Env:   env,
 		Files: []uintptr{stdio[0].Fd(), stdio[1].Fd(), stdio[2].Fd()},
-		Sys:   &syscall.SysProcAttr{Setpgid: true},
+		Sys:   &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
 	})
 	if err != nil {
 		if dir != "" {

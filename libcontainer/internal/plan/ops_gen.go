@@ -1946,7 +1946,7 @@ func (*Exec) encode(e *encoder) {
 func (*Exec) describe(d *describer) {
 }
 
-// ExecHost is execve(2) of a host path by a process that only borrowed the container's namespaces: createContainer hooks.
+// ExecHost is execve(2) of a host path by a process that only borrowed the container's namespaces: createContainer hooks. It ends when the runtime does (PR_SET_PDEATHSIG).
 type ExecHost struct {
 	FD   FD       // the executable, or -1 for Path
 	Path string   // host path

@@ -300,7 +300,7 @@ var ops = []op{
 	}},
 	{"Home", "Home looks the user's home directory up in the container's /etc/passwd, for an environment that has no HOME. It comes after the root changed and before the filter.", []field{{"UID", tU64, "user", ""}}},
 	{"Exec", "Exec is execve(2) of what FindExec found, with what FindExec prepared: nothing but the one call, for the filter is in force.", nil},
-	{"ExecHost", "ExecHost is execve(2) of a host path by a process that only borrowed the container's namespaces: createContainer hooks.", []field{{"FD", tFD, "the executable, or -1 for Path", ""}, {"Path", tStr, "host path", ""}, {"Argv", tList, "arguments", ""}, {"Env", tList, "environment", ""}}},
+	{"ExecHost", "ExecHost is execve(2) of a host path by a process that only borrowed the container's namespaces: createContainer hooks. It ends when the runtime does (PR_SET_PDEATHSIG).", []field{{"FD", tFD, "the executable, or -1 for Path", ""}, {"Path", tStr, "host path", ""}, {"Argv", tList, "arguments", ""}, {"Env", tList, "environment", ""}}},
 	{"CloneSource", "CloneSource is open_tree(OPEN_TREE_CLONE) of a path, and the id mapping: what a delegate does with the runtime's privileges inside the container's mount namespace.", []field{
 		{"Path", tStr, "host path", ""}, {"Flags", tU64, "MountFlag", "MountFlag"}, {"IDMapFD", tFD, "user namespace for an idmapped mount, or -1", ""},
 	}},
