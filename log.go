@@ -92,7 +92,7 @@ func (l *logger) write(lv level, msg string, fields ...field) {
 	} else {
 		buf = appendTextRecord(buf, now(), lv, msg, fields)
 	}
-	_, _ = l.out.Write(buf)
+	tell(l.out, buf)
 }
 
 // Times are UTC: the local zone would have to be read from its file.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"syscall"
 
@@ -40,7 +41,7 @@ func (g *globals) report(err error) {
 	if hint != "" && isTerminal(g.stderr.Fd()) {
 		line += "hint: " + hint + "\n"
 	}
-	_, _ = g.stderr.WriteString(line)
+	tell(g.stderr, []byte(line))
 }
 
 // warn tells of something that is not as asked for, but does not stop the command.
@@ -48,7 +49,25 @@ func (g *globals) warn(msg string) {
 	if g.log.file || g.log.json {
 		g.log.write(levelWarning, msg)
 	} else if g.log.level >= levelWarning {
-		_, _ = g.stderr.WriteString("rung: warning: " + msg + "\n")
+		tell(g.stderr, []byte("rung: warning: "+msg+"\n"))
+	}
+}
+
+// tell writes what no command depends on. File.Write would end the program by SIGPIPE where nobody reads standard error
+// any more (os/signal), with a container half made.
+func tell(f *os.File, text []byte) {
+	fd := int(f.Fd())
+	for len(text) > 0 {
+		n, err := unix.Write(fd, text)
+		switch err {
+		case nil:
+			text = text[n:]
+		case unix.EINTR:
+		case unix.EAGAIN: // the caller's pipe is full, and does not block
+			_, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, -1)
+		default:
+			return
+		}
 	}
 }
 

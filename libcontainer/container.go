@@ -292,6 +292,7 @@ func (c *Container) start() error {
 		return err
 	}
 	if err := c.Trace.Do("remove the gate", e.RemoveGate); err != nil {
+		_ = c.kill(unix.SIGKILL, true, e) // a start that fails leaves nothing running
 		return err
 	}
 	if c.state.Poststart {

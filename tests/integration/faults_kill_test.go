@@ -333,6 +333,9 @@ func (b *bundle) left(tr *tree, files []string) (wrong []string) {
 		removeCgroup(dir)
 	}
 	for _, m := range mountsBelow(b.t, b.Dir) {
+		if m == b.Root {
+			continue // the test's own
+		}
 		note("mount %s", m)
 		_ = unix.Unmount(m, unix.MNT_DETACH)
 	}
