@@ -82,10 +82,17 @@ func (s Store) Create(id string) (*Entry, error) {
 			e.Close()
 			return nil, err
 		}
-		if !e.Gone() {
+		switch {
+		case e.Gone(): // or before the lock
+			e.Close()
+		case e.hasRecord():
+			// another creator's: its mkdir came after that forced delete, and before
+			// this open
+			e.Close()
+			return nil, fmt.Errorf("%w: %s", ErrExist, id)
+		default:
 			return e, nil
 		}
-		e.Close() // or before the lock
 	}
 }
 
@@ -101,6 +108,11 @@ func (s Store) Free(id string) error {
 		err = fmt.Errorf("%w: %s", ErrExist, id)
 	}
 	return err
+}
+
+func (e *Entry) hasRecord() bool {
+	var st unix.Stat_t
+	return unix.Fstatat(e.fd, stateFile, &st, unix.AT_SYMLINK_NOFOLLOW) == nil
 }
 
 func (s Store) make(id string) (*Entry, error) {
