@@ -3,7 +3,6 @@ package libcontainer
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -302,7 +301,7 @@ func spawnIn(exe *runtime.Executable, pidfd int, program func(plan.Hook) (plan.P
 // no such files (O_TMPFILE), it is renamed.
 func writePidFile(path string, pid int) error {
 	text := strconv.AppendInt(nil, int64(pid), 10)
-	if linkFile(path, text) == nil {
+	if sys.NewFile(unix.AT_FDCWD, filepath.Dir(path), path, text, 0o644) == nil {
 		return nil
 	}
 	temp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path))
@@ -326,18 +325,6 @@ func sendPidfd(path string, pidfd int) error {
 		return fmt.Errorf("hand over the pidfd: %w", err)
 	}
 	return nil
-}
-
-func linkFile(path string, data []byte) error {
-	fd, err := unix.Open(filepath.Dir(path), unix.O_TMPFILE|unix.O_WRONLY|unix.O_CLOEXEC, 0o644)
-	if err != nil {
-		return err
-	}
-	defer sys.Close(fd)
-	if n, err := unix.Write(fd, data); n < len(data) {
-		return errors.Join(err, io.ErrShortWrite)
-	}
-	return unix.Linkat(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(fd), unix.AT_FDCWD, path, unix.AT_SYMLINK_FOLLOW)
 }
 
 func notifyDir(root, id string) string { return filepath.Join(root, id, "notify") }

@@ -82,7 +82,7 @@ func TestFaults_killed_while_a_hook_hangs(t *testing.T) {
 				if !waitExit(t, hook, patience/4) {
 					t.Error("the hook goes on after the runtime was killed")
 				}
-				reap(t) // a hook in the container's pid namespace keeps its first process from ending
+				reap(t)                 // a hook in the container's pid namespace keeps its first process from ending
 				if kind == "poststop" { // the next delete runs it again
 					copyFile(t, lookPath(t, "true"), filepath.Join(b.Dir, "hook"), 0o755)
 				}

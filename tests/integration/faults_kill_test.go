@@ -106,6 +106,7 @@ func (s *scene) bundle(t *testing.T) *bundle {
 		s.spec(b.Spec)
 	}
 	b.writeConfig()
+	writeFile(t, filepath.Join(b.Dir, "limits.json"), `{"devices": [{"allow": true, "type": "c", "major": 10, "minor": 229, "access": "rw"}], "unified": {}}`)
 	return b
 }
 
@@ -150,6 +151,34 @@ func goesOn(b *bundle) []string {
 	return wrong
 }
 
+// canBeUpdated: it also takes new limits, and its record is whole.
+func canBeUpdated(b *bundle) []string {
+	b.t.Helper()
+	wrong := goesOn(b)
+	line := []string{"update", "--resources", filepath.Join(b.Dir, "limits.json"), b.ID}
+	if lacking("ctrl:pids") == nil {
+		line = append([]string{"update", "--pids-limit", "60"}, line[1:]...)
+	}
+	if res := b.runtime(line...); res.Exit != 0 {
+		wrong = append(wrong, fmt.Sprintf("update: %d, %s", res.Exit, res.Stderr))
+	}
+	if lacking("ctrl:pids") == nil {
+		if now := strings.TrimSpace(readFile(b.t, b.cgroupDir("pids")+"/pids.max")); now != "60" {
+			wrong = append(wrong, "pids.max is "+now+", want 60")
+		}
+	}
+	entries, err := os.ReadDir(filepath.Join(b.Root, b.ID))
+	for _, e := range entries {
+		if !slices.Contains([]string{"state.json", "config.json"}, e.Name()) {
+			wrong = append(wrong, e.Name()+" beside the record")
+		}
+	}
+	if err != nil {
+		wrong = append(wrong, err.Error())
+	}
+	return append(wrong, goesOn(b)...)
+}
+
 func killScenes() []scene {
 	return []scene{
 		{name: "create", command: createLine},
@@ -161,7 +190,8 @@ func killScenes() []scene {
 		{name: "start, like Docker", spec: likeDocker, traced: createLine, command: []string{"start", idWord}, survives: is("created", "running", "stopped")},
 		{name: "exec", before: running, command: []string{"exec", idWord, "/probe", "--exit", "0"}, survives: goesOn},
 		{name: "exec, user namespace", needs: []string{"userns"}, spec: mappedRoot, before: running, command: []string{"exec", "--detach", idWord, "/probe", "--sleep"}, survives: goesOn},
-		{name: "update", needs: []string{"ctrl:pids"}, spec: likeDocker, before: running, command: []string{"update", "--pids-limit", "50", idWord}, survives: goesOn},
+		{name: "update", needs: []string{"ctrl:pids"}, spec: likeDocker, before: running, command: []string{"update", "--pids-limit", "50", idWord}, survives: canBeUpdated},
+		{name: "update, devices", spec: likeDocker, before: running, command: []string{"update", "--resources", "BUNDLE/limits.json", idWord}, survives: canBeUpdated},
 		{name: "pause", before: running, command: []string{"pause", idWord}, survives: is("running", "paused")},
 		{name: "resume", before: func(b *bundle) { running(b); b.must("pause", b.ID) }, command: []string{"resume", idWord}, survives: is("running", "paused")},
 		{name: "kill", before: running, command: []string{"kill", idWord, "KILL"}, survives: is("running", "stopped")},
@@ -332,6 +362,9 @@ func (b *bundle) left(tr *tree, files []string) (wrong []string) {
 		note("%s", dir)
 		removeCgroup(dir)
 	}
+	if keyring := "_ses." + b.ID; hasKeyring(b.t, keyring) {
+		note("keyring %s", keyring)
+	}
 	for _, m := range mountsBelow(b.t, b.Dir) {
 		if m == b.Root {
 			continue // the test's own
@@ -348,6 +381,20 @@ func (b *bundle) left(tr *tree, files []string) (wrong []string) {
 		}
 	}
 	return wrong
+}
+
+// hasKeyring says whether proc_keys(5) shows a keyring of that name, and goes on to. The kernel takes them away in its own
+// time, and tells nobody when.
+func hasKeyring(t *testing.T, name string) bool {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; {
+		if !strings.Contains(readFile(t, "/proc/keys"), name+":") {
+			return false
+		}
+		if time.Now().After(deadline) {
+			return true
+		}
+	}
 }
 
 // leftByFailure lists what a command that failed by itself, and should have taken everything back, has left.

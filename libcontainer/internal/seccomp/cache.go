@@ -5,9 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"strconv"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -143,11 +145,21 @@ func load(dir int, k key) *Filter {
 	return decodeEntry(k, b)
 }
 
-// store writes the entry for k: under a name of its own, then renamed, so that a
-// reader sees all of it or nothing. It is not synced: a lost or torn entry is
-// found out by its checksum.
+// store writes the entry for k in one step, so that a reader sees all of it or
+// nothing: without a name at first, or where the file system knows no such files
+// under one of its own. It is not synced: a lost or torn entry is found out by its
+// checksum.
 func store(dir int, k key, f *Filter) {
 	name := hex.EncodeToString(k[:])
+	b := encode(k, f)
+	err := sys.NewFile(dir, ".", name, b, 0o600)
+	if errors.Is(err, unix.EEXIST) { // and is no good, or another's by now
+		unix.Unlinkat(dir, name, 0)
+		err = sys.NewFile(dir, ".", name, b, 0o600)
+	}
+	if err == nil {
+		return
+	}
 	temp := ".tmp-" + strconv.Itoa(unix.Getpid()) + "-" + name
 	fd, err := openat(dir, temp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err == unix.EEXIST {
@@ -158,7 +170,6 @@ func store(dir int, k key, f *Filter) {
 	if err != nil {
 		return
 	}
-	b := encode(k, f)
 	for len(b) > 0 && err == nil {
 		var n int
 		if n, err = unix.Write(fd, b); err == unix.EINTR {

@@ -217,6 +217,30 @@ func PidOfPidfd(fd int) int {
 	return pid
 }
 
+// NewFile makes a file that has all of its content from the start, and of which
+// nothing is left when the process is killed meanwhile: one without a name
+// (O_TMPFILE, open(2)), in the directory dir, that is linked as path when it is
+// complete. Both are below at, as with openat. EEXIST: path is taken; EOPNOTSUPP
+// or EISDIR: the file system has no such files.
+func NewFile(at int, dir, path string, data []byte, mode uint32) error {
+	var fd int
+	err := retry(func() (err error) {
+		fd, err = unix.Openat(at, dir, unix.O_TMPFILE|unix.O_WRONLY|unix.O_CLOEXEC, mode)
+		return err
+	})
+	if err != nil {
+		return &os.PathError{Op: "open O_TMPFILE in", Path: dir, Err: err}
+	}
+	defer Close(fd)
+	if err := writeAll(fd, data); err != nil {
+		return &os.PathError{Op: "write", Path: path, Err: err}
+	}
+	if err := unix.Linkat(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(fd), at, path, unix.AT_SYMLINK_FOLLOW); err != nil {
+		return &os.PathError{Op: "link", Path: path, Err: err}
+	}
+	return nil
+}
+
 // PidfdSignal is pidfd_send_signal(2).
 func PidfdSignal(pidfd int, sig unix.Signal) error {
 	return wrap("pidfd_send_signal", unix.PidfdSendSignal(pidfd, sig, nil, 0))
