@@ -267,6 +267,38 @@ func TestKill_movedInByOthers(t *testing.T) {
 	}
 }
 
+// An init whose runtime was killed meanwhile has joined some hierarchies only, whichever.
+func TestKill_joinedOne(t *testing.T) {
+	g := testGroup(t)
+	if err := g.Create(); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range g.Dirs() {
+		cmd := exec.Command("sleep", "1000")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if err := sys.WriteFile(d.Path+"/cgroup.procs", strconv.Itoa(cmd.Process.Pid)); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan struct{})
+		go func() { _ = cmd.Wait(); close(ended) }()
+		if err := Open(g.Dirs()).Kill(unix.SIGKILL); err != nil {
+			t.Errorf("%s: %v", d.Path, err)
+		}
+		select {
+		case <-ended:
+		case <-time.After(5 * time.Second):
+			t.Errorf("%s: the process in there lives", d.Path)
+			_ = cmd.Process.Kill()
+			<-ended
+		}
+	}
+	if err := g.Delete(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Processes that fork all the time must not get away.
 func TestKill_forking(t *testing.T) {
 	g := testGroup(t)

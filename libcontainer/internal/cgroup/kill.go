@@ -56,7 +56,7 @@ func (g *Group) killAll() error {
 		}
 	}
 	for {
-		pids, err := g.Pids()
+		pids, err := g.anyPids()
 		if err != nil || len(pids) == 0 {
 			return errors.Join(err, g.thawLeft())
 		}
@@ -81,7 +81,7 @@ func (g *Group) thawLeft() error {
 func (g *Group) killRound(pids []int, end time.Time) error {
 	if g.freezer() != nil && !g.Frozen() && len(pids) > 1 {
 		_ = g.Freeze() // or else what forks fast enough would need many rounds
-		if again, err := g.Pids(); err == nil {
+		if again, err := g.anyPids(); err == nil {
 			pids = again
 		}
 	}

@@ -49,9 +49,21 @@ func (g *Group) members() (dirs []string) {
 
 // Pids lists the processes of the container, those in groups below its own too,
 // in ascending order. A container without groups left has none.
-func (g *Group) Pids() ([]int, error) {
+func (g *Group) Pids() ([]int, error) { return pidsIn(g.members()) }
+
+// anyPids also lists those that are in some of the groups only: an init whose
+// runtime was killed while it was joining them.
+func (g *Group) anyPids() ([]int, error) {
+	dirs := make([]string, len(g.dirs))
+	for i := range g.dirs {
+		dirs[i] = g.dirs[i].Path
+	}
+	return pidsIn(dirs)
+}
+
+func pidsIn(dirs []string) ([]int, error) {
 	var all []int
-	for _, dir := range g.members() {
+	for _, dir := range dirs {
 		list, err := procsBelow(dir)
 		if err != nil {
 			return nil, err
