@@ -510,3 +510,14 @@ func hostDelete(t *testing.T, h *host) {
 		want(t, "the unit is known", known("rit-"+h.ID+".scope"), false)
 	}
 }
+
+// The kernel lets a user start processes in a group of his only from another of his.
+func TestRootless_outside_of_what_is_delegated_is_refused(t *testing.T) {
+	t.Parallel()
+	requires(t, "root", "cgroupv2", "userns", "rt:rung")
+	b := delegatedUser(t)
+	b.Env = append(b.Env, "RUNG_TEST_CGROUP=")
+	b.Spec.Process.Args = []string{"/probe", "--echo", "it-started"}
+	wantFailure(t, b.run(), "delegated to the same user", "permission denied")
+	want(t, "group", exists("/sys/fs/cgroup"+b.Spec.Linux.CgroupsPath), false)
+}

@@ -27,6 +27,7 @@ import (
 //	cap:NAME          that capability, CAP_SYS_RESOURCE say
 //	apparmor          AppArmor in force, and apparmor_parser(8)
 //	selinux           SELinux, enforcing or permissive
+//	selinux-enforcing SELinux, enforcing
 //	systemd           systemd as the service manager; no-systemd the contrary
 //	user-manager      a systemd of an ordinary user of the host
 //	disk              the bundles are on a disk, whose writes can be limited
@@ -148,6 +149,12 @@ func look(word string) error {
 		return err
 	case "selinux":
 		_, err := os.Stat("/sys/fs/selinux/enforce")
+		return err
+	case "selinux-enforcing":
+		b, err := os.ReadFile("/sys/fs/selinux/enforce")
+		if err == nil && string(b) != "1" {
+			err = errors.New("SELinux is permissive")
+		}
 		return err
 	case "systemd", "no-systemd":
 		_, err := os.Stat("/run/systemd/system")

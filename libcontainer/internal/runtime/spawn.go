@@ -146,6 +146,9 @@ func (x *Executable) spawn(o spawnOptions) (*child, error) {
 		if err == syscall.EBADF && unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil && limit.Cur < uint64(len(files)) {
 			what = "start the init: it takes file descriptors up to " + strconv.Itoa(len(files)-1) + ", and the runtime's RLIMIT_NOFILE is " + strconv.FormatUint(limit.Cur, 10)
 		}
+		if err == syscall.EACCES && o.cgroupFD >= 0 { // cgroup-v2.rst, Delegation Containment
+			what = "start the init in its control group (clone3): the runtime has to be called in a group that is delegated to the same user"
+		}
 		return nil, &os.SyscallError{Syscall: what, Err: err}
 	}
 	c := &child{pid: pid, pidfd: pidfd, conn: wire.NewConn(ours), forking: forks(o.program), others: o.files}
