@@ -8,6 +8,8 @@ package trace
 import (
 	"strconv"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -64,6 +66,9 @@ func Now() int64 {
 	return ts.Nano()
 }
 
+// begun: a trace of this process has the time before main already.
+var begun atomic.Bool
+
 // New begins the trace of this process, which goes to the file at path. name is
 // what it does, context where it stands in a distributed trace.
 func New(path, name string, context Context) *Trace {
@@ -71,9 +76,10 @@ func New(path, name string, context Context) *Trace {
 	now := Now()
 	t.names = append(t.names, record{pid: t.pid, name: "rung " + name})
 	t.spans = append(t.spans, record{pid: t.pid, name: name, cat: Command, start: now, args: context.args()})
-	// Nobody looks at the clock before main: the processor's time is next to it, for nothing is waited for.
+	// Nobody looks at the clock before main: the processor's time is next to it, for nothing is waited for. That holds
+	// once in a process, and in one that has just begun: a program that uses rung as a library may have run for hours.
 	var cpu unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &cpu) == nil {
+	if !begun.Swap(true) && unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &cpu) == nil && cpu.Nano() < int64(time.Second) {
 		t.spans[0].start = now - cpu.Nano()
 		t.spans = append(t.spans, record{pid: t.pid, name: "start of the program", cat: Own, start: now - cpu.Nano(), end: now, args: []Arg{{"note", "the processor's time before main"}}})
 	}
