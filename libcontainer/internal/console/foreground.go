@@ -3,8 +3,8 @@ package console
 import (
 	"fmt"
 	"os"
-	"unsafe"
 
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -56,7 +56,7 @@ func forwarded(n unix.Signal) bool {
 // reaped on the way.
 func (s *Signals) Foreground(pid, pidfd int, onResize func()) (status int, err error) {
 	which := pid
-	if os.Getpid() == 1 || subreaper() {
+	if os.Getpid() == 1 || sys.IsSubreaper() {
 		which = -1
 	}
 	for {
@@ -112,12 +112,6 @@ func (s *Signals) relay(pidfd int, onResize func()) error {
 			return nil
 		}
 	}
-}
-
-func subreaper() bool {
-	var on int32
-	_, _, errno := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&on)), 0)
-	return errno == 0 && on != 0
 }
 
 // reap reaps which (-1: every child) as far as they have ended.

@@ -174,7 +174,7 @@ func TestForeground_orphans(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) }()
-	if !subreaper() {
+	if !sys.IsSubreaper() {
 		t.Fatal("not a subreaper")
 	}
 	// a shell gives what is in the background /dev/null before it looks at <&0

@@ -12,6 +12,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -62,6 +63,7 @@ type child struct {
 	early   []wire.Message  // what that one said before it was named
 	family  bool            // it forks, or is the first of its pid namespace: see reapUnnamed
 	others  map[plan.FD]int // what it got; pidfds of other processes among them
+	peer    uint64          // the inode of its end of the channel
 	times   *times          // nil: nobody asked
 }
 
@@ -153,6 +155,12 @@ func (x *Executable) spawn(o spawnOptions) (*child, error) {
 	}
 	c := &child{pid: pid, pidfd: pidfd, conn: wire.NewConn(ours), forking: forks(o.program), others: o.files}
 	c.family = c.forking || o.clone&unix.CLONE_NEWPID != 0
+	if c.forking {
+		var st unix.Stat_t
+		if unix.Fstat(theirs, &st) == nil {
+			c.peer = st.Ino
+		}
+	}
 	if x.trace != nil {
 		c.times = newTimes(x.trace, pid, o.program)
 	}
@@ -175,7 +183,7 @@ func forks(p plan.Program) bool {
 func (c *child) receive() (wire.Message, error) {
 	for c.forking || len(c.early) == 0 {
 		if c.forking && !c.speaks() {
-			reapUnnamed(c.pid, c.others)
+			c.reapUnnamed()
 			return c.lastWords()
 		}
 		m, err := c.conn.Receive()
@@ -228,39 +236,86 @@ func (c *child) speaks() bool {
 	return true
 }
 
-// reapUnnamed ends and reaps the inits that this process is the parent of, and
-// reaps what else of its children has ended; but not the one known and those behind
-// pidfds among files, which others wait for. Nobody else could: and a process that
-// joined the container's pid namespace, and is not reaped, keeps the first one in
-// there from ending (pid_namespaces(7)).
-func reapUnnamed(known int, files map[plan.FD]int) {
-	keep := []int{known}
-	for _, fd := range files {
+// reapUnnamed ends and reaps the inits that were forked for this container and not
+// named. Nobody else could: and a process that joined the container's pid namespace,
+// and is not reaped, keeps the first one in there from ending (pid_namespaces(7)). For
+// the same reason what has ended and came to this process, as the subreaper that it then
+// is, is reaped. A program that uses the library may have other children, and the inits of
+// other containers among them: an init of this one holds the other end of the channel, and is not
+// older than the first.
+func (c *child) reapUnnamed() {
+	keep := []int{c.pid}
+	for _, fd := range c.others {
 		keep = append(keep, sys.PidOfPidfd(fd))
 	}
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return
 	}
-	parent := []byte(" " + strconv.Itoa(os.Getpid()) + " ")
+	first, _ := parseStat(c.pid)
+	channel := "socket:[" + strconv.FormatUint(c.peer, 10) + "]"
+	control := "/fd/" + strconv.Itoa(int(plan.FDControl))
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
 		if err != nil || slices.Contains(keep, pid) {
 			continue
 		}
-		stat, _ := sys.ReadFile("/proc/" + e.Name() + "/stat")
-		end := bytes.LastIndex(stat, []byte(") ")) // of the name; then the state, and the parent (proc_pid_stat(5))
-		if end < 0 || len(stat) < end+3 || !bytes.HasPrefix(stat[end+3:], parent) {
+		p, ok := parseStat(pid)
+		if !ok || p.parent != os.Getpid() {
 			continue
 		}
 		// a child of ours that is not reaped: the pid is its
-		if bytes.Contains(stat[:end], []byte("(rung:[init]")) {
-			_ = unix.Kill(pid, unix.SIGKILL)
-			_, _ = sys.Reap(pid)
-		} else if stat[end+2] == 'Z' {
-			_, _ = sys.Reap(pid)
+		if p.name != "rung:[init]" {
+			// one that executed its hook before its name was told has ended with its namespace
+			if p.zombie && (sys.IsSubreaper() || p.start >= first.start && inNestedNamespace(pid)) {
+				_, _ = sys.Reap(pid)
+			}
+			continue
 		}
+		holds, err := os.Readlink("/proc/" + e.Name() + control)
+		switch {
+		case err == nil && holds == channel:
+		case err != nil && p.start >= first.start && (p.zombie || !errors.Is(err, unix.ENOENT)):
+			// who has ended holds nothing, and an ordinary user may not look
+		default:
+			continue
+		}
+		_ = unix.Kill(pid, unix.SIGKILL)
+		_, _ = sys.Reap(pid)
 	}
+}
+
+// inNestedNamespace says whether a process has a pid in a namespace below this
+// process's: NSpid of proc_pid_status(5), which is told of ended ones too.
+func inNestedNamespace(pid int) bool {
+	status, _ := sys.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	_, line, _ := strings.Cut(string(status), "\nNSpid:")
+	line, _, _ = strings.Cut(line, "\n")
+	return len(strings.Fields(line)) > 1
+}
+
+// procStat is what is asked of a process (proc_pid_stat(5)).
+type procStat struct {
+	name   string
+	zombie bool
+	parent int
+	start  uint64 // clock ticks after boot
+}
+
+func parseStat(pid int) (p procStat, ok bool) {
+	stat, _ := sys.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	begin, end := bytes.IndexByte(stat, '('), bytes.LastIndex(stat, []byte(") "))
+	if begin < 0 || end < begin {
+		return p, false
+	}
+	fields := strings.Fields(string(stat[end+2:])) // from the third on
+	if len(fields) < 20 {
+		return p, false
+	}
+	p.name, p.zombie = string(stat[begin+1:end]), fields[0] == "Z"
+	p.parent, _ = strconv.Atoi(fields[1])
+	p.start, _ = strconv.ParseUint(fields[19], 10, 64)
+	return p, true
 }
 
 // lastWords is a failure that was told before nobody was left to be named.
@@ -283,7 +338,7 @@ func (c *child) kill() {
 	}
 	for c.pidfd >= 0 && sys.WaitExit(c.pidfd, 50*time.Millisecond) != nil {
 		if c.family {
-			reapUnnamed(c.pid, c.others) // it may wait for one that nobody knows of
+			c.reapUnnamed() // it may wait for one that nobody knows of
 		} // another is only slow, as one that held a scope may be, and the container's init is beside it
 	}
 	_, _ = sys.Reap(c.pid)

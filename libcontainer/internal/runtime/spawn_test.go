@@ -99,7 +99,10 @@ func TestReceive_the_one_that_should_name_is_killed(t *testing.T) {
 	for _, early := range []plan.Msg{0, plan.MsgReady, plan.MsgFail} {
 		c, other := channel(t)
 		defer other.Close()
+		// inits of other containers, made before and after: they are somebody else's
+		_, older := process(t, initNamed(t), "60")
 		c.pid, c.pidfd = process(t, "sleep", "60")
+		_, newer := process(t, initNamed(t), "60")
 		if early != 0 {
 			if err := other.Send(wire.Message{Type: early, Op: 3, Err: unix.EPERM, FD: -1}); err != nil {
 				t.Fatal(err)
@@ -116,6 +119,14 @@ func TestReceive_the_one_that_should_name_is_killed(t *testing.T) {
 		} else if !errors.Is(err, io.EOF) {
 			t.Errorf("after message %v: %+v, %v", early, m, err)
 		}
+		for _, other := range []int{older, newer} {
+			if sys.WaitExit(other, 0) == nil {
+				t.Error("another container's init has been ended")
+			}
+			if err := sys.PidfdSignal(other, unix.SIGKILL); err != nil {
+				t.Error(err)
+			}
+		}
 		c.kill()
 		sys.Close(c.pidfd)
 	}
@@ -123,15 +134,7 @@ func TestReceive_the_one_that_should_name_is_killed(t *testing.T) {
 
 // A child without a family is only slow to end: the container's init, another child of this process, has to live on.
 func TestKill_spares_others(t *testing.T) {
-	sleep, err := exec.LookPath("sleep")
-	if err != nil {
-		t.Skip(err)
-	}
-	name := filepath.Join(t.TempDir(), "rung:[init]") // what an init is known by
-	if err := os.Symlink(sleep, name); err != nil {
-		t.Fatal(err)
-	}
-	other, held := exec.Command(name, "1000"), exec.Command(sleep, "1000")
+	other, held := exec.Command(initNamed(t), "1000"), exec.Command("sleep", "1000")
 	for _, c := range []*exec.Cmd{other, held} {
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
@@ -167,4 +170,18 @@ func TestKill_spares_others(t *testing.T) {
 	if err := <-died; !errors.Is(err, unix.ETIMEDOUT) {
 		t.Errorf("another init was killed: %v", err)
 	}
+}
+
+// initNamed is a sleep(1) whose process has the name of an init.
+func initNamed(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "rung:[init]")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	return link
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -267,6 +268,14 @@ func WaitExit(pidfd int, limit time.Duration) error {
 			return unix.ETIMEDOUT
 		}
 	}
+}
+
+// IsSubreaper says whether orphans below this process become its children
+// (PR_GET_CHILD_SUBREAPER, prctl(2)).
+func IsSubreaper() bool {
+	var on int32
+	_, _, errno := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&on)), 0)
+	return errno == 0 && on != 0
 }
 
 // IsChild tells whether a process is a child of this one that was not reaped. What
