@@ -153,7 +153,7 @@ func enterCgroupView(view string) error {
 				link, err := os.Readlink(from)
 				do("readlink", err)
 				do("symlink "+to, os.Symlink(link, to))
-			case e.IsDir():
+			case e.IsDir() && isCgroupFS(from): // a plain one may have been left by somebody who mounted there
 				do("mkdir "+to, os.Mkdir(to, 0o755))
 				do("bind "+to, unix.Mount(from, to, "", unix.MS_BIND, ""))
 			}
@@ -173,6 +173,11 @@ func enterCgroupView(view string) error {
 		return err
 	}
 	return unix.Exec(self, os.Args, append(os.Environ(), viewDone+"=1"))
+}
+
+func isCgroupFS(dir string) bool {
+	var fs unix.Statfs_t
+	return unix.Statfs(dir, &fs) == nil && fs.Type == unix.CGROUP_SUPER_MAGIC
 }
 
 // cgroupKind is what is mounted at /sys/fs/cgroup: v1, v2, or hybrid, which is v1 with a cgroup2 mount at unified.
