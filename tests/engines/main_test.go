@@ -84,6 +84,9 @@ func next(stage string, flags uintptr) (*exec.Cmd, error) {
 }
 
 func outside() (status int, err error) {
+	if err := makeStackRoot(); err != nil {
+		return 1, err
+	}
 	if scratch, err = os.MkdirTemp("/var/tmp", "rung-engines-"); err != nil {
 		return 1, err
 	}
