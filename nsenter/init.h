@@ -111,6 +111,7 @@ void op_landlock_port(const struct op *o);
 void op_landlock_restrict(void);
 
 /* process.c */
+void op_controlling_terminal(void);
 void op_console(const struct op *o);
 void op_stdio_owner(const struct op *o);
 void op_keyring(const struct op *o);

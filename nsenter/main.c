@@ -214,6 +214,9 @@ static void run_op(const struct op *o)
 	case OP_CONSOLE:
 		op_console(o);
 		break;
+	case OP_CONTROLLING_TERMINAL:
+		op_controlling_terminal();
+		break;
 	case OP_PIVOT:
 		op_pivot(o);
 		break;

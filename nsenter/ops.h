@@ -137,6 +137,7 @@ enum {
 enum {
 	CONSOLE_BIND_DEV = 1 << 0,
 	CONSOLE_SIZE = 1 << 1,
+	CONSOLE_LATER = 1 << 2,
 };
 
 /* ExecFlag modifies FindExec. */
@@ -232,7 +233,8 @@ enum {
 	OP_SEND_FD = 57,
 	OP_ROOT_HERE = 58,
 	OP_NO_HUGE_PAGES = 59,
-	OP_COUNT = 60,
+	OP_CONTROLLING_TERMINAL = 60,
+	OP_COUNT = 61,
 };
 
 enum {
@@ -587,6 +589,7 @@ struct op_shape {
 	{2, "s"} /* clone-source */, \
 	{0, ""} /* send-fd */, \
 	{1, ""} /* root-here */, \
-	{0, ""} /* no-huge-pages */,
+	{0, ""} /* no-huge-pages */, \
+	{0, ""} /* controlling-terminal */,
 
 #endif

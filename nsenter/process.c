@@ -18,6 +18,12 @@
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 
+void op_controlling_terminal(void)
+{
+	if (ioctl(0, TIOCSCTTY, 0) < 0)
+		fail_errno(STEP_IOCTL);
+}
+
 /* The terminal is reached from the ptmx descriptor (TIOCGPTPEER), never by its name in the container. */
 void op_console(const struct op *o)
 {
@@ -63,8 +69,8 @@ void op_console(const struct op *o)
 	if (dup2(slave, 0) < 0 || dup2(slave, 1) < 0 || dup2(slave, 2) < 0)
 		fail_errno(STEP_OP);
 	close(slave);
-	if (ioctl(0, TIOCSCTTY, 0) < 0)
-		fail_errno(STEP_IOCTL);
+	if (!(flags & CONSOLE_LATER))
+		op_controlling_terminal();
 }
 
 void op_stdio_owner(const struct op *o)
@@ -182,7 +188,8 @@ void op_chdir(const struct op *o)
 			close(fd); /* else chdir has the better errno */
 	}
 	if (chdir(path) < 0) {
-		if (errno == EACCES && (flags & CHDIR_MAY_DEFER)) {
+		/* ENOENT: /proc/self is nobody's before the process is in the pid namespace */
+		if ((errno == EACCES || errno == ENOENT) && (flags & CHDIR_MAY_DEFER)) {
 			st.chdir_denied = true;
 			return;
 		}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -96,6 +97,54 @@ func TestExecHostile_nothing_of_the_way_in_can_be_seized(t *testing.T) {
 			held.release()
 			c.loot()
 			want(t, "the runtime's file", fileID(t, runtimePath), before)
+		})
+	}
+}
+
+// A container with CAP_SYS_PTRACE of the host's user namespace may trace what it sees, dumpable or not: what exec brings
+// in has to have no more than the container by the time that it can be seen.
+func TestExecHostile_what_can_be_traced_has_no_more_than_the_container(t *testing.T) {
+	t.Parallel()
+	requires(t, "root", "rt:rung")
+	for _, tt := range []struct {
+		name string
+		more uint64
+		edit func(p *specs.Process)
+	}{
+		{"no new privileges", 0, func(p *specs.Process) { p.NoNewPrivileges = true }},
+		// loading a filter without no_new_privs takes it (seccomp(2)); docs/security.md, "What is not held"
+		{"a filter", 1 << unix.CAP_SYS_ADMIN, func(p *specs.Process) { p.NoNewPrivileges = false }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBundle(t)
+			caps := []string{"CAP_SYS_PTRACE", "CAP_KILL"}
+			b.Spec.Process.Capabilities = &specs.LinuxCapabilities{Bounding: caps, Effective: caps, Permitted: caps}
+			tt.edit(b.Spec.Process)
+			if tt.more != 0 {
+				b.Spec.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{{Names: []string{"acct"}, Action: specs.ActErrno}}}
+			}
+			copyFile(t, filepath.Join(repository, "tests/bin/hostile"), b.Rootfs+"/hostile", 0o755)
+			b.Spec.Process.Args = []string{"/hostile", "-caps", "rung"}
+			c := b.create().start()
+			c.next("hostile")
+			for i := range 20 {
+				cmd := c.command("exec", c.ID, "/probe", "--exit", itoa(i))
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				want(t, "exit status", waitFor(t, cmd).Exit, i)
+			}
+			held := c.execHeld(c.ID, "/probe", "--exit", "0") // has been met by the attacker, for sure
+			c.next("seen")
+			held.release()
+			c.must("kill", c.ID, "TERM")
+			done := c.next("done")
+			met, err := strconv.ParseUint(done.Data, 16, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want(t, "capabilities of what was met, less the container's", met&^(1<<unix.CAP_SYS_PTRACE|1<<unix.CAP_KILL), tt.more)
+			c.wait()
 		})
 	}
 }

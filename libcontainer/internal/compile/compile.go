@@ -83,6 +83,10 @@ type compiler struct {
 	attrs    plan.Attributes
 	// finalCPUs is process.execCPUAffinity.final as a mask; nil: all that the control group allows
 	finalCPUs []byte
+	// forkLate: the process comes into the container's pid namespace, where those with CAP_SYS_PTRACE may trace it, when it
+	// has given up what it has more than they. In a user namespace it cannot be traced before, dumpable or not.
+	forkLate  bool
+	afterFork plan.Program // what then comes behind the fork
 	// heldProc and heldSys: the init holds the mounts on /proc and /sys
 	heldProc, heldSys bool
 }

@@ -93,7 +93,14 @@ func (c *compiler) comeIn(p *specs.Process) {
 		c.coreSchedule(c.opt.InitPid)
 	}
 	c.enterAll(c.ns.created)
-	c.emit("", &plan.Setsid{}) // behind the fork: the terminal is taken by the leader of a session
+	if c.ns.has(unix.CLONE_NEWPID) {
+		if c.forkLate = !c.ns.user() && !c.facts.Rootless; !c.forkLate {
+			c.emit("", &plan.Fork{})
+		}
+	}
+	if !c.forkLate {
+		c.emit("", &plan.Setsid{}) // behind the fork: the terminal is taken by the leader of a session
+	}
 	root := &plan.RootHere{FD: plan.NoFD}
 	if !c.ns.has(unix.CLONE_NEWNS) {
 		root.FD = plan.FDFirst + 1

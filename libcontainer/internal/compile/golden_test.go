@@ -183,7 +183,13 @@ func Test_order(t *testing.T) {
 			before("setns", "root-here")
 			before("root-here", "home") // files of the container are found below its root alone
 			before("root-here", "console")
-			before("fork", "console")
+			before("fork", "setsid")
+			before("setsid", "controlling-terminal")
+			if strings.Contains(init, "type=user|") {
+				before("fork", "console")
+			} else if fork := slices.Index(ops, "fork"); fork >= 0 && fork < slices.Index(ops, "capset") {
+				t.Errorf("%s: who has CAP_SYS_PTRACE in the container can trace what has more than he", file)
+			}
 		}
 		if ops[len(ops)-1] != "exec" {
 			t.Errorf("%s: the last op is %s", file, ops[len(ops)-1])

@@ -19,6 +19,9 @@ func HostHook(h plan.Hook, enter uint64, dir string) plan.Program {
 	c := &compiler{spec: &specs.Spec{}}
 	c.emit("", &plan.Dumpable{Value: 0})
 	c.enterAll(enter)
+	if enter&unix.CLONE_NEWPID != 0 {
+		c.emit("", &plan.Fork{})
+	}
 	c.emit("", &plan.Chdir{Path: dir, Flags: plan.ChdirMayDefer})
 	c.emit("", &plan.CloseFrom{First: 3})
 	c.emit("", &plan.ExecHost{FD: plan.NoFD, Path: h.Path, Argv: hookArgv(h), Env: append(slices.Clip(h.Env), h.More...)})
@@ -35,9 +38,6 @@ func (c *compiler) enterAll(bits uint64) {
 	if bits&unix.CLONE_NEWUSER != 0 {
 		c.emit("", &plan.RootIDs{Flags: c.keepGroups()})
 		c.emit("", &plan.Dumpable{Value: 0}) // a change of ids makes it what fs.suid_dumpable says (proc_sys_fs(5))
-	}
-	if bits&unix.CLONE_NEWPID != 0 {
-		c.emit("", &plan.Fork{})
 	}
 }
 

@@ -21,6 +21,9 @@ func (c *compiler) console(p *specs.Process, bind bool) {
 		op.Flags |= plan.ConsoleSize
 		op.Rows, op.Cols = uint64(p.ConsoleSize.Height), uint64(p.ConsoleSize.Width)
 	}
+	if c.forkLate {
+		op.Flags |= plan.ConsoleLater
+	}
 	c.emit("process.terminal", op)
 }
 
@@ -86,6 +89,14 @@ func (c *compiler) process(p *specs.Process, gate bool) error {
 	} else {
 		c.emit("process.capabilities", caps)
 	}
+	if c.forkLate {
+		c.emit("", &plan.Fork{})
+		c.emit("", &plan.Setsid{})
+		if p.Terminal {
+			c.emit("process.terminal", &plan.ControllingTerminal{})
+		}
+		c.init = append(c.init, c.afterFork...)
+	}
 	c.emit("process.cwd", &plan.Chdir{Path: cwd, Flags: plan.ChdirRetry})
 	find := &plan.FindExec{Candidates: execCandidates(p.Args[0], env, cwd), Argv: p.Args, Env: env}
 	if c.opt.ListenFDs > 0 {
@@ -145,12 +156,17 @@ func (c *compiler) attributes(p *specs.Process) error {
 	if err != nil {
 		return err
 	}
-	// CAP_SYS_RESOURCE and CAP_SYS_NICE of the host are gone in a user namespace: the runtime sets them from outside.
+	// CAP_SYS_RESOURCE and CAP_SYS_NICE of the host are gone in a user namespace: the runtime sets them from outside. So it
+	// does where a fork follows that a limit of processes would count, and a scheduler may refuse or forget; but a runtime
+	// that has no such capability may not touch another user's process: there the process itself has to, behind the fork.
 	outside := c.ns.user() && !c.facts.Rootless
 	for i, r := range limits {
-		if outside {
+		switch {
+		case outside, c.forkLate && c.ownCaps()&(1<<unix.CAP_SYS_RESOURCE) != 0:
 			c.attrs.Rlimits = append(c.attrs.Rlimits, *r)
-		} else {
+		case c.forkLate:
+			c.afterFork = append(c.afterFork, plan.InitOp{Origin: at("process.rlimits", i), Op: r})
+		default:
 			c.emit(at("process.rlimits", i), r)
 		}
 	}
@@ -159,9 +175,12 @@ func (c *compiler) attributes(p *specs.Process) error {
 		if err != nil {
 			return err
 		}
-		if outside {
+		switch {
+		case outside, c.forkLate && c.ownCaps()&(1<<unix.CAP_SYS_NICE) != 0:
 			c.attrs.Scheduler = s
-		} else {
+		case c.forkLate:
+			c.afterFork = append(c.afterFork, plan.InitOp{Origin: "process.scheduler", Op: s})
+		default:
 			c.emit("process.scheduler", s)
 		}
 	}

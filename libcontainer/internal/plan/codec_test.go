@@ -16,7 +16,7 @@ var allOps = []Op{
 	&Affinity{}, &CoreSchedule{}, &Personality{}, &MemoryPolicy{}, &Signals{}, &Umask{}, &Chdir{}, &CloseFrom{}, &Bounding{}, &Identity{}, &Capset{},
 	&NoNewPrivileges{}, &FindExec{}, &Gate{}, &LandlockRuleset{}, &LandlockPath{}, &LandlockPort{}, &LandlockRestrict{}, &Seccomp{}, &Home{}, &Exec{},
 	&ExecHost{}, &CloneSource{}, &SendFD{}, &RootHere{},
-	&NoHugePages{},
+	&NoHugePages{}, &ControllingTerminal{},
 }
 
 func TestAllOps(t *testing.T) {

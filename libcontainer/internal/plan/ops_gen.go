@@ -400,11 +400,14 @@ const (
 	ConsoleBindDev ConsoleFlag = 1 << iota
 	// ConsoleSize: set the window size.
 	ConsoleSize
+	// ConsoleLater: the terminal becomes the controlling one by a ControllingTerminal.
+	ConsoleLater
 )
 
 var namesConsoleFlag = [...]string{
 	"bind-dev",
 	"size",
+	"later",
 }
 
 // String lists the bits that are set, joined by "|".
@@ -433,7 +436,7 @@ type ChdirFlag uint64
 const (
 	// ChdirRetry: only when the first Chdir was denied.
 	ChdirRetry ChdirFlag = 1 << iota
-	// ChdirMayDefer: eACCES is left to a later Chdir with ChdirRetry.
+	// ChdirMayDefer: eACCES and ENOENT are left to a later Chdir with ChdirRetry.
 	ChdirMayDefer
 	// ChdirCreate: make the directory when it is missing.
 	ChdirCreate
@@ -636,6 +639,8 @@ const (
 	KindRootHere
 	// KindNoHugePages is the kind of NoHugePages.
 	KindNoHugePages
+	// KindControllingTerminal is the kind of ControllingTerminal.
+	KindControllingTerminal
 )
 
 var kindNames = [...]string{
@@ -699,6 +704,7 @@ var kindNames = [...]string{
 	"send-fd",
 	"root-here",
 	"no-huge-pages",
+	"controlling-terminal",
 }
 
 // Call is the system call that an op of the kind is, and nothing else; "" for one that is several, or work of its own.
@@ -2043,4 +2049,19 @@ func (*NoHugePages) encode(e *encoder) {
 }
 
 func (*NoHugePages) describe(d *describer) {
+}
+
+// ControllingTerminal makes descriptor 0, a terminal, that of the session (TIOCSCTTY), whose leader this process is.
+type ControllingTerminal struct {
+}
+
+// Kind implements Op.
+func (*ControllingTerminal) Kind() Kind { return KindControllingTerminal }
+
+func (*ControllingTerminal) encode(e *encoder) {
+	e.begin(KindControllingTerminal, 0, 0)
+	e.end()
+}
+
+func (*ControllingTerminal) describe(d *describer) {
 }

@@ -90,13 +90,14 @@ var flagSets = []flagSet{
 	{"ConsoleFlag", "ConsoleFlag modifies Console.", []flag{
 		{"ConsoleBindDev", "Bind the terminal on /dev/console."},
 		{"ConsoleSize", "Set the window size."},
+		{"ConsoleLater", "The terminal becomes the controlling one by a ControllingTerminal."},
 	}},
 	{"ExecFlag", "ExecFlag modifies FindExec.", []flag{
 		{"ExecListenPID", "Add LISTEN_PID=<own pid> to the environment (sd_listen_fds(3))."},
 	}},
 	{"ChdirFlag", "ChdirFlag modifies Chdir.", []flag{
 		{"ChdirRetry", "Only when the first Chdir was denied."},
-		{"ChdirMayDefer", "EACCES is left to a later Chdir with ChdirRetry."},
+		{"ChdirMayDefer", "EACCES and ENOENT are left to a later Chdir with ChdirRetry."},
 		{"ChdirCreate", "Make the directory when it is missing."},
 	}},
 	{"GateFlag", "GateFlag modifies Gate.", []flag{
@@ -309,6 +310,7 @@ var ops = []op{
 		{"FD", tFD, "root directory of the container's init, or -1", ""},
 	}},
 	{"NoHugePages", "NoHugePages is prctl(PR_SET_THP_DISABLE): no transparent huge pages for this process, and what it forks and executes.", nil},
+	{"ControllingTerminal", "ControllingTerminal makes descriptor 0, a terminal, that of the session (TIOCSCTTY), whose leader this process is.", nil},
 }
 
 // calls names the one system call that an op is, for the ops that are one: the
