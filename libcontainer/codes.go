@@ -161,7 +161,7 @@ var catalogue = [...]Code{
 	{
 		CodeLSM, "The AppArmor profile or SELinux label cannot be set",
 		"A profile that is not loaded, a label that the policy does not know",
-		`rung: create web: process.apparmorProfile: write exec gone to /proc/thread-self/attr/apparmor/exec: no such file or directory (ENOENT)`,
+		`rung: create web: process.apparmorProfile: write exec gone to /proc/self/attr/apparmor/exec: no such file or directory (ENOENT)`,
 		"aa-status lists loaded AppArmor profiles, apparmor_parser -r loads one; seinfo -t lists SELinux types",
 	},
 	{

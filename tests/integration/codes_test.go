@@ -118,7 +118,7 @@ var causes = map[string]struct {
 		edit: func(b *bundle) {
 			b.Spec.Annotations = map[string]string{"org.rung-oci.landlock.fs": "rx /; ro /gone"}
 		},
-		needs: []string{"landlock:1"}, path: `annotations["org.rung-oci.landlock.fs"]`, errno: "ENOENT",
+		needs: []string{"landlock:5"}, path: `annotations["org.rung-oci.landlock.fs"]`, errno: "ENOENT",
 	},
 	libcontainer.CodeSeccomp: {
 		edit: func(b *bundle) {
