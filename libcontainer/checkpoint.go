@@ -122,8 +122,12 @@ func (c *Container) checkpoint(o *CheckpointOptions) error {
 		return nil
 	}
 	span = c.Trace.Begin("criu dump", trace.Wait)
+	keep := criu.KeepCgroup2()
 	_, err = p.Do(kind, request, hear)
 	span.End(err)
+	if err := keep(); err != nil {
+		o.warn(cgroup2Changed + err.Error())
+	}
 	if err != nil {
 		return dirs.explain(err)
 	}
@@ -159,6 +163,8 @@ func (c *Container) warnOfOthers(o *CheckpointOptions) {
 		}
 	}
 }
+
+const cgroup2Changed = "the options of the host's cgroup2, which criu has changed, cannot be put back: "
 
 // startCriu starts criu, and refuses one that is too old.
 func startCriu(s criu.Spawn) (*criu.Process, error) {

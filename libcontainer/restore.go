@@ -261,8 +261,12 @@ func (x *restoration) processes() error {
 	}
 	r.ImagesDir, r.WorkDir = int(x.dirs.images.Fd()), int(x.dirs.work.Fd())
 	span := x.opt.Trace.Begin("criu restore", trace.Wait)
+	keep := criu.KeepCgroup2()
 	pid, err := p.Do(criu.Restore, r, x.hear)
 	span.End(err)
+	if err := keep(); err != nil {
+		x.opt.warn(cgroup2Changed + err.Error())
+	}
 	if err != nil {
 		return x.dirs.explain(err)
 	}

@@ -142,6 +142,32 @@ func TestCheckpoint_and_restore_twice(t *testing.T) {
 
 func procFile(pid int, name string) string { return filepath.Join("/proc", itoa(pid), name) }
 
+// criu mounts cgroup2 for itself, without options, and takes those of the host's away. Not parallel: another checkpoint's
+// moment without them would be seen.
+func TestCheckpoint_the_hosts_cgroup2_keeps_its_options(t *testing.T) { //nolint:paralleltest
+	requires(t, "cgroupv2")
+	options := func() string {
+		for line := range strings.Lines(readFile(t, "/proc/self/mountinfo")) {
+			if _, fs, ok := strings.Cut(line, " - cgroup2 "); ok {
+				return strings.TrimSpace(fs)
+			}
+		}
+		t.Fatal("no cgroup2")
+		return ""
+	}
+	before := options()
+	c := dumpable(t, ownNetwork, "--line", "--exit", "7")
+	c.dump()
+	want(t, "options of cgroup2 after the checkpoint", options(), before)
+	c.wantGone()
+	c.restore()
+	want(t, "options of cgroup2 after the restore", options(), before)
+	c.say("end")
+	c.next("line")
+	want(t, "exit status", c.wait(), 7)
+	c.must("delete", c.ID)
+}
+
 func TestCheckpoint_leave_running(t *testing.T) {
 	t.Parallel()
 	c := dumpable(t, nil, "--line", "--exit", "3")

@@ -431,7 +431,7 @@ func hostOwnGroups(t *testing.T, h *host) {
 	}
 	want(t, "processes", len(h.pids()), 2) // the child stays
 	if !nsdelegate(t) {
-		// Whoever mounts cgroup2 on the host without the option takes it from all (cgroups(7)); criu 3.17 does at each checkpoint.
+		// Whoever mounts cgroup2 on the host without the option takes it from all (cgroups(7)); criu 3.17 does at each checkpoint, and rung puts it back after that.
 		t.Log("cgroup2 is mounted without nsdelegate: a container in a group of its own may write its limits")
 		return
 	}
