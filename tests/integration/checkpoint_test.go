@@ -146,22 +146,13 @@ func procFile(pid int, name string) string { return filepath.Join("/proc", itoa(
 // moment without them would be seen.
 func TestCheckpoint_the_hosts_cgroup2_keeps_its_options(t *testing.T) { //nolint:paralleltest
 	requires(t, "cgroupv2")
-	options := func() string {
-		for line := range strings.Lines(readFile(t, "/proc/self/mountinfo")) {
-			if _, fs, ok := strings.Cut(line, " - cgroup2 "); ok {
-				return strings.TrimSpace(fs)
-			}
-		}
-		t.Fatal("no cgroup2")
-		return ""
-	}
-	before := options()
+	before := cgroup2Options(t)
 	c := dumpable(t, ownNetwork, "--line", "--exit", "7")
 	c.dump()
-	want(t, "options of cgroup2 after the checkpoint", options(), before)
+	want(t, "options of cgroup2 after the checkpoint", cgroup2Options(t), before)
 	c.wantGone()
 	c.restore()
-	want(t, "options of cgroup2 after the restore", options(), before)
+	want(t, "options of cgroup2 after the restore", cgroup2Options(t), before)
 	c.say("end")
 	c.next("line")
 	want(t, "exit status", c.wait(), 7)

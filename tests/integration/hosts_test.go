@@ -430,7 +430,7 @@ func hostOwnGroups(t *testing.T, h *host) {
 		wantErrno(t, a, 0)
 	}
 	want(t, "processes", len(h.pids()), 2) // the child stays
-	if !nsdelegate(t) {
+	if !strings.Contains(cgroup2Options(t), "nsdelegate") {
 		// Whoever mounts cgroup2 on the host without the option takes it from all (cgroups(7)); criu 3.17 does at each checkpoint, and rung puts it back after that.
 		t.Log("cgroup2 is mounted without nsdelegate: a container in a group of its own may write its limits")
 		return
@@ -439,15 +439,15 @@ func hostOwnGroups(t *testing.T, h *host) {
 	h.wantFile("memory.max", strconv.Itoa(64*mib))
 }
 
-// nsdelegate says whether the root of a cgroup namespace is the border of what its processes may set.
-func nsdelegate(t *testing.T) bool {
+// cgroup2Options is the options that all mounts of cgroup2 share.
+func cgroup2Options(t *testing.T) string {
 	t.Helper()
 	for line := range strings.Lines(readFile(t, "/proc/self/mountinfo")) {
 		if _, fs, ok := strings.Cut(line, " - cgroup2 "); ok {
-			return strings.Contains(fs, "nsdelegate")
+			return strings.TrimSpace(fs)
 		}
 	}
-	return false
+	return ""
 }
 
 func hostOOM(t *testing.T, h *host) {

@@ -4,7 +4,6 @@
 package runtime
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"github.com/rung-oci/rung/libcontainer/internal/state"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"github.com/rung-oci/rung/libcontainer/internal/trace"
 	"github.com/rung-oci/rung/libcontainer/internal/wire"
@@ -252,7 +252,7 @@ func (c *child) reapUnnamed() {
 	if err != nil {
 		return
 	}
-	first, _ := parseStat(c.pid)
+	first, _ := state.ReadProcess(c.pid)
 	channel := "socket:[" + strconv.FormatUint(c.peer, 10) + "]"
 	control := "/fd/" + strconv.Itoa(int(plan.FDControl))
 	for _, e := range entries {
@@ -260,14 +260,14 @@ func (c *child) reapUnnamed() {
 		if err != nil || slices.Contains(keep, pid) {
 			continue
 		}
-		p, ok := parseStat(pid)
-		if !ok || p.parent != os.Getpid() {
+		p, ok := state.ReadProcess(pid)
+		if !ok || p.Parent != os.Getpid() {
 			continue
 		}
 		// a child of ours that is not reaped: the pid is its
-		if p.name != "rung:[init]" {
+		if p.Name != state.InitName {
 			// one that executed its hook before its name was told has ended with its namespace
-			if p.zombie && (sys.IsSubreaper() || p.start >= first.start && inNestedNamespace(pid)) {
+			if p.State == 'Z' && (sys.IsSubreaper() || p.Start >= first.Start && inNestedNamespace(pid)) {
 				_, _ = sys.Reap(pid)
 			}
 			continue
@@ -275,7 +275,7 @@ func (c *child) reapUnnamed() {
 		holds, err := os.Readlink("/proc/" + e.Name() + control)
 		switch {
 		case err == nil && holds == channel:
-		case err != nil && p.start >= first.start && (p.zombie || !errors.Is(err, unix.ENOENT)):
+		case err != nil && p.Start >= first.Start && (p.State == 'Z' || !errors.Is(err, unix.ENOENT)):
 			// who has ended holds nothing, and an ordinary user may not look
 		default:
 			continue
@@ -292,30 +292,6 @@ func inNestedNamespace(pid int) bool {
 	_, line, _ := strings.Cut(string(status), "\nNSpid:")
 	line, _, _ = strings.Cut(line, "\n")
 	return len(strings.Fields(line)) > 1
-}
-
-// procStat is what is asked of a process (proc_pid_stat(5)).
-type procStat struct {
-	name   string
-	zombie bool
-	parent int
-	start  uint64 // clock ticks after boot
-}
-
-func parseStat(pid int) (p procStat, ok bool) {
-	stat, _ := sys.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	begin, end := bytes.IndexByte(stat, '('), bytes.LastIndex(stat, []byte(") "))
-	if begin < 0 || end < begin {
-		return p, false
-	}
-	fields := strings.Fields(string(stat[end+2:])) // from the third on
-	if len(fields) < 20 {
-		return p, false
-	}
-	p.name, p.zombie = string(stat[begin+1:end]), fields[0] == "Z"
-	p.parent, _ = strconv.Atoi(fields[1])
-	p.start, _ = strconv.ParseUint(fields[19], 10, 64)
-	return p, true
 }
 
 // lastWords is a failure that was told before nobody was left to be named.

@@ -25,6 +25,7 @@ const InitName = "rung:[init]"
 type Process struct {
 	Name    string
 	State   byte
+	Parent  int // 0: a process of another pid namespace
 	Threads int
 	Start   uint64 // clock ticks since boot: with the pid it names one process for ever
 	Exit    unix.WaitStatus
@@ -54,6 +55,10 @@ func parseStat(raw []byte) (p Process, ok bool) {
 	if len(fields) < 20 || len(fields[0]) != 1 {
 		return p, false
 	}
+	parent, err := strconv.Atoi(string(fields[1]))
+	if err != nil {
+		return p, false
+	}
 	threads, err := strconv.Atoi(string(fields[17]))
 	if err != nil {
 		return p, false
@@ -62,7 +67,7 @@ func parseStat(raw []byte) (p Process, ok bool) {
 	if err != nil {
 		return p, false
 	}
-	p = Process{Name: string(raw[from+1 : to]), State: fields[0][0], Threads: threads, Start: start}
+	p = Process{Name: string(raw[from+1 : to]), State: fields[0][0], Parent: parent, Threads: threads, Start: start}
 	const exit = 52 - 3 // exit_code: the fields are counted from 1, and behind the name comes the third
 	if p.State == 'Z' && len(fields) > exit {
 		if code, err := strconv.Atoi(string(fields[exit])); err == nil {
