@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // event is a line of events, as their readers decode it.
@@ -59,6 +60,7 @@ type events struct {
 	t    *testing.T
 	file *os.File
 	in   *bufio.Reader
+	pid  int
 	done chan Result
 }
 
@@ -77,7 +79,7 @@ func (b *bundle) events(options ...string) *events {
 		b.t.Fatal(err)
 	}
 	w.Close()
-	e := &events{t: b.t, file: r, in: bufio.NewReader(r), done: make(chan Result, 1)}
+	e := &events{t: b.t, file: r, in: bufio.NewReader(r), pid: cmd.Process.Pid, done: make(chan Result, 1)}
 	b.t.Cleanup(func() { r.Close(); stderr.Close() })
 	go func() {
 		_ = cmd.Wait()
@@ -246,8 +248,41 @@ func TestEvents_end_when_the_container_is_deleted(t *testing.T) {
 
 func TestEvents_tell_that_memory_ran_out(t *testing.T) {
 	t.Parallel()
+	b, c, fill := filling(t)
+	e := b.events("--interval", "1h")
+	e.until("stats") // it watches, when it has told the first
+	fill()
+	want(t, "the line", e.until("oom"), `{"type":"oom","id":"`+b.ID+`"}`+"\n")
+	c.wait()
+	e.end()
+}
+
+// A reader that comes late: the kernel tells changes of memory.events at most every 10 ms, and whoever has the group
+// removed need not wait for that. systemd does not.
+func TestEvents_tell_that_memory_ran_out_in_a_group_that_is_gone(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:rung")
+	b, c, fill := filling(t)
+	e := b.events("--interval", "1h")
+	e.until("stats")
+	if err := unix.Kill(e.pid, unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	fill()
+	c.wait()
+	b.must("delete", b.ID)
+	if err := unix.Kill(e.pid, unix.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "the line", e.until("oom"), `{"type":"oom","id":"`+b.ID+`"}`+"\n")
+	e.end()
+}
+
+// filling is a container that uses more memory than it may, once told to.
+func filling(t *testing.T) (b *bundle, c *container, fill func()) {
+	t.Helper()
 	requires(t, "ctrl:memory")
-	b := newBundle(t)
+	b = newBundle(t)
 	limit := int64(32 << 20)
 	resources(func(r *specs.LinuxResources) { r.Memory = &specs.LinuxMemory{Limit: &limit} })(b.Spec)
 	b.Spec.Process.Args = []string{"/probe", "--line", "--fill-memory", "100000000", "--echo", "after"}
@@ -255,18 +290,16 @@ func TestEvents_tell_that_memory_ran_out(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer w.Close()
+	t.Cleanup(func() { w.Close() })
 	b.Stdin = r
-	c := b.runDetached()
+	c = b.runDetached()
 	r.Close()
-	e := b.events("--interval", "1h")
-	e.until("stats") // it watches, when it has told the first
-	if _, err := w.WriteString("go\n"); err != nil {
-		t.Fatal(err)
+	return b, c, func() {
+		t.Helper()
+		if _, err := w.WriteString("go\n"); err != nil {
+			t.Fatal(err)
+		}
 	}
-	want(t, "the line", e.until("oom"), `{"type":"oom","id":"`+b.ID+`"}`+"\n")
-	c.wait()
-	e.end()
 }
 
 func TestEvents_of_what_does_not_run(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
@@ -16,6 +17,8 @@ type OOMWatch struct {
 	fd      int    // memory.events, or an eventfd of v1
 	control int    // v1: memory.oom_control, for as long as the watch is
 	kills   uint64 // v2: so far
+	log     int    // the kernel's log, from when the watch began; -1 where it may not be read
+	victims string // what the log says of processes of this group
 }
 
 // WatchOOM starts to watch, on v1 by an eventfd (cgroup-v1/memory.rst, OOM
@@ -23,7 +26,7 @@ type OOMWatch struct {
 // container's memory is not controlled.
 func (g *Group) WatchOOM() (*OOMWatch, error) {
 	if d := g.v1("memory"); d != nil {
-		return watchV1(d.Path)
+		return watchV1(d)
 	}
 	d := g.v2()
 	if d == nil {
@@ -36,13 +39,22 @@ func (g *Group) WatchOOM() (*OOMWatch, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &OOMWatch{fd: fd, control: -1}
+	w := newWatch(d, fd, -1)
 	w.kills, _ = w.count()
 	return w, nil
 }
 
-func watchV1(dir string) (*OOMWatch, error) {
-	control, err := sys.Open(dir+"/memory.oom_control", unix.O_RDONLY)
+func newWatch(d *Dir, fd, control int) *OOMWatch {
+	w := &OOMWatch{fd: fd, control: control, log: -1, victims: ",task_memcg=" + strings.TrimPrefix(d.Path, d.Mount)}
+	if log, err := sys.Open("/dev/kmsg", unix.O_RDONLY|unix.O_NONBLOCK); err == nil {
+		w.log = log
+		_, _ = unix.Seek(log, 0, unix.SEEK_END)
+	}
+	return w
+}
+
+func watchV1(d *Dir) (*OOMWatch, error) {
+	control, err := sys.Open(d.Path+"/memory.oom_control", unix.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
@@ -51,8 +63,8 @@ func watchV1(dir string) (*OOMWatch, error) {
 		sys.Close(control)
 		return nil, &os.SyscallError{Syscall: "eventfd", Err: err}
 	}
-	w := &OOMWatch{fd: fd, control: control}
-	if err := sys.WriteFile(dir+"/cgroup.event_control", strconv.Itoa(fd)+" "+strconv.Itoa(control)); err != nil {
+	w := newWatch(d, fd, control)
+	if err := sys.WriteFile(d.Path+"/cgroup.event_control", strconv.Itoa(fd)+" "+strconv.Itoa(control)); err != nil {
 		w.Close()
 		return nil, err
 	}
@@ -63,6 +75,7 @@ func watchV1(dir string) (*OOMWatch, error) {
 func (w *OOMWatch) Close() {
 	sys.Close(w.fd)
 	sys.Close(w.control)
+	sys.Close(w.log)
 }
 
 // Poll is what to wait for with poll(2): then ask Happened.
@@ -78,9 +91,12 @@ func (w *OOMWatch) Poll() unix.PollFd {
 func (w *OOMWatch) Happened() (oom, gone bool) {
 	if w.control < 0 {
 		n, ok := w.count()
-		oom = ok && n > w.kills
+		if !ok {
+			return w.logged(), true
+		}
+		oom = n > w.kills
 		w.kills = max(n, w.kills)
-		return oom, !ok
+		return oom, false
 	}
 	var events [8]byte
 	if n, err := unix.Read(w.fd, events[:]); err != nil || n != len(events) {
@@ -89,9 +105,32 @@ func (w *OOMWatch) Happened() (oom, gone bool) {
 	// the removal of the group is told in the same way, and its files are dead then
 	var b [1]byte
 	if _, err := unix.Pread(w.control, b[:], 0); err != nil {
-		return false, true
+		return w.logged(), true
 	}
 	return binary.NativeEndian.Uint64(events[:]) > 0, false
+}
+
+// logged says whether the kernel has logged that it killed a process of the
+// group. It is for a group that was removed before its last counts were read:
+// changes of memory.events are told at most every 10 ms, and systemd removes the
+// groups of a scope at the end of its last process.
+func (w *OOMWatch) logged() bool {
+	if w.log < 0 {
+		return false
+	}
+	var record [8192]byte // of dev-kmsg (Documentation/ABI/testing): one for each read
+	for {
+		n, err := unix.Read(w.log, record[:])
+		if err == unix.EINTR || err == unix.EPIPE { // EPIPE: records that were not read yet have made place for others
+			continue
+		}
+		if err != nil || n == 0 {
+			return false
+		}
+		if _, after, ok := strings.Cut(string(record[:n]), w.victims); ok && (strings.HasPrefix(after, ",") || strings.HasPrefix(after, "/")) {
+			return true
+		}
+	}
 }
 
 // count is how many processes were killed so far (memory.events, oom_kill).
