@@ -274,9 +274,9 @@ func Annotations(annotations map[string]string) ([]Property, error) {
 		if reachesOut(name) {
 			return nil, fmt.Errorf("annotations[%s]: %s is not for a container to set: it reaches beyond its scope, or undoes what confines it", key, name)
 		}
-		v, err := dbus.ParseVariant(text, dbus.Signature{})
+		v, err := parseVariant(text)
 		if err != nil {
-			return nil, fmt.Errorf("annotations[%s]: %q is no value in GVariant text: %w", key, text, err)
+			return nil, fmt.Errorf("annotations[%s]: %.100q is no value in GVariant text: %w", key, text, err)
 		}
 		if base, isTime := strings.CutSuffix(name, "Sec"); isTime && !strings.HasSuffix(base, "U") {
 			if v, err = microseconds(v); err != nil {
@@ -287,6 +287,22 @@ func Annotations(annotations map[string]string) ([]Property, error) {
 		list = append(list, Property{name, v})
 	}
 	return list, nil
+}
+
+// parseVariant reads a value in GVariant text. The library's parser panics on some
+// texts that are none, like an array whose type is not that of an array (5.2.4),
+// and calls itself for each bracket.
+func parseVariant(text string) (v dbus.Variant, err error) {
+	const longest = 64 << 10
+	if len(text) > longest {
+		return v, fmt.Errorf("it has %d bytes, more than %d", len(text), longest)
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	return dbus.ParseVariant(text, dbus.Signature{})
 }
 
 // reachesOut tells the properties by which a unit has systemd act on something

@@ -172,6 +172,8 @@ func TestAnnotations(t *testing.T) {
 		{"seconds without end", "RuntimeMaxSec", "1e300", "", nil, "no number of seconds"},
 		{"no time", "RuntimeMaxSec", "'x'", "", nil, "no number of seconds"},
 		{"no value", "TasksMax", "x y", "", nil, "GVariant"},
+		{"brackets", "TasksMax", strings.Repeat("[", 100<<20), "", nil, "bytes, more than"},
+		{"an array of what is none", "TasksMax", "@g [1]", "", nil, "GVariant"},
 		{"no name", "Tasks-Max", "1", "", nil, "no name of a property"},
 		{"hardly a name", "Ta", "1", "", nil, "no name of a property"},
 		{"what powers the host off", "SuccessAction", "'poweroff'", "", nil, "not for a container"},
