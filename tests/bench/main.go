@@ -13,6 +13,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,9 +35,9 @@ type options struct {
 	rounds   int
 	many     int
 	held     int
+	tails    int
 	seccomp  string
-	json     string
-	svg      string
+	keep     string
 }
 
 // insideEnv holds the view, in the process that measures.
@@ -84,8 +85,8 @@ func parse(args []string) (*options, error) {
 	f.IntVar(&o.held, "held", 0, "containers to hold at once, with the first config, under the first two runtimes; 0 leaves that out")
 	f.IntVar(&o.many, "many", 50, "containers to run at once; 0 leaves that out")
 	f.StringVar(&o.seccomp, "seccomp", "libcontainer/internal/seccomp/testdata/default.json", "profile of the docker config, in the runtime-spec's form")
-	f.StringVar(&o.json, "json", "", "file to write the numbers to")
-	f.StringVar(&o.svg, "svg", "", "directory to write a picture of each view to")
+	f.IntVar(&o.tails, "tails", 0, "further runs of the first config alone, for the slowest of them; 0 leaves that out")
+	f.StringVar(&o.keep, "keep", "", "directory to write the tables, the numbers as JSON and a picture of each view to")
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
@@ -132,10 +133,12 @@ func outside(o *options) error {
 	if err := unix.Uname(&uts); err != nil {
 		return err
 	}
-	all := report{Kernel: unix.ByteSliceToString(uts.Release[:]), CPUs: runtime.NumCPU(), Contender: o.runtimes}
-	fmt.Printf("Linux %s, %d CPUs, %d rounds\n", all.Kernel, all.CPUs, o.rounds)
+	all := report{Kernel: unix.ByteSliceToString(uts.Release[:]), CPUs: runtime.NumCPU(), Rounds: o.rounds, Contender: o.runtimes}
+	var tables bytes.Buffer
+	to := io.MultiWriter(os.Stdout, &tables)
+	fmt.Fprintf(to, "Linux %s, %d CPUs, %d rounds\n", all.Kernel, all.CPUs, o.rounds)
 	for _, c := range o.runtimes {
-		fmt.Printf("%-5s %s (%s)\n", c.Name, c.Version, c.Path)
+		fmt.Fprintf(to, "%-5s %s\n", c.Name, c.Version)
 	}
 	for _, view := range o.views {
 		var out bytes.Buffer
@@ -152,25 +155,14 @@ func outside(o *options) error {
 		}
 		all.Results = append(all.Results, results...)
 		for _, spec := range o.specs {
-			all.print(os.Stdout, view, spec)
+			all.print(to, view, spec)
 		}
-		all.printTight(os.Stdout, view)
+		all.printTight(to, view)
 	}
-	if o.svg != "" {
-		for _, view := range o.views {
-			if err := os.WriteFile(filepath.Join(o.svg, view+".svg"), all.plot(view, o.specs), 0o644); err != nil {
-				return err
-			}
-		}
-	}
-	if o.json == "" {
+	if o.keep == "" {
 		return nil
 	}
-	b, err := json.MarshalIndent(&all, "", "\t")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(o.json, append(b, '\n'), 0o644)
+	return all.keep(o.keep, tables.Bytes(), o.views, o.specs)
 }
 
 // inside measures in one view, and writes the results to standard output, as JSON.
@@ -316,6 +308,18 @@ func measure(o *options, view, name, dir, state string) ([]result, error) {
 			}
 		}
 	}
+	if name == o.specs[0] {
+		for round := range o.tails {
+			for i := range list {
+				b := list[(i+round)%len(list)]
+				if b.broken == nil && b.floor == nil {
+					if err := b.tail(tailOp(o.tails)); err != nil {
+						return nil, err
+					}
+				}
+			}
+		}
+	}
 	if o.held > 2*edge && name == o.specs[0] {
 		for _, b := range list[:min(2, len(list))] {
 			if b.broken != nil || b.floor != nil {
@@ -328,7 +332,7 @@ func measure(o *options, view, name, dir, state string) ([]result, error) {
 	}
 	var results []result
 	for _, b := range list {
-		results = append(results, b.results(view, name, o.many, o.held)...)
+		results = append(results, b.results(view, name, o)...)
 	}
 	if name == o.specs[0] {
 		found, err := checkTight(slices.DeleteFunc(list, func(b *bench) bool { return b.floor != nil }), view, filepath.Join(dir, "payload"), filepath.Join(dir, name), spec)

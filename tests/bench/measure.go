@@ -176,6 +176,19 @@ func (b *bench) inARow() error {
 	return nil
 }
 
+// tailPrefix begins the name of the row of runs that are there for the slowest of them.
+const tailPrefix = "run, one of "
+
+func tailOp(n int) string { return tailPrefix + strconv.Itoa(n) }
+
+// tail is one of many runs.
+func (b *bench) tail(op string) error {
+	b.n++
+	s, err := b.command("run", "--bundle", b.quick, fmt.Sprintf("bench-%s-%d", b.rt.Name, b.n))
+	b.keep(op, s)
+	return err
+}
+
 // sweep deletes whatever a failure left.
 func (b *bench) sweep() {
 	entries, _ := os.ReadDir(b.root)

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,7 +15,7 @@ import (
 // contender is a runtime that is measured.
 type contender struct {
 	Name    string `json:"name"`
-	Path    string `json:"path"`
+	Path    string `json:"-"` // says something of one machine alone
 	Version string `json:"version"`
 }
 
@@ -37,8 +40,27 @@ type result struct {
 type report struct {
 	Kernel    string      `json:"kernel"`
 	CPUs      int         `json:"cpus"`
+	Rounds    int         `json:"rounds"`
 	Contender []contender `json:"runtimes"`
 	Results   []result    `json:"results"`
+}
+
+// keep writes all that was found to a directory.
+func (r *report) keep(dir string, tables []byte, views, specs []string) error {
+	numbers, err := json.MarshalIndent(r, "", "\t")
+	if err != nil {
+		return err
+	}
+	files := map[string][]byte{"results.txt": tables, "results.json": append(numbers, '\n')}
+	for _, view := range views {
+		files[view+".svg"] = r.plot(view, specs)
+	}
+	for name, b := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // quantile is the smallest value that the share q of the values is not above.
@@ -56,7 +78,7 @@ func quantile(values []float64, q float64) float64 {
 }
 
 // results turns what was measured into numbers.
-func (b *bench) results(view, spec string, many, held int) []result {
+func (b *bench) results(view, spec string, o *options) []result {
 	base := result{View: view, Spec: spec, Runtime: b.rt.Name}
 	if b.broken != nil {
 		base.Op, base.Why = "run", b.broken.Error()
@@ -78,7 +100,7 @@ func (b *bench) results(view, spec string, many, held int) []result {
 		list = append(list, r)
 		return &list[len(list)-1]
 	}
-	for _, op := range append(opNames[:], heldOps(held)...) {
+	for _, op := range append(append(opNames[:], tailOp(o.tails)), heldOps(o.held)...) {
 		if len(b.samples[op]) == 0 {
 			continue
 		}
@@ -97,7 +119,7 @@ func (b *bench) results(view, spec string, many, held int) []result {
 			add(op+": processor", cpu)
 		}
 	}
-	batch(fmt.Sprintf("%d runs at once", many), b.together)
+	batch(fmt.Sprintf("%d runs at once", o.many), b.together)
 	batch(fmt.Sprintf("%d runs in a row", rowRuns), b.row)
 	if len(b.pss) > 0 {
 		add("waiting init, KiB", b.pss)
@@ -177,7 +199,13 @@ func (r *report) print(w io.Writer, view, spec string) {
 	row("create: processor", "create", "%.2f", func(x *result) (float64, float64) { return x.CPU, 0 })
 	row("run: peak KiB", "run", "%.0f", func(x *result) (float64, float64) { return x.MaxRSS, 0 })
 	row("run: page faults", "run", "%.0f", func(x *result) (float64, float64) { return x.Faults, 0 })
-	row("run: 99th percentile", "run", "%.2f", func(x *result) (float64, float64) { return x.P99, 0 })
+	tails := "run"
+	for _, op := range ops {
+		if strings.HasPrefix(op, tailPrefix) {
+			tails = op
+		}
+	}
+	row(tails+": 99th percentile", tails, "%.2f", func(x *result) (float64, float64) { return x.P99, 0 })
 	t.Flush()
 	for _, c := range r.Contender {
 		if x := r.find(view, spec, "run", c.Name); x != nil && x.Why != "" {
