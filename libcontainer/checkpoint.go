@@ -134,7 +134,7 @@ func (c *Container) checkpoint(o *CheckpointOptions) error {
 	if o.PreDump || o.LeaveRunning {
 		return nil
 	}
-	if err := awaitInit(pidfd); err != nil {
+	if err := awaitInit(pidfd, c.dying); err != nil {
 		return err
 	}
 	return c.destroy(e, o.warn)

@@ -497,16 +497,45 @@ func (c *Container) remove(force bool, warn func(string)) error {
 	return c.destroy(e, warn)
 }
 
-// initDeadline bounds the wait for a killed init. It ends only when everybody in
-// its pid namespace has been reaped, and who came in by exec is the child of
-// somebody outside, who may never do that (pid_namespaces(7)).
+// initDeadline bounds the wait for a killed init.
 const initDeadline = 10 * time.Second
 
-func awaitInit(pidfd int) error {
-	if err := sys.WaitExit(pidfd, initDeadline); err != nil {
-		return fmt.Errorf("wait for the end of the container's init, which was killed (a process that came in by exec may not have been reaped by its parent): %w", err)
+// awaitInit waits for the end of an init that was killed; dying may tell early
+// that there is nothing left of the container but who has to be reaped.
+func awaitInit(pidfd int, dying func() bool) error {
+	const look = 50 * time.Millisecond // mostly it takes less, and the descriptor tells
+	for deadline := time.Now().Add(initDeadline); ; {
+		err := sys.WaitExit(pidfd, look)
+		if errors.Is(err, unix.ETIMEDOUT) {
+			if dying() {
+				return nil
+			}
+			if time.Now().Before(deadline) {
+				continue
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("wait for the end of the container's init, which was killed: %w", err)
+		}
+		return nil
 	}
-	return nil
+}
+
+// dying says that the init ends and nobody else of the container runs. The first
+// process of a pid namespace ends only when all others there have been reaped,
+// and who came in by exec is the child of somebody outside, who may never do that
+// (pid_namespaces(7)). It has given everything back by then but its number.
+func (c *Container) dying() bool {
+	p, ok := state.ReadProcess(c.state.Pid)
+	if !ok || p.Start != c.state.StartTime || !p.Exiting {
+		return false
+	}
+	g := c.group()
+	if g == nil {
+		return false
+	}
+	pids, err := g.Pids()
+	return err == nil && len(pids) == 0
 }
 
 // destroy takes everything of the container away, from its record alone.
@@ -519,7 +548,7 @@ func (c *Container) destroy(e *state.Entry, warn func(string)) error {
 		}
 		if err == nil {
 			span := c.Trace.Begin("wait for the end of the init", trace.Wait)
-			err = awaitInit(pidfd)
+			err = awaitInit(pidfd, c.dying)
 			span.End(err)
 		}
 		sys.Close(pidfd)

@@ -205,7 +205,7 @@ func (x *restoration) undo() error {
 	var errs []error
 	if x.pidfd >= 0 {
 		if err := sys.PidfdSignal(x.pidfd, unix.SIGKILL); err == nil {
-			errs = append(errs, awaitInit(x.pidfd))
+			errs = append(errs, awaitInit(x.pidfd, func() bool { return false }))
 		}
 		sys.Close(x.pidfd)
 	}

@@ -54,6 +54,29 @@ func TestLifecycle_a_zombie_is_stopped(t *testing.T) {
 	b.wantStatus("stopped")
 }
 
+// The init ends only when all in its pid namespace have been reaped (pid_namespaces(7)); who came in by exec is reaped by
+// a process outside, if at all.
+func TestLifecycle_delete_does_not_wait_for_somebody_elses_zombie(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:rung")
+	b := waiting(t)
+	c := b.runDetached()
+	c.next("waiting")
+	file := filepath.Join(b.Dir, "exec.pid")
+	b.must("exec", "--detach", "--pid-file", file, b.ID, "/probe")
+	pid, err := strconv.Atoi(readFile(t, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	waitExit(t, pid, patience) // a child of the tests now, which wait for it later
+	b.must("delete", "--force", b.ID)
+	if _, err := unix.Wait4(pid, nil, 0, nil); err != nil {
+		t.Error(err)
+	}
+	c.wait()
+	want(t, "groups", strings.Join(cgroupDirsOf(b.ID), " "), "")
+}
+
 func TestLifecycle_state_has_what_engines_read(t *testing.T) {
 	t.Parallel()
 	b := waiting(t)

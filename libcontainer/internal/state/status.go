@@ -30,6 +30,7 @@ type Process struct {
 	Start   uint64 // clock ticks since boot: with the pid it names one process for ever
 	Exit    unix.WaitStatus
 	Ended   bool // it is a zombie, and Exit says how it ended: to whoever may trace it (ptrace(2)), others read 0
+	Exiting bool // of its own will or not, it has begun to end: PF_EXITING, sched.h
 }
 
 // ReadProcess looks a process up. ok is false when there is none.
@@ -43,6 +44,8 @@ func ReadProcess(pid int) (p Process, ok bool) {
 	}
 	return parseStat(raw)
 }
+
+const exiting = 0x4 // PF_EXITING, include/linux/sched.h; field 9 of proc_pid_stat(5)
 
 // parseStat reads proc_pid_stat(5): the name is in parentheses and may hold
 // parentheses and blanks itself.
@@ -63,11 +66,15 @@ func parseStat(raw []byte) (p Process, ok bool) {
 	if err != nil {
 		return p, false
 	}
+	flags, err := strconv.ParseUint(string(fields[6]), 10, 32)
+	if err != nil {
+		return p, false
+	}
 	start, err := strconv.ParseUint(string(fields[19]), 10, 64)
 	if err != nil {
 		return p, false
 	}
-	p = Process{Name: string(raw[from+1 : to]), State: fields[0][0], Parent: parent, Threads: threads, Start: start}
+	p = Process{Name: string(raw[from+1 : to]), State: fields[0][0], Parent: parent, Threads: threads, Exiting: flags&exiting != 0, Start: start}
 	const exit = 52 - 3 // exit_code: the fields are counted from 1, and behind the name comes the third
 	if p.State == 'Z' && len(fields) > exit {
 		if code, err := strconv.Atoi(string(fields[exit])); err == nil {
