@@ -10,9 +10,12 @@ package main
 
 import (
 	"os"
+
+	"github.com/rung-oci/rung/internal/sysmon"
 )
 
 func main() {
+	sysmon.Calm()
 	os.Exit(run(os.Args, os.Stdout, os.Stderr))
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/rung-oci/rung/internal/cli"
+	"github.com/rung-oci/rung/internal/sysmon"
 
 	"github.com/rung-oci/rung/libcontainer"
 )
@@ -78,6 +79,7 @@ func appendPids(b []byte, pids []int) []byte {
 func (g *globals) processTable(options []string) (string, error) {
 	cmd := exec.Command("ps", options...)
 	cmd.Stderr = g.stderr
+	defer sysmon.Forking()()
 	out, err := cmd.Output()
 	if err != nil {
 		return "", errors.New("ps " + strings.Join(options, " ") + ": " + err.Error())

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/rung-oci/rung/internal/sysmon"
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
 	"github.com/rung-oci/rung/libcontainer/internal/host"
 	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
@@ -212,6 +213,7 @@ func missingCapabilities(own uint64, last int) []string {
 func criuVersion() (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
+	defer sysmon.Forking()()
 	out, err := exec.CommandContext(ctx, "criu", "--version").Output()
 	if err != nil {
 		return "", err

@@ -131,21 +131,52 @@ static int open_done(const struct walk *w, uint64_t flags)
 	return open_in_root(w->done, O_PATH | flags, RESOLVE_NO_SYMLINKS_);
 }
 
+/* Makes an empty file or a directory where there is nothing, not even a symlink. 0 or the errno. */
+static int make_in(int dir, const char *name, bool file)
+{
+	int fd;
+
+	if (!file)
+		return mkdirat(dir, name, 0755) < 0 ? errno : 0;
+	fd = openat(dir, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, 0644);
+	if (fd < 0)
+		return errno;
+	close(fd);
+	return 0;
+}
+
+/*
+ * Most often the end alone is missing, and there are no links: three calls then do what the walk takes three for each
+ * component to do. -1: it is otherwise, or a neighbour is at work, and the walk finds out.
+ */
+static int make_end(const char *path, bool file)
+{
+	char above[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	size_t n = slash == NULL ? 0 : (size_t)(slash - path);
+	const char *name = slash == NULL ? path : slash + 1;
+	int dir, fd = -1;
+
+	if (n >= sizeof above || name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return -1;
+	memcpy(above, path, n);
+	above[n] = '\0';
+	dir = open_in_root(above, O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS_);
+	if (dir < 0)
+		return -1;
+	if (make_in(dir, name, file) == 0)
+		fd = open_in(dir, name, O_PATH, RESOLVE_NO_SYMLINKS_);
+	close(dir);
+	return fd;
+}
+
 static int make_last(struct walk *w, const char *name, bool file)
 {
 	int err, dir = open_done(w, O_DIRECTORY);
 
 	if (dir < 0)
 		return -1;
-	if (file) {
-		int fd = openat(dir, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, 0644);
-
-		err = fd < 0 ? errno : 0;
-		if (fd >= 0)
-			close(fd);
-	} else {
-		err = mkdirat(dir, name, 0755) < 0 ? errno : 0;
-	}
+	err = make_in(dir, name, file);
 	close(dir);
 	if (err != 0 && err != EEXIST) { /* EEXIST: a neighbour was quicker; what is there is looked at again */
 		errno = err;
@@ -162,13 +193,17 @@ static int make_path(const char *path, enum target_kind kind, uint64_t flags, bo
 {
 	static struct walk w; /* too large for comfort on the stack; the init has one thread */
 	char name[NAME_MAX + 1];
-	int links = 0;
+	int links = 0, fd = make_end(path, kind == TARGET_FILE);
 
+	if (fd >= 0) {
+		if (made != NULL)
+			*made = true;
+		return fd;
+	}
 	if (walk_init(&w, path) < 0)
 		return -1;
 	while (walk_component(&w, name)) {
 		struct stat sb;
-		int fd;
 
 		if (strcmp(name, ".") == 0)
 			continue;

@@ -45,6 +45,23 @@ func TestProcess_umask(t *testing.T) {
 	}
 }
 
+// The runtime changes its own, of one thread; prctl(2) has processes inherit it.
+func TestProcess_timer_slack_is_the_callers(t *testing.T) {
+	t.Parallel()
+	const file = "/proc/self/timerslack_ns"
+	mine := strings.TrimSpace(readFile(t, file))
+	b := waiting(t)
+	addHook(b.Spec, "createRuntime", b.probeHook("createRuntime", "hook.out", "--read", file))
+	b.Spec.Process.Args = append([]string{"/probe", "--read", file}, b.Spec.Process.Args[1:]...)
+	c := b.runDetached()
+	want(t, "of the first process", strings.TrimSpace(c.next("read").Data), mine)
+	c.next("waiting")
+	want(t, "of a hook", strings.TrimSpace(parseAction(t, firstLine(readFile(t, filepath.Join(b.Dir, "hook.out")))).Data), mine)
+	for range 10 {
+		want(t, "by exec", strings.TrimSpace(parseAction(t, firstLine(c.exec(nil, "--read", file).Stdout)).Data), mine)
+	}
+}
+
 func TestProcess_arguments_arrive_as_they_are(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/rung-oci/rung/internal/sysmon"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
@@ -62,7 +63,9 @@ func Start(s Spawn) (*Process, error) {
 	if s.CgroupFD >= 0 {
 		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, s.CgroupFD
 	}
+	done := sysmon.Forking()
 	proc, err := os.StartProcess(path, []string{"criu", "swrk", "3"}, attr)
+	done()
 	if err != nil {
 		sys.Close(ours)
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/rung-oci/rung/internal/sysmon"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
@@ -38,12 +39,14 @@ func spawn(h plan.Hook, dir string, stdio [3]*os.File) (Spawned, error) {
 	}
 	// what the runtime inherited, or is asked to hand to the container, is no hook's
 	_ = sys.CloseOnExecFrom(3)
+	done := sysmon.Forking()
 	pid, err := syscall.ForkExec(h.Path, argv, &syscall.ProcAttr{
 		Dir:   dir,
 		Env:   env,
 		Files: []uintptr{stdio[0].Fd(), stdio[1].Fd(), stdio[2].Fd()},
 		Sys:   &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
 	})
+	done()
 	if err != nil {
 		if dir != "" {
 			// ForkExec does not tell which of its calls failed

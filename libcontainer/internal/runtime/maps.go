@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rung-oci/rung/internal/sysmon"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
@@ -54,6 +55,7 @@ func runMapTool(tool string, pid int, ids plan.IDMap) error {
 	cmd := exec.Command(path, args...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
+	defer sysmon.Forking()()
 	if err := cmd.Run(); err != nil {
 		return &toolError{tool: tool, output: strings.TrimSpace(out.String()), err: err}
 	}

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/rung-oci/rung/internal/sysmon"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/state"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
@@ -139,7 +140,9 @@ func (x *Executable) spawn(o spawnOptions) (*child, error) {
 		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, o.cgroupFD
 	}
 	span := x.trace.Begin("clone3, execve", trace.Call)
+	done := sysmon.Forking()
 	pid, err := syscall.ForkExec("/proc/self/fd/"+strconv.Itoa(int(plan.FDExecutable)), []string{"rung:[init]"}, attr)
+	done()
 	span.End(err)
 	if err != nil {
 		sys.Close(ours)
