@@ -37,6 +37,8 @@ struct info { // struct ptrace_syscall_info, ptrace(2)
 struct task {
 	pid_t tid;
 	int own;   // of the command's own process
+	int known; // its parent's stop, which tells what it is, has come
+	int held;  // its own came first
 	int execs; // how often it, or what it was forked from after the command, has executed something
 	uint64_t nr;
 };
@@ -112,7 +114,7 @@ int main(int argc, char **argv)
 		perror("count");
 		return 120;
 	}
-	find(command)->own = 1;
+	find(command)->own = find(command)->known = 1;
 	ptrace(PTRACE_SYSCALL, command, 0, 0);
 	while ((tid = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR) {
 		struct task *t;
@@ -128,6 +130,10 @@ int main(int argc, char **argv)
 			result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 			break; // an init that waits goes on without us: the end of a tracer detaches
 		}
+		if (!t->known) {
+			t->held = 1;
+			continue;
+		}
 		event = status >> 16;
 		if (event == PTRACE_EVENT_CLONE || event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK) {
 			unsigned long child = 0;
@@ -139,6 +145,9 @@ int main(int argc, char **argv)
 			c->own = t->own && access(path, F_OK) == 0;
 			c->execs = t->own && !c->own ? 0 : t->execs;
 			processes += !c->own;
+			c->known = 1;
+			if (c->held)
+				ptrace(PTRACE_SYSCALL, (pid_t)child, 0, 0);
 		} else if (event == PTRACE_EVENT_EXEC) {
 			t->execs++;
 			if (!t->own && t->execs == 2) { // the container's program
