@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	goruntime "runtime"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -210,21 +213,44 @@ func List(root string, warn func(text string)) ([]State, error) {
 	if err != nil {
 		return nil, err
 	}
-	var list []State
-	for _, id := range ids {
-		c := &Container{root: root, id: id}
+	found := make([]*State, len(ids))
+	words := make([]error, len(ids))
+	look := func(i int) {
+		c := &Container{root: root, id: ids[i]}
 		e, err := c.open()
-		if err != nil {
-			if errors.Is(err, ErrNotExist) {
-				continue // gone meanwhile, or not yet there
-			}
-			if warn != nil {
-				warn(opError("list", id, err).Error())
-			}
-			continue
+		if err == nil {
+			st := c.stateFrom(e)
+			found[i] = &st
+			e.Close()
+		} else if !errors.Is(err, ErrNotExist) { // gone meanwhile, or not yet there
+			words[i] = opError("list", ids[i], err)
 		}
-		list = append(list, c.stateFrom(e))
-		e.Close()
+	}
+	const few = 32 // a thread more costs as much as that
+	if n := min(len(ids)/few, goruntime.GOMAXPROCS(0)); n > 1 {
+		var next atomic.Int64
+		var all sync.WaitGroup
+		for range n {
+			all.Go(func() {
+				for i := next.Add(1) - 1; int(i) < len(ids); i = next.Add(1) - 1 {
+					look(int(i))
+				}
+			})
+		}
+		all.Wait()
+	} else {
+		for i := range ids {
+			look(i)
+		}
+	}
+	list := make([]State, 0, len(ids))
+	for i := range ids {
+		if found[i] != nil {
+			list = append(list, *found[i])
+		}
+		if words[i] != nil && warn != nil {
+			warn(words[i].Error())
+		}
 	}
 	return list, nil
 }
