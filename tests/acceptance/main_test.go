@@ -9,10 +9,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"syscall"
 	"testing"
 
+	"github.com/rung-oci/rung/tests/subject"
 	"golang.org/x/sys/unix"
 )
 
@@ -22,81 +21,36 @@ var (
 	scratch     string // where this run keeps its bundles, on disk: an upper layer of overlayfs wants that
 )
 
-const insideEnv = "RUNG_ACCEPTANCE_INSIDE"
-
-func TestMain(m *testing.M) { os.Exit(testMain(m)) }
-
-func testMain(m *testing.M) int {
-	if os.Getenv(insideEnv) == "" {
-		return anew()
-	}
-	if err := setUp(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	status := m.Run()
-	if err := os.RemoveAll(scratch); err != nil {
-		fmt.Fprintln(os.Stderr, "bundles are left:", err)
-		status = 1
-	}
-	return status
-}
-
-// anew runs the test program again in a mount namespace of its own: what the tests mount ends with them.
-func anew() int {
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Env = append(os.Environ(), insideEnv+"=1")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	if os.Geteuid() == 0 {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS, Pdeathsig: unix.SIGKILL}
-	}
-	err := cmd.Run()
-	if cmd.ProcessState == nil {
-		fmt.Fprintln(os.Stderr, "acceptance tests in a mount namespace:", err)
-		return 1
-	}
-	return cmd.ProcessState.ExitCode()
+func TestMain(m *testing.M) {
+	os.Exit(subject.Apart("RUNG_ACCEPTANCE_INSIDE", func() int {
+		if err := setUp(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		status := m.Run()
+		if err := os.RemoveAll(scratch); err != nil {
+			fmt.Fprintln(os.Stderr, "bundles are left:", err)
+			status = 1
+		}
+		return status
+	}))
 }
 
 func setUp() (err error) {
-	if repository, err = top(); err != nil {
+	if repository, err = subject.Repository(); err != nil {
 		return err
 	}
-	runtimePath = os.Getenv("RUNG")
-	if runtimePath == "" {
-		runtimePath = filepath.Join(repository, "rung")
-	}
-	if out, err := exec.Command(runtimePath, "--version").CombinedOutput(); err != nil {
-		return fmt.Errorf("%s --version: %w\n%s", runtimePath, err, out)
-	}
-	if os.Geteuid() == 0 {
-		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-			return fmt.Errorf("make / private: %w", err)
-		}
+	if runtimePath, _, err = subject.Runtime(repository); err != nil {
+		return err
 	}
 	// A container's init belongs to this process when the runtime has ended, so that it can be waited for.
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return err
 	}
-	unix.Umask(0o022)
 	if scratch, err = os.MkdirTemp("/var/tmp", "rung-acceptance-"); err != nil {
 		return err
 	}
 	return os.Chmod(scratch, 0o755)
-}
-
-// top is the nearest directory upwards with a go.mod.
-func top() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for ; dir != "/"; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-	}
-	return "", fmt.Errorf("no go.mod upwards of the tests")
 }
 
 func needRoot(t *testing.T) {

@@ -24,6 +24,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/rung-oci/rung/tests/subject"
 )
 
 var (
@@ -63,14 +65,12 @@ func testMain(m *testing.M) int {
 
 // setUp finds the runtime and builds the programs.
 func setUp() error {
-	_, here, _, _ := runtime.Caller(0)
-	repository = filepath.Join(filepath.Dir(here), "../..")
-	runtimePath = os.Getenv("RUNG")
-	if runtimePath == "" {
-		runtimePath = filepath.Join(repository, "rung")
+	var err error
+	if repository, err = subject.Repository(); err != nil {
+		return err
 	}
-	if out, err := exec.Command(runtimePath, "--version").CombinedOutput(); err != nil {
-		return fmt.Errorf("%s --version: %w: %s (RUNG names the runtime to test)", runtimePath, err, out)
+	if runtimePath, _, err = subject.Runtime(repository); err != nil {
+		return err
 	}
 	suiteDir = filepath.Join(repository, "bin/conformance")
 	return nil

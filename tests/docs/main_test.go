@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rung-oci/rung/tests/subject"
 	"golang.org/x/sys/unix"
 )
 
@@ -26,82 +27,39 @@ var (
 	scratch    string // for what the tests make
 )
 
-const insideEnv = "RUNG_DOCS_INSIDE"
-
 // patience is how long one sample may take on a busy machine.
 const patience = time.Minute
 
-func TestMain(m *testing.M) { os.Exit(testMain(m)) }
-
-func testMain(m *testing.M) int {
-	if os.Getenv(insideEnv) == "" {
-		return anew()
-	}
-	if err := setUp(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	status := m.Run()
-	if err := os.RemoveAll(scratch); err != nil {
-		fmt.Fprintln(os.Stderr, "left behind:", err)
-		status = 1
-	}
-	return status
-}
-
-// anew runs the test program again in a mount namespace of its own, so that samples may use /srv and /run/rung. This
-// process stays behind for what samples leave running: as init would, it waits for whatever has lost its parent.
-func anew() int {
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		fmt.Fprintln(os.Stderr, "tests in a mount namespace:", err)
-		return 1
-	}
-	attr := &os.ProcAttr{Env: append(os.Environ(), insideEnv+"=1"), Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}}
-	if os.Geteuid() == 0 {
-		attr.Sys = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS, Pdeathsig: unix.SIGKILL}
-	}
-	inner, err := os.StartProcess("/proc/self/exe", os.Args, attr)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "tests in a mount namespace:", err)
-		return 1
-	}
-	for {
-		var status unix.WaitStatus
-		pid, err := unix.Wait4(-1, &status, 0, nil)
-		switch {
-		case err == unix.EINTR:
-		case err != nil:
-			fmt.Fprintln(os.Stderr, "tests in a mount namespace:", err)
+func TestMain(m *testing.M) {
+	// samples may use /srv and /run/rung
+	os.Exit(subject.Apart("RUNG_DOCS_INSIDE", func() int {
+		if err := setUp(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
 			return 1
-		case pid == inner.Pid:
-			return status.ExitStatus()
 		}
-	}
+		status := m.Run()
+		if err := os.RemoveAll(scratch); err != nil {
+			fmt.Fprintln(os.Stderr, "left behind:", err)
+			status = 1
+		}
+		return status
+	}))
 }
 
 func setUp() (err error) {
-	dir, err := os.Getwd()
-	if err != nil {
+	if repository, err = subject.Repository(); err != nil {
 		return err
 	}
-	repository = filepath.Dir(filepath.Dir(dir))
-	if program = os.Getenv("RUNG"); program == "" {
-		program = filepath.Join(repository, "rung")
-	}
-	if out, err := exec.Command(program, "--version").CombinedOutput(); err != nil {
-		return fmt.Errorf("%s --version: %w\n%s", program, err, out)
+	if program, _, err = subject.Runtime(repository); err != nil {
+		return err
 	}
 	if os.Geteuid() == 0 {
-		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-			return fmt.Errorf("make / private: %w", err)
-		}
 		for _, dir := range [...]string{"/srv", "/run"} {
 			if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=0755"); err != nil {
 				return fmt.Errorf("mount a tmpfs on %s: %w", dir, err)
 			}
 		}
 	}
-	unix.Umask(0o022)
 	if scratch, err = os.MkdirTemp("", "rung-docs-"); err != nil {
 		return err
 	}

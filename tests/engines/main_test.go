@@ -21,6 +21,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/rung-oci/rung/tests/subject"
 	"golang.org/x/sys/unix"
 )
 
@@ -280,7 +281,7 @@ func ownUsers() error {
 }
 
 func setUp() (err error) {
-	if repository, err = top(); err != nil {
+	if repository, err = subject.Repository(); err != nil {
 		return err
 	}
 	install := exec.Command("make", "-s", "install-files")
@@ -330,20 +331,6 @@ func configure(engine string) error {
 		}
 	}
 	return nil
-}
-
-// top is the nearest directory upwards with the module's go.mod.
-func top() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for ; dir != "/"; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-	}
-	return "", errors.New("no go.mod upwards of the tests")
 }
 
 func exitStatus(s *os.ProcessState) int {

@@ -14,7 +14,6 @@
 package integration
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -24,6 +23,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/rung-oci/rung/tests/subject"
 	"golang.org/x/sys/unix"
 )
 
@@ -68,22 +68,17 @@ func testMain(m *testing.M) int {
 }
 
 func setUp() error {
-	_, here, _, _ := runtime.Caller(0)
-	repository = filepath.Join(filepath.Dir(here), "../..")
+	var err error
+	if repository, err = subject.Repository(); err != nil {
+		return err
+	}
 	if out, err := exec.Command(filepath.Join(repository, "tests/cmd/build")).CombinedOutput(); err != nil {
 		return fmt.Errorf("tests/cmd/build: %w\n%s", err, out)
 	}
 	probePath = filepath.Join(repository, "tests/bin/probe")
-	runtimePath = os.Getenv("RUNG")
-	if runtimePath == "" {
-		runtimePath = filepath.Join(repository, "rung")
+	if runtimePath, runtimeVersion, err = subject.Runtime(repository); err != nil {
+		return err
 	}
-	out, err := exec.Command(runtimePath, "--version").Output()
-	if err != nil {
-		return fmt.Errorf("%s --version: %w (RUNG names the runtime to test)", runtimePath, err)
-	}
-	line, _, _ := bytes.Cut(out, []byte("\n"))
-	runtimeVersion = string(line)
 	runtimeName, _, _ = strings.Cut(runtimeVersion, " ")
 
 	sweep()
