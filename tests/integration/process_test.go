@@ -526,6 +526,16 @@ func TestProcess_oomScoreAdj_unset_is_the_callers(t *testing.T) {
 	want(t, "oom_score_adj", r.OOMScoreAdj, readFile(t, "/proc/self/oom_score_adj"))
 }
 
+// nice is the tests' own.
+func nice(t *testing.T) int {
+	t.Helper()
+	n, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return 20 - n // as the system call has it
+}
+
 func TestProcess_scheduler(t *testing.T) {
 	t.Parallel()
 	requires(t, "rt:scheduler", "cap:CAP_SYS_NICE")
@@ -535,7 +545,7 @@ func TestProcess_scheduler(t *testing.T) {
 	}{
 		"batch, nice":     {specs.Scheduler{Policy: specs.SchedBatch, Nice: 19}, schedInfo{Policy: unix.SCHED_BATCH, Nice: 19}},
 		"other, nice":     {specs.Scheduler{Policy: specs.SchedOther, Nice: -5}, schedInfo{Policy: unix.SCHED_NORMAL, Nice: -5}},
-		"idle":            {specs.Scheduler{Policy: specs.SchedIdle}, schedInfo{Policy: unix.SCHED_IDLE}},
+		"idle":            {specs.Scheduler{Policy: specs.SchedIdle}, schedInfo{Policy: unix.SCHED_IDLE, Nice: nice(t)}}, // sched_setattr(2) leaves it alone
 		"batch, flag":     {specs.Scheduler{Policy: specs.SchedBatch, Flags: []specs.LinuxSchedulerFlag{specs.SchedFlagResetOnFork}}, schedInfo{Policy: unix.SCHED_BATCH, Flags: unix.SCHED_FLAG_RESET_ON_FORK}},
 		"fifo, priority":  {specs.Scheduler{Policy: specs.SchedFIFO, Priority: 7}, schedInfo{Policy: unix.SCHED_FIFO, Priority: 7}},
 		"round robin, 99": {specs.Scheduler{Policy: specs.SchedRR, Priority: 99}, schedInfo{Policy: unix.SCHED_RR, Priority: 99}},
