@@ -156,7 +156,17 @@ func join() (int, error) {
 			return 1, err
 		}
 	}
-	return wait(next(stageInit, unix.CLONE_NEWNS|unix.CLONE_NEWPID|unix.CLONE_NEWNET|unix.CLONE_NEWUTS|unix.CLONE_NEWIPC|unix.CLONE_NEWCGROUP))
+	cmd, err := next(stageInit, unix.CLONE_NEWNS|unix.CLONE_NEWPID|unix.CLONE_NEWNET|unix.CLONE_NEWUTS|unix.CLONE_NEWIPC|unix.CLONE_NEWCGROUP)
+	if err != nil {
+		return 1, err
+	}
+	// And out again: as long as a process is in it, cgroup2 hands no controller on to the groups of containers.
+	for _, top := range hierarchies() {
+		if err := os.WriteFile(filepath.Join(top, "cgroup.procs"), []byte("0"), 0); err != nil {
+			return 1, errors.Join(err, cmd.Process.Kill())
+		}
+	}
+	return wait(cmd, nil)
 }
 
 // initProcess is process 1 of the tests' pid namespace. The namespace ends with it, and so does every engine.

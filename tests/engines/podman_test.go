@@ -20,7 +20,7 @@ const (
 	podmanConf = `[containers]
 apparmor_profile = ""
 log_driver = "k8s-file"
-[engine]
+%s[engine]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 `
@@ -28,8 +28,12 @@ events_logger = "file"
 )
 
 var podmanOnce = sync.OnceValue(func() error {
+	limits := ""
+	if len(hierarchiesWith("pids")) == 0 {
+		limits = "pids_limit = 0\n" // else root's containers get one of 2048, whether the host can limit processes or not
+	}
 	for path, content := range map[string]string{
-		"/etc/containers/containers.conf.d/00-tests.conf": podmanConf, "/etc/containers/policy.json": policy,
+		"/etc/containers/containers.conf.d/00-tests.conf": fmt.Sprintf(podmanConf, limits), "/etc/containers/policy.json": policy,
 		// Layers are mounted natively where the kernel lets users, else by fuse-overlayfs.
 		"/etc/containers/storage.conf": "[storage]\ndriver = \"overlay\"\nrunroot = \"/run/containers/storage\"\ngraphroot = \"/var/lib/containers/storage\"\n",
 	} {
@@ -194,6 +198,9 @@ func TestPodman_life(t *testing.T) { rootPodman(t).life(t) }
 func TestPodman_root(t *testing.T) {
 	p := rootPodman(t)
 	t.Run("limits", func(t *testing.T) {
+		if len(hierarchiesWith("memory")) == 0 {
+			t.Skip("this host has no limits")
+		}
 		id := p.run(t, "limited", "--network=none", "--memory=64m", "--memory-swap=96m", "--cpus=0.5", "--cpu-shares=512", "--cpuset-cpus=0", "--pids-limit=44", t1, "sleep", "1000")
 		wantValues(t, id, []readBack{
 			{"memory", "memory.limit_in_bytes", "67108864", "memory.max", "67108864"},
@@ -217,6 +224,34 @@ func TestPodman_root(t *testing.T) {
 		p.must(t, "unpause", "limited")
 		p.must(t, "exec", "limited", "true")
 		p.must(t, "rm", "-f", "-t", "0", "limited")
+	})
+	t.Run("limits of disks", func(t *testing.T) {
+		disk, number := anyDisk(t)
+		if len(hierarchiesWith("blkio"))+len(hierarchiesWith("io")) == 0 {
+			t.Skip("this host cannot slow a disk down")
+		}
+		id := p.run(t, "slow", "--network=none", "--blkio-weight=300", "--device-read-bps="+disk+":1mb", "--device-write-bps="+disk+":2mb", "--device-read-iops="+disk+":300", "--device-write-iops="+disk+":400", t1, "sleep", "1000")
+		wantValues(t, id, []readBack{
+			{"blkio", "blkio.throttle.read_bps_device", number + " 1048576", "io.max", number + " rbps=1048576 wbps=2097152 riops=300 wiops=400"},
+			{"blkio", "blkio.throttle.write_bps_device", number + " 2097152", "", ""},
+			{"blkio", "blkio.throttle.read_iops_device", number + " 300", "", ""},
+			{"blkio", "blkio.throttle.write_iops_device", number + " 400", "", ""},
+		})
+		p.must(t, "update", "--blkio-weight=200", "--device-read-bps="+disk+":3mb", "--device-write-iops="+disk+":500", "slow")
+		wantValues(t, id, []readBack{
+			{"blkio", "blkio.throttle.read_bps_device", number + " 3145728", "io.max", number + " rbps=3145728 wbps=2097152 riops=300 wiops=500"},
+			{"blkio", "blkio.throttle.write_iops_device", number + " 500", "", ""},
+			{"blkio", "blkio.bfq.weight", "200", "", ""},
+		})
+		p.must(t, "rm", "-f", "-t", "0", "slow")
+	})
+	t.Run("realtime", func(t *testing.T) {
+		realtimeGroup(t, "/podman")
+		id := p.run(t, "realtime", "--network=none", "--cgroup-parent=/podman", "--cpu-rt-period=500000", "--cpu-rt-runtime=10000", t1, "sleep", "1000")
+		wantValues(t, id, []readBack{{"cpu", "cpu.rt_period_us", "500000", "", ""}, {"cpu", "cpu.rt_runtime_us", "10000", "", ""}})
+		p.must(t, "update", "--cpu-rt-period=600000", "--cpu-rt-runtime=6000", "realtime")
+		wantValues(t, id, []readBack{{"cpu", "cpu.rt_period_us", "600000", "", ""}, {"cpu", "cpu.rt_runtime_us", "6000", "", ""}})
+		p.must(t, "rm", "-f", "-t", "0", "realtime")
 	})
 	t.Run("published", func(t *testing.T) {
 		need(t, "iptables")
@@ -330,7 +365,7 @@ func (p *podman) pods(t *testing.T) {
 	})
 	t.Run("manifest", func(t *testing.T) {
 		limits := "limits: {memory: 64Mi, cpu: 500m}"
-		if p.user {
+		if p.user || len(hierarchiesWith("memory")) == 0 {
 			limits = "" // of cgroup v1 nothing can be given to an ordinary user
 		}
 		file := write(t, filepath.Join(newDir(t, "kube"), "kube.yaml"), fmt.Sprintf(kube, limits))

@@ -3,6 +3,7 @@
 //
 //	server [-listen ADDRESS] [-say WORD]   answers any request with WORD, the host name and the path
 //	server -get URL                        asks, over and over where the server is not there yet, and prints the answer
+//	server -realtime                       becomes a realtime process (SCHED_FIFO), and says so
 package main
 
 import (
@@ -15,18 +16,25 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func main() {
 	listen := flag.String("listen", ":80", "address to listen on")
 	say := flag.String("say", "hello", "first word of each answer")
 	get := flag.String("get", "", "ask this URL in place of serving")
+	realtime := flag.Bool("realtime", false, "become a realtime process in place of serving")
 	flag.Parse()
 	run := func() error { return serve(*listen, *say) }
 	if *get != "" {
 		run = func() error { return ask(*get) }
+	}
+	if *realtime {
+		run = becomeRealtime
 	}
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "server:", err)
@@ -81,4 +89,15 @@ func ask(url string) error {
 		return errors.Join(err, resp.Body.Close())
 	}
 	return last
+}
+
+// becomeRealtime is refused with EPERM in a group of cgroup v1 that has no time for it (sched-rt-group.rst).
+func becomeRealtime() error {
+	runtime.LockOSThread()
+	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 5}
+	if err := unix.SchedSetAttr(0, &attr, 0); err != nil {
+		return fmt.Errorf("sched_setattr SCHED_FIFO: %w", err)
+	}
+	fmt.Println("realtime")
+	return nil
 }
