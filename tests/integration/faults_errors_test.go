@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -40,19 +41,37 @@ func failure(c *stop) unix.Errno {
 }
 
 // Whichever call of a command fails: it ends with an error, and nothing of what it began is left; or it does without.
-func TestFaults_failing_calls(t *testing.T) {
+func TestFaults_failing_calls(t *testing.T) { failing(t, changingCalls, failure) }
+
+// The same for the calls that only look: of a disk, or of the kernel's files, that cannot be read.
+func TestFaults_failing_reads(t *testing.T) {
+	failing(t, lookingCalls, func(c *stop) unix.Errno {
+		if flags, opens := c.opens(); opens && flags&(unix.O_CREAT|unix.O_WRONLY|unix.O_RDWR) != 0 {
+			return 0 // TestFaults_failing_calls has those
+		}
+		if c.nr == unix.SYS_READ {
+			if file, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", c.pid, c.args[0])); err == nil && !strings.HasPrefix(file, "/") {
+				return 0 // no pipe breaks so, and syscall.ForkExec would wait for its child for ever
+			}
+		}
+		return unix.EIO
+	})
+}
+
+func failing(t *testing.T, calls []namedCall, failure func(*stop) unix.Errno) {
+	t.Helper()
 	if runtime.GOARCH != "amd64" {
 		t.Skip("calls are made to fail by the registers of amd64")
 	}
 	for _, s := range killScenes() {
-		s.changes = func(c *stop) bool { return failure(c) != 0 }
+		s.calls, s.changes = calls, func(c *stop) bool { return failure(c) != 0 }
 		t.Run(s.name, func(t *testing.T) {
 			b := s.bundle(t)
 			points := s.rehearse(b)
 			n, offset := stride(t)
 			for i := range points {
 				if i%n == offset {
-					s.fail(b, i)
+					s.fail(b, i, failure)
 				}
 			}
 			t.Logf("%d calls", len(points))
@@ -61,14 +80,14 @@ func TestFaults_failing_calls(t *testing.T) {
 }
 
 // fail lets call number n of the command fail.
-func (s *scene) fail(b *bundle, n int) {
+func (s *scene) fail(b *bundle, n int, failure func(*stop) unix.Errno) {
 	b.t.Helper()
 	files := b.files()
 	if s.before != nil {
 		s.before(b)
 	}
 	at, own, cleans, started, i := "", false, false, false, 0
-	tr, res := b.traceCommands(numbersOf(changingCalls), func(c *stop) harm {
+	tr, res := b.traceCommands(numbersOf(s.traces()), func(c *stop) harm {
 		started = started || c.step == "start"
 		if !s.matters(c) {
 			return harm{}

@@ -72,7 +72,8 @@ type scene struct {
 	traced   []string                 // a command before, traced too, for what it leaves runs on
 	command  []string                 // ID is the container's id
 	survives func(b *bundle) []string // what holds after the command was killed, before the container is deleted
-	changes  func(c *stop) bool       // which calls matter; nil: those that change something
+	calls    []namedCall              // that are looked at; nil: changingCalls
+	changes  func(c *stop) bool       // which of them matter; nil: those that change something
 }
 
 const idWord = "ID"
@@ -274,7 +275,7 @@ func (s *scene) rehearse(b *bundle) (points []stop) {
 	if s.before != nil {
 		s.before(b)
 	}
-	tr, res := b.traceCommands(numbersOf(changingCalls), func(c *stop) harm {
+	tr, res := b.traceCommands(numbersOf(s.traces()), func(c *stop) harm {
 		if s.matters(c) {
 			points = append(points, *c)
 		}
@@ -287,6 +288,14 @@ func (s *scene) rehearse(b *bundle) (points []stop) {
 		b.t.Fatal(w)
 	}
 	return points
+}
+
+// traces is the calls that are looked at.
+func (s *scene) traces() []namedCall {
+	if s.calls != nil {
+		return s.calls
+	}
+	return changingCalls
 }
 
 func (s *scene) matters(c *stop) bool {
@@ -304,7 +313,7 @@ func (s *scene) kill(b *bundle, n int, h harm) {
 		s.before(b)
 	}
 	at, i := "", 0
-	tr, res := b.traceCommands(numbersOf(changingCalls), func(c *stop) harm {
+	tr, res := b.traceCommands(numbersOf(s.traces()), func(c *stop) harm {
 		if !s.matters(c) {
 			return harm{}
 		}

@@ -399,7 +399,7 @@ func (c *stop) changes() bool {
 }
 
 func callName(nr uint64) string {
-	for _, c := range changingCalls {
+	for _, c := range slices.Concat(changingCalls, lookingCalls) {
 		if c.nr == nr {
 			return c.name
 		}
@@ -439,4 +439,11 @@ var changingCalls = []namedCall{
 	{"setgroups", unix.SYS_SETGROUPS}, {"setresuid", unix.SYS_SETRESUID}, {"setresgid", unix.SYS_SETRESGID}, {"setsid", unix.SYS_SETSID},
 	{"seccomp", unix.SYS_SECCOMP}, {"keyctl", unix.SYS_KEYCTL}, {"sethostname", unix.SYS_SETHOSTNAME}, {"setdomainname", unix.SYS_SETDOMAINNAME},
 	{"sched_setaffinity", unix.SYS_SCHED_SETAFFINITY}, {"sched_setattr", unix.SYS_SCHED_SETATTR}, {"bpf", unix.SYS_BPF}, {"close_range", unix.SYS_CLOSE_RANGE},
+}
+
+// lookingCalls are those that say something and change nothing.
+var lookingCalls = []namedCall{
+	{"openat", unix.SYS_OPENAT}, {"openat2", unix.SYS_OPENAT2}, {"read", unix.SYS_READ}, {"pread64", unix.SYS_PREAD64}, {"getdents64", unix.SYS_GETDENTS64},
+	{"readlinkat", unix.SYS_READLINKAT}, {"fstat", unix.SYS_FSTAT}, {"newfstatat", unix.SYS_NEWFSTATAT}, {"statx", unix.SYS_STATX}, {"statfs", unix.SYS_STATFS},
+	{"fstatfs", unix.SYS_FSTATFS}, {"faccessat", unix.SYS_FACCESSAT}, {"faccessat2", unix.SYS_FACCESSAT2}, {"getxattr", unix.SYS_GETXATTR}, {"fgetxattr", unix.SYS_FGETXATTR},
 }

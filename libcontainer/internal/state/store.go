@@ -75,17 +75,19 @@ func (s Store) Create(id string) (*Entry, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := e.Lock(); err != nil {
-			if !e.Gone() {
-				_ = unix.Rmdir(e.dir)
-			}
-			e.Close()
-			return nil, err
+		err = e.Lock()
+		recorded := false
+		if err == nil {
+			recorded, err = e.hasRecord()
 		}
 		switch {
 		case e.Gone(): // or before the lock
 			e.Close()
-		case e.hasRecord():
+		case err != nil:
+			_ = unix.Rmdir(e.dir) // one with a record in it stays
+			e.Close()
+			return nil, err
+		case recorded:
 			// another creator's: its mkdir came after that forced delete, and before
 			// this open
 			e.Close()
@@ -110,9 +112,13 @@ func (s Store) Free(id string) error {
 	return err
 }
 
-func (e *Entry) hasRecord() bool {
+func (e *Entry) hasRecord() (bool, error) {
 	var st unix.Stat_t
-	return unix.Fstatat(e.fd, stateFile, &st, unix.AT_SYMLINK_NOFOLLOW) == nil
+	err := unix.Fstatat(e.fd, stateFile, &st, unix.AT_SYMLINK_NOFOLLOW)
+	if err == nil || err == unix.ENOENT {
+		return err == nil, nil
+	}
+	return false, &os.PathError{Op: "stat", Path: filepath.Join(e.dir, stateFile), Err: err}
 }
 
 func (s Store) make(id string) (*Entry, error) {
@@ -204,7 +210,7 @@ func (e *Entry) Unlock() { _ = unix.Flock(e.fd, unix.LOCK_UN) }
 // Gone says that the directory was removed while the lock was waited for.
 func (e *Entry) Gone() bool {
 	var st unix.Stat_t
-	return unix.Fstat(e.fd, &st) != nil || st.Nlink == 0
+	return unix.Fstat(e.fd, &st) == nil && st.Nlink == 0
 }
 
 // Close lets go of the directory and its lock.
