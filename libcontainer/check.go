@@ -162,7 +162,7 @@ func (c *checking) prepared(l *spec.Loaded, rootless bool) {
 	p := &prepared{opt: &CreateOptions{ID: "check", Bundle: c.opt.Bundle, Rootless: c.opt.Rootless, SystemdCgroup: c.opt.SystemdCgroup}, spec: l.Spec, raw: l.Raw}
 	p.facts.Rootless, p.facts.Capabilities = rootless, host.Capabilities()
 	p.facts.Unprivileged = rootless && os.Geteuid() != 0
-	applyAnnotations(l.Spec)
+	interpret(l.Spec)
 	securityModules(&p.facts, l.Spec, l.Spec.Process)
 	sound := !c.list.Fatal()
 	if err := p.cgroups(); err != nil {

@@ -347,7 +347,7 @@ func (c *Container) config(e *state.Entry) (*specs.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	applyAnnotations(l.Spec)
+	interpret(l.Spec)
 	return l.Spec, nil
 }
 

@@ -55,7 +55,7 @@ func prepare(o *CreateOptions, startNow bool) (*prepared, error) {
 		return nil, err
 	}
 	s := loaded.Spec
-	applyAnnotations(s)
+	interpret(s)
 	p := &prepared{opt: o, spec: s, raw: loaded.Raw}
 	p.facts.Rootless, err = rootless(o.Rootless)
 	if err != nil {
@@ -154,12 +154,29 @@ func judge(o *CreateOptions, l *spec.Loaded, rootless bool) error {
 	return nil
 }
 
-// applyAnnotations fills fields of the config from annotations that mean the
-// same. The fields win.
-func applyAnnotations(s *specs.Spec) {
-	if s.Linux != nil && s.Linux.Seccomp != nil && s.Linux.Seccomp.ListenerPath == "" {
-		s.Linux.Seccomp.ListenerPath = s.Annotations[annotation.SeccompReceiver]
+// interpret puts what the config means in place of what it says: fields are filled
+// from annotations that mean the same, if they are empty, and a limit of no
+// processes is none in a config that is older than the sentence on it.
+func interpret(s *specs.Spec) {
+	if s.Linux == nil {
+		return
 	}
+	if c := s.Linux.Seccomp; c != nil && c.ListenerPath == "" {
+		c.ListenerPath = s.Annotations[annotation.SeccompReceiver]
+	}
+	if r := s.Linux.Resources; r != nil && r.Pids != nil && r.Pids.Limit != nil && *r.Pids.Limit == 0 && zeroIsNoLimit(s.Version) {
+		r.Pids = nil
+	}
+}
+
+// zeroIsNoLimit: runtime-spec 1.3.0 says that a linux.resources.pids.limit of 0 is
+// to be taken as one (config-linux.md, PIDs). Engines that write earlier versions
+// write 0 for "unlimited": with Podman 4.3 it is what --pids-limit -1 and every
+// container of its Docker API have. Without a version the newest holds.
+func zeroIsNoLimit(version string) bool {
+	major, rest, _ := strings.Cut(version, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	return major == "0" || major == "1" && (minor == "0" || minor == "1" || minor == "2")
 }
 
 func rootless(mode string) (bool, error) {

@@ -137,6 +137,10 @@ func (o *UpdateOptions) resources() (*specs.LinuxResources, error) {
 	if o.PidsLimit != nil {
 		r.Pids = &specs.LinuxPids{Limit: o.PidsLimit}
 	}
+	if r.Pids != nil && r.Pids.Limit != nil && *r.Pids.Limit == 0 {
+		one := int64(1) // what is written for it; in the container's config a 0 may have another meaning, see interpret
+		r.Pids = &specs.LinuxPids{Limit: &one}
+	}
 	if o.BlkioWeight != nil {
 		if r.BlockIO == nil {
 			r.BlockIO = &specs.LinuxBlockIO{}

@@ -21,7 +21,7 @@ func TestUpdateOptions_resources(t *testing.T) {
 		{"names in another case", UpdateOptions{Resources: []byte(`{"CPU":{"Cpus":"1","SHARES":20},"PIDS":{"Limit":7}}`)}, `{"cpu":{"shares":20,"cpus":"1"},"pids":{"limit":7}}`},
 		{
 			"options override", UpdateOptions{Resources: []byte(`{"cpu":{"shares":20,"burst":5},"memory":{"limit":1048576}}`), CPUShares: ref(uint64(30)), PidsLimit: ref(int64(0))},
-			`{"memory":{"limit":1048576},"cpu":{"shares":30,"burst":5},"pids":{"limit":0}}`,
+			`{"memory":{"limit":1048576},"cpu":{"shares":30,"burst":5},"pids":{"limit":1}}`,
 		},
 		{"0 is not nothing", UpdateOptions{CPUBurst: ref(uint64(0)), CPUIdle: ref(int64(0))}, `{"cpu":{"burst":0,"idle":0}}`},
 		{

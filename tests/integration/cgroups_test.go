@@ -357,8 +357,26 @@ func TestCgroups_pids_zero_is_one(t *testing.T) {
 	t.Parallel()
 	requires(t, "ctrl:pids", "rt:rung")
 	b := newBundle(t)
+	b.Spec.Version = "1.3.0"
 	b.inCgroup(resources(func(r *specs.LinuxResources) { r.Pids = &specs.LinuxPids{Limit: ptr[int64](0)} }))
 	want(t, "pids.max", readFile(t, b.cgroupDir("pids")+"/pids.max"), "1")
+}
+
+// Podman 4.3 writes a limit of 0 for --pids-limit -1 and for every container of its Docker API, on hosts without the controller too.
+func TestCgroups_pids_zero_before_1_3_is_no_limit(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:rung")
+	for _, version := range []string{"1.0.2-dev", "1.2.1"} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			r := probe(t, func(s *specs.Spec) {
+				s.Version = version
+				resources(func(r *specs.LinuxResources) { r.Pids = &specs.LinuxPids{Limit: ptr[int64](0)} })(s)
+			}, "--fork", "9")
+			wantErrno(t, r.action(t, 0), 0)
+			want(t, "children", r.action(t, 0).Count, 9)
+		})
+	}
 }
 
 func TestCgroups_cpuset_binds_the_process(t *testing.T) {
