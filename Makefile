@@ -1,4 +1,4 @@
-# rung: `make demo` and `make test` need nothing but Debian, Go and root; each installs what it lacks.
+# rung: `make demo` and `make test` need nothing but Debian, Go, make, a network and root; each installs what it lacks.
 
 SHELL    := /bin/bash
 GO       ?= go
@@ -13,7 +13,8 @@ VERSION  ?= $(shell cat VERSION)
 COMMIT   ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 TAGS     := netgo osusergo
-LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+# Not before git is there, which deps-build installs.
+LDFLAGS   = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 GOFLAGS_ := -tags "$(TAGS)" -trimpath -buildvcs=false
 # The race detector and the tests against libseccomp want cgo; rung itself is built without (docs/adr/0013).
 TESTFLAGS := -tags "$(TAGS)"
@@ -24,11 +25,11 @@ export SOURCE_DATE_EPOCH ?= $(shell date -u -d "$$(sed -n 's/^\#\# .*(\(.*\))$$/
 NSENTER  := $(wildcard nsenter/*.c)
 FUZZERS  := $(wildcard nsenter/fuzz/*_fuzz.c)
 CWARN    := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototypes -Werror
-INIT     := nsenter/elf/programs/init-$(shell $(GO) env GOARCH)
+INIT     := nsenter/elf/programs/init-$(shell $(GO) env GOARCH 2>/dev/null)
 OUT      := bin
 ENGINECONF := docker/daemon.json podman/rung.conf containerd/rung.toml kubernetes/runtimeclass.yaml crio/10-rung.conf
 
-.PHONY: help build init demo test test-unit integration test-vm conformance cve faults load test-long acceptance test-engines ccheck fuzz fuzz-long bench lint fmt generate man docs install clean deps-build deps-test deps-engines deps-vm
+.PHONY: help build init demo test test-unit integration test-vm conformance cve faults load test-long acceptance test-engines ccheck fuzz fuzz-long bench lint fmt generate man docs install clean deps-build deps-unit deps-test deps-engines deps-vm
 .PHONY: packaging install-files deb release
 
 help: ## show this help
@@ -51,7 +52,7 @@ demo: build ## build, make a bundle from busybox, run it, show what the containe
 test: deps-test deps-engines build ## run every test that this machine can run
 	script/test
 
-test-unit: init ## unit and golden tests alone
+test-unit: deps-unit init ## unit and golden tests alone
 	$(GO) test $(TESTFLAGS) $$($(GO) list ./... | grep -v /tests/)
 
 integration: deps-test build ## integration tests; V=v1|v2 for one kind of cgroup hierarchy alone, RUN=regexp
@@ -141,6 +142,9 @@ clean: ## remove what was built
 
 deps-build:
 	@script/deps build
+
+deps-unit:
+	@script/deps unit
 
 deps-test:
 	@script/deps test
