@@ -77,7 +77,7 @@ func Check(o CheckOptions) (Findings, error) {
 			return nil, opError("check", "", err)
 		}
 		c.add(Finding{
-			Path: e.Path, Level: LevelMust, Fatal: true, Source: "RFC 8259", Hint: "correct the JSON: jq . finds the place too",
+			Path: e.Path, Level: LevelMust, Fatal: true, Source: "RFC 8259", Hint: hintJSON,
 			Message: "line " + strconv.Itoa(e.Line) + ", column " + strconv.Itoa(e.Column) + ": " + e.Message,
 		})
 		return c.list, nil
@@ -323,7 +323,11 @@ func (l Findings) AppendText(b []byte) []byte {
 		return append(strconv.AppendInt(b, int64(len(l)), 10), " noticed, none of which keeps the container from running\n"...)
 	}
 	b = append(strconv.AppendInt(b, int64(len(l)), 10), " noticed, "...)
-	return append(strconv.AppendInt(b, int64(fatal), 10), " of which keep the container from running\n"...)
+	b = strconv.AppendInt(b, int64(fatal), 10)
+	if fatal == 1 {
+		return append(b, " of which keeps the container from running\n"...)
+	}
+	return append(b, " of which keep the container from running\n"...)
 }
 
 // AppendJSON appends {"ok": …, "findings": […]}, indented as the other commands'

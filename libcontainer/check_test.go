@@ -19,7 +19,7 @@ func TestFindings_text(t *testing.T) {
 		{"nothing", nil, "no problems\n"},
 		{"one that is not fatal", Findings{{Path: "a.b", Level: LevelWarn, Source: "x(7)", Message: "m", Hint: "h"}}, "WARN   a.b: m (x(7))\n       hint: h\n1 noticed, none of which keeps the container from running\n"},
 		{"fatal, of the whole", Findings{{Level: LevelHost, Fatal: true, Message: "two\nlines"}, {Path: "a", Level: LevelShould, Message: "m"}},
-			"HOST   two; lines\nSHOULD a: m\n2 noticed, 1 of which keep the container from running\n"},
+			"HOST   two; lines\nSHOULD a: m\n2 noticed, 1 of which keeps the container from running\n"},
 	} {
 		if got := string(c.list.AppendText(nil)); got != c.want {
 			t.Errorf("%s:\n%q, want\n%q", c.name, got, c.want)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rung-oci/rung/libcontainer/internal/hooks"
+	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
 	"github.com/rung-oci/rung/libcontainer/internal/runtime"
 	"github.com/rung-oci/rung/libcontainer/internal/spec"
 	"github.com/rung-oci/rung/libcontainer/internal/state"
@@ -113,6 +114,8 @@ func opError(op, id string, err error) error {
 	return e
 }
 
+const hintJSON = "correct the JSON: jq . finds the place too"
+
 // classify finds the code, and where in the plan and the config it happened.
 func (e *Error) classify() {
 	var (
@@ -121,6 +124,7 @@ func (e *Error) classify() {
 		hook     *hooks.Error
 		step     *runtime.StepError
 		died     *runtime.DiedError
+		syntax   *jsonscan.Error
 	)
 	e.Code = CodeSystem
 	switch err := e.Err; {
@@ -149,6 +153,8 @@ func (e *Error) classify() {
 		e.Code = CodeDied
 	case errors.Is(err, state.ErrUnreadable):
 		e.Hint = "rung delete --force " + e.ID + " removes what else tells of the container"
+	case errors.As(err, &syntax):
+		e.Code, e.Path, e.Hint = CodeConfig, syntax.Path, hintJSON
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		e.Code = CodePermission
 	}

@@ -217,6 +217,24 @@ func TestCodes_are_caused(t *testing.T) {
 	}
 }
 
+// What is no JSON is the config's error, with the place.
+func TestCodes_no_JSON(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:rung")
+	b := newBundle(t)
+	writeFile(t, filepath.Join(b.Dir, "config.json"), "{\"process\": {\"cwd\": \"/\",}}\n")
+	for _, command := range [...][]string{{"create", "--bundle", b.Dir, b.ID}, {"plan", "--bundle", b.Dir}} {
+		res := b.runtime(append([]string{"--log-format", "json"}, command...)...)
+		var e map[string]string
+		if err := json.Unmarshal([]byte(res.Stderr), &e); err != nil {
+			t.Fatalf("%v: %q", err, res.Stderr)
+		}
+		want(t, "code", e["code"], libcontainer.CodeConfig)
+		want(t, "path", e["path"], "process")
+		want(t, "hint", e["hint"], "correct the JSON: jq . finds the place too")
+	}
+}
+
 // normal puts an error into the words of the page: a container web in /srv/web, and hooks of 2 ms.
 func normal(b *bundle, line string) string {
 	line = strings.NewReplacer(b.Root, "/run/rung", b.Dir, "/srv/web", b.ID, "web", probePath, "/usr/bin/hook").Replace(strings.TrimSpace(line))

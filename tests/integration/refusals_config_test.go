@@ -84,7 +84,7 @@ var badConfigs = []badConfig{
 	{"no such uid", values{"process.user.uid": 4294967295}, []string{`process.user.uid: 4294967295 (-1) is not a user id (config.md#posix-platform-user)`}},
 	{"no such gid", values{"process.user.gid": 4294967295}, []string{`process.user.gid: 4294967295 (-1) is not a group id (config.md#posix-platform-user)`}},
 	{"no such further gid", values{"process.user.additionalGids": list{1, 4294967295}}, []string{`process.user.additionalGids[1]: 4294967295 (-1) is not a group id (config.md#posix-platform-user)`}},
-	{"rlimit of another system", values{"process.rlimits": list{object{"type": "RLIMIT_SBSIZE", "soft": 1, "hard": 1}}}, []string{`process.rlimits[0].type: "RLIMIT_SBSIZE" is not a resource limit of Linux (getrlimit(2)), as RLIMIT_NOFILE is (config.md#posix-process)`}},
+	{"rlimit of another system", values{"process.rlimits": list{object{"type": "RLIMIT_SBSIZE", "soft": 1, "hard": 1}}}, []string{`process.rlimits[0].type: "RLIMIT_SBSIZE" is not a resource limit of Linux (getrlimit(2)), as RLIMIT_FSIZE is (config.md#posix-process)`}},
 	{"rlimit in small letters", values{"process.rlimits": list{object{"type": "nofile", "soft": 1, "hard": 1}}}, []string{`process.rlimits[0].type: "nofile" is not a resource limit of Linux (getrlimit(2)), as RLIMIT_NOFILE is (config.md#posix-process)`}},
 	{"rlimit without type", values{"process.rlimits": list{object{"soft": 1, "hard": 1}}}, []string{`process.rlimits[0].type: "" is not a resource limit of Linux (getrlimit(2)), as RLIMIT_NOFILE is (config.md#posix-process)`}},
 	{"apparmor profile with NUL", values{"process.apparmorProfile": "a\x00"}, []string{`process.apparmorProfile: must not contain a NUL byte: the kernel's strings end there (config.md#linux-process)`}},

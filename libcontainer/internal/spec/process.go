@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -121,7 +122,7 @@ func (c *checker) rlimits(list []specs.POSIXRlimit) {
 	for i := range list {
 		r := &list[i]
 		if !knownRlimit(r.Type) {
-			c.must(chapterPOSIXProcess, quote(r.Type)+" is not a resource limit of Linux (getrlimit(2)), as RLIMIT_NOFILE is", "process.rlimits", i, "type")
+			c.must(chapterPOSIXProcess, quote(r.Type)+" is not a resource limit of Linux (getrlimit(2)), as "+alike(r.Type, "RLIMIT_", allRlimits[:], "RLIMIT_NOFILE")+" is", "process.rlimits", i, "type")
 			continue
 		}
 		if r.Soft > r.Hard {
@@ -136,14 +137,12 @@ func (c *checker) rlimits(list []specs.POSIXRlimit) {
 	}
 }
 
-func knownRlimit(name string) bool {
-	switch name {
-	case "RLIMIT_AS", "RLIMIT_CORE", "RLIMIT_CPU", "RLIMIT_DATA", "RLIMIT_FSIZE", "RLIMIT_LOCKS",
-		"RLIMIT_MEMLOCK", "RLIMIT_MSGQUEUE", "RLIMIT_NICE", "RLIMIT_NOFILE", "RLIMIT_NPROC",
-		"RLIMIT_RSS", "RLIMIT_RTPRIO", "RLIMIT_RTTIME", "RLIMIT_SIGPENDING", "RLIMIT_STACK":
-		return true
-	}
-	return false
+func knownRlimit(name string) bool { return slices.Contains(allRlimits[:], name) }
+
+var allRlimits = [...]string{
+	"RLIMIT_AS", "RLIMIT_CORE", "RLIMIT_CPU", "RLIMIT_DATA", "RLIMIT_FSIZE", "RLIMIT_LOCKS",
+	"RLIMIT_MEMLOCK", "RLIMIT_MSGQUEUE", "RLIMIT_NICE", "RLIMIT_NOFILE", "RLIMIT_NPROC",
+	"RLIMIT_RSS", "RLIMIT_RTPRIO", "RLIMIT_RTTIME", "RLIMIT_SIGPENDING", "RLIMIT_STACK",
 }
 
 func utoa(v uint64) string { return strconv.FormatUint(v, 10) }

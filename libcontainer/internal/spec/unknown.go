@@ -1,6 +1,8 @@
 package spec
 
 import (
+	"strings"
+
 	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
 )
 
@@ -44,6 +46,19 @@ func nearest(name string, candidates []string) string {
 		}
 	}
 	return best
+}
+
+// alike is the one of known that name is most likely a misspelling of, by what stands
+// behind the prefix that all of them have, or else the example.
+func alike(name, prefix string, known []string, example string) string {
+	bare := make([]string, len(known))
+	for i := range known {
+		bare[i] = known[i][len(prefix):]
+	}
+	if n := nearest(strings.TrimPrefix(name, prefix), bare); n != "" {
+		return prefix + n
+	}
+	return example
 }
 
 // distance is the number of insertions, deletions and substitutions of letters
