@@ -370,11 +370,20 @@ func TestCheck_touchesNothing(t *testing.T) {
 	if after := listing(t, b.Dir); after != before {
 		t.Errorf("before:\n%s\nafter:\n%s", before, after)
 	}
+	slack := "none" // descriptor of the timer slack of a thread of rung itself: internal/sysmon
 	for line := range strings.Lines(readFile(t, trace)) {
 		_, call, _ := strings.Cut(strings.TrimLeft(line, "0123456789"), " ")
 		call = strings.TrimSpace(call)
 		name, args, ok := strings.Cut(call, "(")
 		if !ok {
+			continue
+		}
+		if strings.HasPrefix(name, "open") && strings.Contains(args, "/timerslack_ns") {
+			_, slack, _ = strings.Cut(strings.TrimSpace(args), "= ")
+			continue
+		}
+		if name == "write" && strings.HasPrefix(args, slack+",") {
+			slack = "none"
 			continue
 		}
 		switch name {
