@@ -130,6 +130,7 @@ func TestSystemd_limits_are_properties_and_files(t *testing.T) {
 func TestSystemd_one_process_is_enough(t *testing.T) {
 	t.Parallel()
 	b, unit := scoped(t, resources(func(r *specs.LinuxResources) { r.Pids = &specs.LinuxPids{Limit: ptr(int64(0))} }))
+	b.Spec.Version = "1.3.0" // before that 0 is no limit
 	b.runDetached().next("waiting")
 	want(t, "pids.max", strings.TrimSpace(readFile(t, "/sys/fs/cgroup/machine.slice/"+unit+"/pids.max")), "1")
 	want(t, "TasksMax", unitProperties(t, unit, "TasksMax")["TasksMax"], "1")
