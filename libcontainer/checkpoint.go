@@ -240,6 +240,11 @@ func (c *Container) dumpRequest(o *CheckpointOptions, e *state.Entry, dirs *imag
 		r.FreezeCgroup = g.Freezer()
 	}
 	extra := &imageExtra{Notify: p.copts.NotifyDir != ""}
+	if confined(p.spec) {
+		if extra.Label, err = confinement(c.state.Pid); err != nil {
+			return nil, nil, err
+		}
+	}
 	if err := extra.mounts(r, c.state.Pid, p.plan); err != nil {
 		return nil, nil, err
 	}

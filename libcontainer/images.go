@@ -114,6 +114,8 @@ type imageExtra struct {
 	// take the place of a file that has a position.
 	Null   []string
 	Notify bool // one of them is the directory of the sd_notify(3) socket
+	// Label is what AppArmor or SELinux confined the init to, if the config asked for it.
+	Label string
 	// Points are the mount points of external mounts, those above others first.
 	Points []mountPoint
 }
@@ -132,6 +134,9 @@ func (x *imageExtra) append(b []byte) []byte {
 		b = jsonscan.AppendStrings(jsonscan.AppendKey(b, "null"), x.Null)
 	}
 	b = jsonscan.AppendBool(jsonscan.AppendKey(b, "notify"), x.Notify)
+	if x.Label != "" {
+		b = jsonscan.AppendString(jsonscan.AppendKey(b, "label"), x.Label)
+	}
 	b = append(jsonscan.AppendKey(b, "mounts"), '[')
 	for _, p := range x.Points {
 		b = append(jsonscan.AppendComma(b), '{')
@@ -157,6 +162,8 @@ func parseExtra(raw string) (*imageExtra, error) {
 				x.Null, _ = sc.Strings()
 			case "notify":
 				x.Notify, _ = sc.Bool()
+			case "label":
+				x.Label, _ = sc.String()
 			case "mounts":
 				if sc.Array() {
 					for sc.Element() {

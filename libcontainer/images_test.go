@@ -14,6 +14,7 @@ import (
 func TestImageExtra(t *testing.T) {
 	x := &imageExtra{
 		Notify: true,
+		Label:  "system_u:system_r:container_t:s0:c1,c2",
 		Stdio:  [3]string{"pipe:[1]", "", "file[1a:2b]"},
 		Points: []mountPoint{{Key: "k", Path: "a/b \"c", Dir: true}, {Key: "l", In: "k", Path: "d"}},
 	}

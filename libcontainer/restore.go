@@ -289,6 +289,8 @@ func (x *restoration) hear(script string, pid, fd int) error {
 		return x.earlyHooks(pid)
 	case "post-restore":
 		return x.found(pid) // before any of it runs
+	case "pre-resume":
+		return x.sameConfinement() // credentials come after post-restore
 	}
 	return nil
 }

@@ -112,8 +112,9 @@ func (p *Process) ask(t RequestType, b []byte) (response, error) {
 
 // Do makes a request, and answers criu's notifications until it is done: script
 // is the notification's name, pid the init where one is restored, fd a
-// descriptor that came along, or -1; it is the callee's. It gives the pid that the
-// init has in this process's pid namespace, after a restore.
+// descriptor that came along, or -1; it is the callee's. Its first error is Do's.
+// Do gives the pid that the init has in this process's pid namespace, after a
+// restore.
 func (p *Process) Do(t RequestType, o *Options, hear func(script string, pid, fd int) error) (pid int, err error) {
 	if err := sys.Send(p.sock, request(t, o), -1); err != nil {
 		return 0, err
@@ -126,10 +127,10 @@ func (p *Process) Do(t RequestType, o *Options, hear func(script string, pid, fd
 		}
 		if r.kind != notify {
 			sys.Close(fd)
-			if !r.success {
-				return 0, errors.Join(refused, &Error{Request: t, Errno: unix.Errno(r.errno), Text: r.text})
+			if !r.success && refused == nil {
+				return 0, &Error{Request: t, Errno: unix.Errno(r.errno), Text: r.text}
 			}
-			return r.pid, nil
+			return r.pid, refused // what criu says then is "script error", or, of a late one, nothing
 		}
 		err = hear(r.script, r.pid, fd)
 		if err != nil && refused == nil {
