@@ -2,6 +2,7 @@ package engines
 
 import (
 	"archive/tar"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -138,6 +140,54 @@ func (c *containerd) run(flags []string, id string, command ...string) []string 
 	return append(append(arg, imageName, id), command...)
 }
 
+// held is try of a shell command in a container, which ends not before these parts of its output have been seen: what
+// ends before ctr has opened the pipe for it, ctr never shows.
+func (c *containerd) held(t *testing.T, parts []string, command string, arg ...string) (string, int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	out := &watched{parts: parts, seen: make(chan struct{})}
+	_, _ = out.Write(nil)
+	cmd := c.cmd(ctx, append(arg, "sh", "-c", "("+command+"); s=$?; read end; exit $s"))
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = out, out, out
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
+		t.Fatalf("%s: %v", strings.Join(cmd.Args, " "), err)
+	}
+	if ctx.Err() != nil {
+		t.Fatalf("%s: takes more than %v: %s", strings.Join(cmd.Args, " "), patience, tail(out.String(), 20))
+	}
+	return out.String(), exitStatus(cmd.ProcessState)
+}
+
+// watched is what a command writes, and its input: one line, when these parts have been written.
+type watched struct {
+	syncBuffer
+	parts []string
+	seen  chan struct{}
+	once  sync.Once
+	said  bool
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	n, err := w.syncBuffer.Write(p)
+	all := w.String()
+	if !slices.ContainsFunc(w.parts, func(part string) bool { return !strings.Contains(all, part) }) {
+		w.once.Do(func() { close(w.seen) })
+	}
+	return n, err
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	<-w.seen
+	if w.said {
+		return 0, io.EOF
+	}
+	w.said = true
+	return copy(p, "\n"), nil
+}
+
 // TestContainerd_ctr is containerd's own client, with the shim for runc.
 func TestContainerd_ctr(t *testing.T) {
 	c := newContainerd(t, "tests")
@@ -163,7 +213,7 @@ func TestContainerd_ctr(t *testing.T) {
 		{name: "user namespace", flags: []string{"--uidmap=0:200000:65536", "--gidmap=0:200000:65536"}, command: "cat /proc/self/uid_map", want: []string{"200000"}},
 	} {
 		t.Run(r.name, func(t *testing.T) {
-			out, status := c.try(t, nil, c.run(append([]string{"--rm"}, r.flags...), newName("run"), "sh", "-c", r.command)...)
+			out, status := c.held(t, r.want, r.command, c.run(append([]string{"--rm"}, r.flags...), newName("run"))...)
 			if status != r.status {
 				t.Errorf("exit status %d, want %d: %s", status, r.status, out)
 			}
@@ -190,11 +240,11 @@ func TestContainerd_ctr(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		exec := func(command string) (string, int) {
-			return c.try(t, nil, "task", "exec", "--exec-id="+newName("exec"), id, "sh", "-c", command)
+		exec := func(command string, want ...string) (string, int) {
+			return c.held(t, want, command, "task", "exec", "--exec-id="+newName("exec"), id)
 		}
 		// The pipe is there when the trap is.
-		if out, status := exec("until [ -p /tmp/p ]; do :; done; cat /tmp/p"); status != 0 || out != "started\n" {
+		if out, status := exec("until [ -p /tmp/p ]; do :; done; cat /tmp/p", "started"); status != 0 || out != "started\n" {
 			t.Errorf("exec: exit status %d: %s", status, out)
 		}
 		wantParts(t, "ls", c.must(t, "task", "ls"), id, string(pid), "RUNNING")
