@@ -225,6 +225,9 @@ func TestPodman_root(t *testing.T) {
 		p.must(t, "exec", "limited", "true")
 		p.must(t, "rm", "-f", "-t", "0", "limited")
 	})
+	t.Run("as many processes as it wants", func(t *testing.T) { // Podman 4.3 writes a limit of 0 for it
+		wantEqual(t, "output", p.must(t, "run", "--rm", "--network=none", "--pids-limit=-1", t1, "sh", "-c", "echo one | cat"), "one")
+	})
 	t.Run("limits of disks", func(t *testing.T) {
 		disk, number := anyDisk(t)
 		if len(hierarchiesWith("blkio"))+len(hierarchiesWith("io")) == 0 {
