@@ -17,7 +17,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MOST = 512, GET_SYSCALL_INFO = 0x420e, INFO_ENTRY = 1, INFO_EXIT = 2 };
+#define GET_SYSCALL_INFO 0x420e // no enum: glibc's ptrace takes another one, musl's a number
+
+enum { MOST = 512, INFO_ENTRY = 1, INFO_EXIT = 2 };
 
 struct info { // struct ptrace_syscall_info, ptrace(2)
 	uint8_t op, pad[3];
