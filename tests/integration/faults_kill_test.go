@@ -342,6 +342,9 @@ func (s *scene) end(b *bundle, tr *tree, files []string) (wrong []string) {
 	b.t.Helper()
 	if res := b.runtime("delete", "--force", b.ID); res.Exit != 0 {
 		wrong = append(wrong, fmt.Sprintf("delete --force: exit status %d: %s", res.Exit, res.Stderr))
+		for _, pid := range processesOf(b.ID) {
+			wrong = append(wrong, fmt.Sprintf("process %d, %q: state %c, in %s", pid, cmdline(pid), processState(pid), waitsIn(pid)))
+		}
 	}
 	return append(wrong, b.left(tr, files)...)
 }
