@@ -18,7 +18,7 @@ type OOMWatch struct {
 	control int    // v1: memory.oom_control, for as long as the watch is
 	kills   uint64 // v2: so far
 	log     int    // the kernel's log, from when the watch began; -1 where it may not be read
-	victims string // what the log says of processes of this group
+	path    string // of the group, as the log has it
 }
 
 // WatchOOM starts to watch, on v1 by an eventfd (cgroup-v1/memory.rst, OOM
@@ -45,7 +45,7 @@ func (g *Group) WatchOOM() (*OOMWatch, error) {
 }
 
 func newWatch(d *Dir, fd, control int) *OOMWatch {
-	w := &OOMWatch{fd: fd, control: control, log: -1, victims: ",task_memcg=" + strings.TrimPrefix(d.Path, d.Mount)}
+	w := &OOMWatch{fd: fd, control: control, log: -1, path: strings.TrimPrefix(d.Path, d.Mount)}
 	if log, err := sys.Open("/dev/kmsg", unix.O_RDONLY|unix.O_NONBLOCK); err == nil {
 		w.log = log
 		_, _ = unix.Seek(log, 0, unix.SEEK_END)
@@ -127,7 +127,9 @@ func (w *OOMWatch) logged() bool {
 		if err != nil || n == 0 {
 			return false
 		}
-		if _, after, ok := strings.Cut(string(record[:n]), w.victims); ok && (strings.HasPrefix(after, ",") || strings.HasPrefix(after, "/")) {
+		// the first one is the kernel's; behind it comes the name of the process, which is of its own choosing
+		_, group, _ := strings.Cut(string(record[:n]), ",task_memcg=")
+		if rest, ok := strings.CutPrefix(group, w.path); ok && (strings.HasPrefix(rest, ",") || strings.HasPrefix(rest, "/")) {
 			return true
 		}
 	}
