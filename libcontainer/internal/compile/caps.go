@@ -5,24 +5,15 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"github.com/rung-oci/rung/libcontainer/internal/spec"
 )
-
-// capNames is every capability by its number (capabilities(7), linux/capability.h).
-var capNames = [...]string{
-	"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP",
-	"CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_IPC_LOCK", "CAP_IPC_OWNER",
-	"CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_CHROOT", "CAP_SYS_PTRACE", "CAP_SYS_PACCT", "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_NICE",
-	"CAP_SYS_RESOURCE", "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_MKNOD", "CAP_LEASE", "CAP_AUDIT_WRITE", "CAP_AUDIT_CONTROL", "CAP_SETFCAP",
-	"CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM", "CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF",
-	"CAP_CHECKPOINT_RESTORE",
-}
 
 // capMask gives the bits of capabilities by name, and the names that are none.
 func capMask(names []string) (mask uint64, unknown []string) {
 next:
 	for _, n := range names {
-		for i := range capNames {
-			if capNames[i] == n {
+		for i := range spec.Capabilities {
+			if spec.Capabilities[i] == n {
 				mask |= 1 << i
 				continue next
 			}
@@ -52,9 +43,9 @@ func capabilities(c *specs.LinuxCapabilities, own uint64) (set *plan.Capset, bou
 		return mask
 	}
 	within := func(mask, limit uint64, before, after string) uint64 {
-		for i := range capNames {
+		for i := range spec.Capabilities {
 			if (mask&^limit)>>i&1 != 0 {
-				warnings = append(warnings, before+capNames[i]+after)
+				warnings = append(warnings, before+spec.Capabilities[i]+after)
 			}
 		}
 		return mask & limit

@@ -7,12 +7,13 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"github.com/rung-oci/rung/libcontainer/internal/spec"
 	"golang.org/x/sys/unix"
 )
 
 func TestCapMask(t *testing.T) {
-	if len(capNames) != unix.CAP_LAST_CAP+1 {
-		t.Fatalf("%d capabilities, want %d", len(capNames), unix.CAP_LAST_CAP+1)
+	if len(spec.Capabilities) != unix.CAP_LAST_CAP+1 {
+		t.Fatalf("%d capabilities, want %d", len(spec.Capabilities), unix.CAP_LAST_CAP+1)
 	}
 	for name, bit := range map[string]int{
 		"CAP_CHOWN": unix.CAP_CHOWN, "CAP_KILL": unix.CAP_KILL, "CAP_SETPCAP": unix.CAP_SETPCAP, "CAP_NET_RAW": unix.CAP_NET_RAW,
@@ -24,7 +25,7 @@ func TestCapMask(t *testing.T) {
 			t.Errorf("%s: %#x %q, want bit %d", name, mask, unknown, bit)
 		}
 	}
-	if mask, unknown := capMask(capNames[:]); mask != 1<<len(capNames)-1 || unknown != nil {
+	if mask, unknown := capMask(spec.Capabilities[:]); mask != 1<<len(spec.Capabilities)-1 || unknown != nil {
 		t.Errorf("all: %#x %q", mask, unknown)
 	}
 	mask, unknown := capMask([]string{"CAP_CHOWN", "CAP_UNKNOWN", "UNKNOWN_CAP", "chown", "cap_chown", "CHOWN", "", "CAP_CHOWN"})

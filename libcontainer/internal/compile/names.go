@@ -3,6 +3,7 @@ package compile
 import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/annotation"
+	"github.com/rung-oci/rung/libcontainer/internal/spec"
 )
 
 // The functions below list the names of a config that this package obeys, from
@@ -19,7 +20,7 @@ func MountOptions() []string {
 }
 
 // Capabilities lists the capabilities by their number (capabilities(7)).
-func Capabilities() []string { return append([]string(nil), capNames[:]...) }
+func Capabilities() []string { return append([]string(nil), spec.Capabilities[:]...) }
 
 // Namespaces lists the types of namespaces, sorted.
 func Namespaces() []string {

@@ -45,13 +45,14 @@ func (c *checker) capabilities(s *specs.LinuxCapabilities) {
 func (c *checker) capabilitySet(set string, names []string) {
 	for i, name := range names {
 		if !knownCapability(name) {
-			c.warn(chapterLinuxProcess, quote(name)+" is not a capability of Linux, as "+alike(name, "CAP_", allCapabilities[:], "CAP_CHOWN")+" is; it is ignored", "process.capabilities", set, i)
+			c.warn(chapterLinuxProcess, quote(name)+" is not a capability of Linux, as "+alike(name, "CAP_", Capabilities[:], "CAP_CHOWN")+" is; it is ignored", "process.capabilities", set, i)
 		}
 	}
 }
 
-// allCapabilities are those of capabilities(7) up to Linux 6.x: 0 to 40.
-var allCapabilities = [...]string{
+// Capabilities is every capability by its number (capabilities(7), linux/capability.h;
+// Linux 5.9 has them all).
+var Capabilities = [...]string{
 	"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP",
 	"CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_IPC_LOCK", "CAP_IPC_OWNER",
 	"CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_CHROOT", "CAP_SYS_PTRACE", "CAP_SYS_PACCT", "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_NICE",
@@ -60,4 +61,4 @@ var allCapabilities = [...]string{
 	"CAP_CHECKPOINT_RESTORE",
 }
 
-func knownCapability(name string) bool { return slices.Contains(allCapabilities[:], name) }
+func knownCapability(name string) bool { return slices.Contains(Capabilities[:], name) }
