@@ -10,12 +10,14 @@ ZSHDIR   ?= $(DATADIR)/zsh/site-functions
 DESTDIR  ?=
 FUZZTIME ?= 60s
 VERSION  ?= $(shell cat VERSION)
-COMMIT   ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+# Without a .git of its own the tree may lie in the repository of somebody who packages it.
+COMMIT   ?= $(shell test -e .git && git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 TAGS     := netgo osusergo
 # Not before git is there, which deps-build installs.
 LDFLAGS   = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
-GOFLAGS_ := -tags "$(TAGS)" -trimpath -buildvcs=false
+# rung is one static file, whatever a distribution has in $GOFLAGS for its other programs.
+GOFLAGS_ := -tags "$(TAGS)" -trimpath -buildvcs=false -buildmode=exe
 # The race detector and the tests against libseccomp want cgo; rung itself is built without (docs/adr/0013).
 TESTFLAGS := -tags "$(TAGS)"
 export CGO_ENABLED := 1
@@ -25,25 +27,46 @@ export SOURCE_DATE_EPOCH ?= $(shell date -u -d "$$(sed -n 's/^\#\# .*(\(.*\))$$/
 NSENTER  := $(wildcard nsenter/*.c)
 FUZZERS  := $(wildcard nsenter/fuzz/*_fuzz.c)
 CWARN    := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototypes -Werror
-INIT     := nsenter/elf/programs/init-$(shell $(GO) env GOARCH 2>/dev/null)
+ifeq ($(GOARCH),)
+GOARCH   := $(shell $(GO) env GOARCH 2>/dev/null)
+endif
 OUT      := bin
+# make build OUT=/elsewhere: nothing is written to the source tree. The init program of that build lies in OUT as well,
+# and Go reads it from there.
+ifeq ($(OUT),bin)
+INIT     := nsenter/elf/programs/init-$(GOARCH)
+INIT_FILE := $(INIT)
+BINARY   := rung
+DIST     := dist
+else
+INIT     := init-elsewhere
+INIT_FILE := $(OUT)/init-$(GOARCH)
+BINARY   := $(OUT)/rung
+DIST     := $(OUT)/dist
+OVERLAY  := -overlay '$(OUT)/overlay.json'
+endif
 ENGINECONF := docker/daemon.json podman/rung.conf containerd/rung.toml kubernetes/runtimeclass.yaml crio/10-rung.conf
 
 .PHONY: help build init demo test test-unit integration test-vm conformance cve faults load test-long acceptance test-engines ccheck fuzz fuzz-long bench lint fmt generate man docs install clean deps-build deps-unit deps-test deps-engines deps-vm
-.PHONY: packaging install-files deb release
+.PHONY: packaging install-files deb release init-elsewhere
 
 help: ## show this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: deps-build init ## build ./rung, one static file
-	CGO_ENABLED=0 $(GO) build $(GOFLAGS_) -ldflags '$(LDFLAGS)' -o $(OUT)/rung .
-	@install -m 0755 $(OUT)/rung rung # written in one go, as a package manager does: what the linker maps page by page starts a tenth slower
+build: deps-build init ## build ./rung, one static file; OUT=DIR builds DIR/rung, and writes nothing here
+	CGO_ENABLED=0 $(GO) build $(GOFLAGS_) $(OVERLAY) -ldflags '$(LDFLAGS)' -o '$(OUT)/rung.linked' .
+	@install -m 0755 '$(OUT)/rung.linked' '$(BINARY)' # written in one go, as a package manager does: what the linker maps page by page starts a tenth slower
+	@rm '$(OUT)/rung.linked'
 
 init: deps-build
 	@$(MAKE) --no-print-directory -s $(INIT)
 
-$(INIT): $(NSENTER) $(wildcard nsenter/*.h) nsenter/build/main.go
-	$(GO) run ./nsenter/build
+nsenter/elf/programs/init-$(GOARCH): $(NSENTER) $(wildcard nsenter/*.h) nsenter/source.go nsenter/build/main.go
+	script/hostrun ./nsenter/build -arch $(GOARCH)
+
+init-elsewhere:
+	mkdir -p '$(OUT)' && out=$$(cd '$(OUT)' && pwd) && script/hostrun ./nsenter/build -arch $(GOARCH) -o "$$out/init-$(GOARCH)" && \
+		printf '{"Replace": {"%s": "%s"}}\n' '$(CURDIR)/nsenter/elf/programs/init-$(GOARCH)' "$$out/init-$(GOARCH)" >'$(OUT)/overlay.json'
 
 demo: build ## build, make a bundle from busybox, run it, show what the container sees
 	script/deps demo
@@ -121,24 +144,29 @@ man: ## write man pages and completions anew from the command tables
 
 install: build install-files ## install rung, man pages, completions and engines' configuration below $(DESTDIR)$(PREFIX)
 
+# Whatever the umask: directories that others cannot enter have nothing installed in them.
 install-files:
-	install -D -m 0755 rung $(DESTDIR)$(SBINDIR)/rung
-	install -d $(DESTDIR)$(MANDIR)/man8
-	install -m 0644 man/*.8 $(DESTDIR)$(MANDIR)/man8
-	install -D -m 0644 contrib/completion/rung.bash $(DESTDIR)$(DATADIR)/bash-completion/completions/rung
-	install -D -m 0644 contrib/completion/_rung $(DESTDIR)$(ZSHDIR)/_rung
-	install -D -m 0644 contrib/completion/rung.fish $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/rung.fish
-	for f in $(ENGINECONF); do install -d $(DESTDIR)$(DATADIR)/rung/$${f%/*}; \
-		sed 's|/usr/local/sbin/rung|$(SBINDIR)/rung|' contrib/$$f >$(DESTDIR)$(DATADIR)/rung/$$f; chmod 0644 $(DESTDIR)$(DATADIR)/rung/$$f; done
+	umask 022; \
+	install -D -m 0755 '$(BINARY)' '$(DESTDIR)$(SBINDIR)/rung' && \
+	install -d '$(DESTDIR)$(MANDIR)/man8' && \
+	install -m 0644 man/*.8 '$(DESTDIR)$(MANDIR)/man8' && \
+	install -D -m 0644 contrib/completion/rung.bash '$(DESTDIR)$(DATADIR)/bash-completion/completions/rung' && \
+	install -D -m 0644 contrib/completion/_rung '$(DESTDIR)$(ZSHDIR)/_rung' && \
+	install -D -m 0644 contrib/completion/rung.fish '$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/rung.fish' && \
+	for f in $(ENGINECONF); do to='$(DESTDIR)$(DATADIR)/rung'/$$f; install -d "$${to%/*}" && \
+		sed 's|/usr/local/sbin/rung|$(SBINDIR)/rung|' contrib/$$f >"$$to" && chmod 0644 "$$to" || exit; done
 
 deb: build ## a Debian package in dist/
-	script/deb dist $(VERSION)
+	BINARY='$(BINARY)' INIT='$(INIT_FILE)' script/deb '$(DIST)' $(VERSION)
 
 release: build ## binary, Debian package, bill of materials and checksums in dist/, the same bytes wherever it is built
-	script/release dist $(VERSION)
+	BINARY='$(BINARY)' INIT='$(INIT_FILE)' script/release '$(DIST)' $(VERSION)
 
 clean: ## remove what was built
-	rm -rf rung dist $(OUT) tests/bin
+	rm -rf rung dist bin tests/bin nsenter/elf/programs/init-*
+ifneq ($(OUT),bin)
+	rm -rf '$(DIST)' '$(OUT)'/init-* '$(OUT)/rung' '$(OUT)/overlay.json'
+endif
 
 deps-build:
 	@script/deps build

@@ -10,7 +10,7 @@
 // that to init(1) or a subreaper.
 //
 // The container's first process starts from a small program in C, which has to be
-// compiled with the program that uses this package: "go run
+// compiled with the program that uses this package: "go tool
 // github.com/rung-oci/rung/nsenter/build -o init" writes it, and elf.Use (package
 // nsenter/elf) hands it over. Nothing is executed again, and nothing happens
 // before main. docs/library.md has a whole program.

@@ -1,3 +1,5 @@
+//go:build ignore
+
 /*
  * When each op ended, for whoever traces the runtime. The times are kept in memory and told before anything that is not
  * rung's could run or meddle: before each wait, before the filter, before execve, and with a failure.

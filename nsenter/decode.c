@@ -1,3 +1,5 @@
+//go:build ignore
+
 #include "decode.h"
 
 #include <string.h>

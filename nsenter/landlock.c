@@ -1,3 +1,5 @@
+//go:build ignore
+
 /* Landlock: rights that the process gives up for good. Which, and what is allowed, was settled in Go. */
 #include "init.h"
 

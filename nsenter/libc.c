@@ -1,3 +1,5 @@
+//go:build ignore
+
 /*
  * What the init program needs of a C library, and no more: it is linked without one. A static C library runs a fifth of
  * a millisecond of code before main (it asks the processor for its caches, an instruction that traps in a virtual

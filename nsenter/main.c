@@ -1,3 +1,5 @@
+//go:build ignore
+
 /*
  * The init: one loop, one switch. It decides nothing; the program was compiled in Go and every number and string in it
  * is final. What it does for each op is told in libcontainer/internal/plan, from which ops.h is generated.

@@ -1,3 +1,5 @@
+//go:build ignore
+
 #include "init.h"
 
 #include <string.h>

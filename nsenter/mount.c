@@ -1,3 +1,5 @@
+//go:build ignore
+
 /*
  * Mounts. Each is made detached, where nobody can reach it, gets its flags, and is then moved onto a descriptor: no
  * path is resolved twice, and a target that is swapped meanwhile is not the one that was opened (CVE-2021-30465).

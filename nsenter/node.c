@@ -1,3 +1,5 @@
+//go:build ignore
+
 /* Files that are made in the container's tree, with *at calls in a directory held open, and never through a symlink. */
 #include "init.h"
 

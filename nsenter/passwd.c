@@ -1,3 +1,5 @@
+//go:build ignore
+
 #include "passwd.h"
 
 #include <string.h>

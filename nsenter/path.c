@@ -1,3 +1,5 @@
+//go:build ignore
+
 /*
  * Paths below the container's root. The tree belongs to an image or is shared with a neighbour: nothing in it is
  * reached but through openat2(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS) from the root's descriptor, and nothing is

@@ -1,3 +1,5 @@
+//go:build ignore
+
 /* What makes the process of the container: terminal, identity, capabilities, filter, and the wait for its start. */
 #include "init.h"
 #include "passwd.h"

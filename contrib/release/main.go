@@ -1,6 +1,7 @@
 // Release says what is in a built rung, from what the Go toolchain has written into the file:
 //
-//	go run ./contrib/release -binary ./rung -version 0.1.0 -epoch 1795219200 -sbom rung.spdx.json -licences LICENCES
+//	script/hostrun ./contrib/release -binary ./rung -init nsenter/elf/programs/init-amd64 \
+//		-version 0.1.0 -epoch 1795219200 -sbom rung.spdx.json -licences LICENCES
 //
 // The first file that it writes is a bill of materials, SPDX 2.3 as JSON. The second has the text of every licence that
 // wants to go with a binary. A module that is linked and not in the table below is an error: somebody has to look at its
@@ -22,7 +23,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/rung-oci/rung/nsenter/elf"
+	"github.com/rung-oci/rung/libcontainer"
 )
 
 const home = "https://github.com/rung-oci/rung"
@@ -87,18 +88,19 @@ type relationship struct {
 
 func main() {
 	binary := flag.String("binary", "./rung", "the built rung")
+	initProgram := flag.String("init", "", "the init program that it carries")
 	version := flag.String("version", "", "its version")
 	epoch := flag.Int64("epoch", 0, "time of the release, in seconds since 1970")
 	bill := flag.String("sbom", "", "write the bill of materials here")
 	texts := flag.String("licences", "", "write the licences here")
 	flag.Parse()
-	if err := run(*binary, *version, *epoch, *bill, *texts); err != nil {
+	if err := run(*binary, *initProgram, *version, *epoch, *bill, *texts); err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1)
 	}
 }
 
-func run(binary, version string, epoch int64, bill, texts string) error {
+func run(binary, initProgram, version string, epoch int64, bill, texts string) error {
 	info, err := buildinfo.ReadFile(binary)
 	if err != nil {
 		return err
@@ -107,12 +109,12 @@ func run(binary, version string, epoch int64, bill, texts string) error {
 	if err != nil {
 		return err
 	}
-	program, err := elf.Program()
+	program, err := os.ReadFile(initProgram)
 	if err != nil {
 		return err
 	}
 	if !bytes.Contains(content, program) {
-		return fmt.Errorf("%s does not carry the init program of this tree", binary)
+		return fmt.Errorf("%s does not carry %s", binary, initProgram)
 	}
 	arch := ""
 	for _, s := range info.Settings {
@@ -160,28 +162,29 @@ func run(binary, version string, epoch int64, bill, texts string) error {
 		if i < 0 {
 			return fmt.Errorf("%s is linked, and its licence is not in the table of contrib/release", dep.Path)
 		}
+		hash := "Hash in go.sum: " + dep.Sum
+		if dep.Sum == "" { // -mod=vendor: Go has not looked
+			hash = ""
+		}
 		doc.add("STATIC_LINK", "SPDXRef-rung", material{
 			SPDXID: "SPDXRef-" + strings.NewReplacer("/", "-", "_", "-").Replace(dep.Path), Name: dep.Path, VersionInfo: dep.Version,
 			DownloadLocation: "https://proxy.golang.org/" + dep.Path + "/@v/" + dep.Version + ".zip",
-			LicenseDeclared:  licences[i].id, Purpose: "LIBRARY", Comment: "Hash in go.sum: " + dep.Sum,
+			LicenseDeclared:  licences[i].id, Purpose: "LIBRARY", Comment: hash,
 			ExternalRefs: []reference{{"PACKAGE-MANAGER", "purl", "pkg:golang/" + dep.Path + "@" + dep.Version}},
 		})
 		dir, err := output("list", "-m", "-f", "{{.Dir}}", dep.Path)
 		if err != nil {
 			return err
 		}
+		if dir == "" { // -mod=vendor: go mod vendor takes the licences along
+			dir = filepath.Join("vendor", dep.Path)
+		}
 		if err := appendFiles(all, dep.Path+" "+dep.Version, dir, licences[i].files); err != nil {
 			return err
 		}
 	}
-	said, err := exec.Command(binary, "--version").Output()
-	if err != nil {
-		return fmt.Errorf("%s --version: %w", binary, err)
-	}
-	_, calls, _ := strings.Cut(string(said), "\nlibseccomp: ")
-	calls, _, _ = strings.Cut(calls, "\n")
 	doc.add("GENERATED_FROM", "SPDXRef-rung", material{
-		SPDXID: "SPDXRef-libseccomp", Name: "libseccomp", VersionInfo: calls,
+		SPDXID: "SPDXRef-libseccomp", Name: "libseccomp", VersionInfo: libcontainer.SystemCalls,
 		DownloadLocation: "https://github.com/seccomp/libseccomp", LicenseDeclared: "LGPL-2.1-only", Purpose: "LIBRARY",
 		Comment: "Not linked: the names and numbers of system calls in rung's tables were asked of it.",
 	})

@@ -2,11 +2,16 @@
 //
 //	go run ./nsenter/build [-o FILE] [-arch GOARCH]
 //
-// CC names the compiler, gcc if it is not set. On amd64 and arm64 the program is
-// linked without a C library; elsewhere with the static one.
+// The source is in this command, which can be run from a module cache or a vendor
+// directory, and has to be built for the machine that it runs on. What it
+// compiles for is -arch, or else $GOARCH. $CC names the compiler, with options if
+// need be, gcc if it is not set. On amd64 and arm64 the program is linked without
+// a C library; elsewhere with the static one.
 package main
 
 import (
+	"debug/elf"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -14,6 +19,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
+
+	"github.com/rung-oci/rung/nsenter"
 )
 
 // flags are what nobody may leave out: rung's own answers to overflow and to the
@@ -47,18 +55,28 @@ func env(name, otherwise string) string {
 	return otherwise
 }
 
+// home is where rung embeds the program from, seen from the top of its source.
+const home = "nsenter/elf/programs"
+
 func build(arch, out string) error {
-	_, file, _, ok := runtime.Caller(0)
-	if !ok {
-		return fmt.Errorf("the place of the source is not known (built with -trimpath?)")
-	}
-	dir := filepath.Dir(filepath.Dir(file))
-	sources, err := filepath.Glob(filepath.Join(dir, "*.c"))
-	if err != nil || len(sources) == 0 {
-		return fmt.Errorf("no C files in %s", dir)
-	}
 	if out == "" {
-		out = filepath.Join(dir, "elf", "programs", "init-"+arch)
+		if fi, err := os.Stat(home); err != nil || !fi.IsDir() {
+			return fmt.Errorf("no %s here: run it at the top of rung's source, or name a file with -o", home)
+		}
+		out = filepath.Join(home, "init-"+arch)
+	}
+	out, err := filepath.Abs(out)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "rung-init-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	sources, err := unpack(dir)
+	if err != nil {
+		return err
 	}
 	args := slices.Clone(flags)
 	if arch == "amd64" || arch == "arm64" {
@@ -69,10 +87,69 @@ func build(arch, out string) error {
 	if arch == "arm64" {
 		args = append(args, "-lgcc")
 	}
-	cmd := exec.Command(env("CC", "gcc"), args...)
-	cmd.Stderr = os.Stderr
+	cc := strings.Fields(env("CC", "gcc"))
+	if len(cc) == 0 {
+		return errors.New("$CC is blank")
+	}
+	cmd := exec.Command(cc[0], append(cc[1:], args...)...)
+	cmd.Dir, cmd.Stderr = dir, os.Stderr
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("%s: %w", cmd.Path, err)
 	}
+	if err := fits(out+".new", arch); err != nil {
+		os.Remove(out + ".new")
+		return err
+	}
 	return os.Rename(out+".new", out)
+}
+
+// unpack writes the source below dir, and returns the C files in relation to it:
+// the names that the compiler's messages have are the same wherever that is.
+func unpack(dir string) (sources []string, err error) {
+	const sub = "nsenter"
+	if err := os.Mkdir(filepath.Join(dir, sub), 0o777); err != nil {
+		return nil, err
+	}
+	all, err := nsenter.Source.ReadDir(".")
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range all {
+		text, err := nsenter.Source.ReadFile(f.Name())
+		if err != nil {
+			return nil, err
+		}
+		name := filepath.Join(sub, f.Name())
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o666); err != nil {
+			return nil, err
+		}
+		if filepath.Ext(name) == ".c" {
+			sources = append(sources, name)
+		}
+	}
+	return sources, nil
+}
+
+// fits checks that the compiler has compiled for the architecture: in a cross
+// build it is easy to set GOARCH and to forget CC.
+func fits(program, arch string) error {
+	want, known := machines[arch]
+	if !known {
+		return nil
+	}
+	f, err := elf.Open(program)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if f.Machine != want {
+		return fmt.Errorf("%s compiles for %v, and not for %s: CC has to name a compiler for that", env("CC", "gcc"), f.Machine, arch)
+	}
+	return nil
+}
+
+// machines is what ELF calls the architectures that rung can be built for.
+var machines = map[string]elf.Machine{
+	"386": elf.EM_386, "amd64": elf.EM_X86_64, "arm": elf.EM_ARM, "arm64": elf.EM_AARCH64, "loong64": elf.EM_LOONGARCH,
+	"ppc64": elf.EM_PPC64, "ppc64le": elf.EM_PPC64, "riscv64": elf.EM_RISCV, "s390x": elf.EM_S390,
 }

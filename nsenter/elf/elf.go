@@ -4,16 +4,12 @@
 package elf
 
 import (
-	"embed"
 	"errors"
 	"runtime"
 )
 
-//go:embed programs
-var programs embed.FS
-
 // ErrMissing says that the init program was not compiled before this binary was.
-var ErrMissing = errors.New("this build has no init program for " + runtime.GOARCH + " in it: compile that first (make, or go run github.com/rung-oci/rung/nsenter/build)")
+var ErrMissing = errors.New("this build has no init program for " + runtime.GOARCH + " in it: compile it first (make init in rung's source; docs/library.md for a program that imports rung)")
 
 var own []byte
 

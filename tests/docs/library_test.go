@@ -9,7 +9,7 @@ import (
 )
 
 // The program in docs/library.md is a module of its own that builds against rung as others get it, without anything that
-// make has built, and runs a container.
+// make has built, from a vendor directory as well, and runs a container.
 func TestLibrary(t *testing.T) {
 	needRoot(t)
 	needCommand(t, "go", "gcc", "git")
@@ -40,9 +40,17 @@ git ls-files -z --cached --others --exclude-standard --deduplicate | tar --null 
 export GOFLAGS=-mod=mod CGO_ENABLED=0
 cp ../rung/go.sum .
 sed -n '/^require/,/^)/p' ../rung/go.mod >>go.mod
-go mod edit -require github.com/rung-oci/rung@v0.0.0
+go mod edit -require github.com/rung-oci/rung@v0.0.0 -tool github.com/rung-oci/rung/nsenter/build
+export GOPROXY=off
 go generate
-go build -trimpath -o hello .`)
+go build -trimpath -o hello .
+# as Nix and Debian build: with every module in the tree, and Go's own habits overruled
+mv init init.module
+go mod vendor
+export GOFLAGS='-mod=vendor -trimpath'
+go generate
+cmp init init.module
+go build -o hello .`)
 
 	bundle(t, filepath.Join(dir, "bundle"), "sh", "-c", "exit 3")
 	out := must(t, hello, "./hello "+filepath.Join(dir, "bundle"))

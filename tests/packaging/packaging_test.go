@@ -3,7 +3,6 @@
 package packaging
 
 import (
-	"bytes"
 	"debug/buildinfo"
 	"debug/elf"
 	"encoding/json"
@@ -86,38 +85,32 @@ func TestInstall(t *testing.T) {
 	}
 }
 
-// release makes a release in a copy of the tree, and gives the directory that it is in.
-func release(t *testing.T, at string) string {
-	t.Helper()
-	if err := os.MkdirAll(at, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	// What is tracked, and what is not yet, as far as nothing says that it is built.
-	list := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
-	list.Dir = top
-	names, err := list.Output()
-	if err != nil {
-		t.Skip("not a checkout: ", err)
-	}
-	tar := exec.Command("sh", "-c", `tar --null --files-from=- -cf - | tar -xf - -C "$1"`, "sh", at)
-	tar.Dir, tar.Stdin = top, bytes.NewReader(names)
-	if out, err := tar.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	run(t, at, "make", "-s", "release")
-	return filepath.Join(at, "dist")
-}
-
 func TestRelease(t *testing.T) {
 	needCommand(t, "dpkg-deb")
 	dir := t.TempDir()
-	one := release(t, filepath.Join(dir, "one"))
-	two := release(t, filepath.Join(dir, "a longer name", "two"))
+	trees := [...]string{filepath.Join(dir, "one"), filepath.Join(dir, "a longer name", "two")}
+	for _, tree := range trees {
+		copyTree(t, tree)
+	}
+	run(t, trees[0], "make", "-s", "release")
+	// the other one is another's: his flags, his umask, and what he built before
+	leaveForeignInit(t, trees[1])
+	run(t, trees[1], "env", arch, "sh", "-c", "umask 077; make -s release")
+	one, two := filepath.Join(trees[0], "dist"), filepath.Join(trees[1], "dist")
 	sums := run(t, one, "cat", "SHA256SUMS")
 	if other := run(t, two, "cat", "SHA256SUMS"); sums != other {
 		t.Errorf("what is built depends on where:\n%s\n%s", sums, other)
 	}
 	run(t, one, "sha256sum", "--check", "SHA256SUMS")
+	for _, f := range files(t, two) {
+		fi, err := os.Stat(two + f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if fi.Mode()&0o444 != 0o444 {
+			t.Errorf("under a umask of 077 %s is %v", f, fi.Mode())
+		}
+	}
 	if got := files(t, one); len(got) != strings.Count(sums, "\n")+1 {
 		t.Errorf("%q are not all in\n%s", got, sums)
 	}

@@ -1,0 +1,6 @@
+package elf
+
+import "embed"
+
+//go:embed programs/*-386
+var programs embed.FS

@@ -1,0 +1,6 @@
+package elf
+
+import "embed"
+
+//go:embed programs/*-arm
+var programs embed.FS

@@ -1,0 +1,6 @@
+package elf
+
+import "embed"
+
+//go:embed programs/*-ppc64le
+var programs embed.FS

@@ -1,0 +1,6 @@
+package elf
+
+import "embed"
+
+//go:embed programs/*-riscv64
+var programs embed.FS
