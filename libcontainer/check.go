@@ -90,9 +90,15 @@ func Check(o CheckOptions) (Findings, error) {
 	c.wrong = len(c.list)
 	c.problems(loaded.Unknown)
 	unprivileged := rootless && os.Geteuid() != 0
-	c.problems(spec.Validate(loaded.Spec, spec.Options{NeedProcess: true, Rootless: unprivileged, BundleAbs: o.Bundle}))
-	c.prepared(loaded, rootless)
-	for _, f := range check.Host(loaded.Spec, check.Options{Bundle: o.Bundle, Rootless: rootless, Unprivileged: unprivileged, Capabilities: host.Capabilities()}) {
+	p := &prepared{opt: &CreateOptions{ID: "check", Bundle: o.Bundle, Rootless: o.Rootless, SystemdCgroup: o.SystemdCgroup}, spec: loaded.Spec, raw: loaded.Raw}
+	p.facts.Rootless, p.facts.Unprivileged, p.facts.Capabilities = rootless, unprivileged, host.Capabilities()
+	p.openNamespaces()
+	defer p.close()
+	c.problems(spec.Validate(loaded.Spec, spec.Options{NeedProcess: true, Rootless: unprivileged, HostNamespaces: p.facts.HostNamespaces, BundleAbs: o.Bundle}))
+	c.prepared(p, loaded)
+	for _, f := range check.Host(loaded.Spec, check.Options{
+		Bundle: o.Bundle, Rootless: rootless, Unprivileged: unprivileged, Capabilities: p.facts.Capabilities, HostNamespaces: p.facts.HostNamespaces,
+	}) {
 		level := LevelHost
 		if f.Info {
 			level = LevelInfo
@@ -158,10 +164,7 @@ func specHint(p spec.Problem) string {
 
 // prepared goes as far as create does before it changes anything: control groups,
 // the seccomp filter, the plan.
-func (c *checking) prepared(l *spec.Loaded, rootless bool) {
-	p := &prepared{opt: &CreateOptions{ID: "check", Bundle: c.opt.Bundle, Rootless: c.opt.Rootless, SystemdCgroup: c.opt.SystemdCgroup}, spec: l.Spec, raw: l.Raw}
-	p.facts.Rootless, p.facts.Capabilities = rootless, host.Capabilities()
-	p.facts.Unprivileged = rootless && os.Geteuid() != 0
+func (c *checking) prepared(p *prepared, l *spec.Loaded) {
 	interpret(l.Spec)
 	securityModules(&p.facts, l.Spec, l.Spec.Process)
 	sound := !c.list.Fatal()

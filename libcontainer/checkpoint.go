@@ -295,7 +295,10 @@ func externalNamespaces(r *criu.Options, pid int, s *specs.Spec) error {
 	return nil
 }
 
-type joinedNamespace struct{ file, key, path string }
+type joinedNamespace struct {
+	file, key, path string
+	kind            uint64 // CLONE_NEW* bit
+}
 
 // joinedNamespaces are those that criu can leave out.
 func joinedNamespaces(s *specs.Spec) (list []joinedNamespace) {
@@ -306,9 +309,9 @@ func joinedNamespaces(s *specs.Spec) (list []joinedNamespace) {
 		switch {
 		case n.Path == "":
 		case n.Type == specs.NetworkNamespace:
-			list = append(list, joinedNamespace{"net", keyNet, n.Path})
+			list = append(list, joinedNamespace{"net", keyNet, n.Path, unix.CLONE_NEWNET})
 		case n.Type == specs.PIDNamespace:
-			list = append(list, joinedNamespace{"pid", keyPid, n.Path})
+			list = append(list, joinedNamespace{"pid", keyPid, n.Path, unix.CLONE_NEWPID})
 		}
 	}
 	return list

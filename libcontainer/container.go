@@ -382,6 +382,13 @@ func runStartHooks(p *prepared, g *cgroup.Group, s *state.State, list []plan.Hoo
 		return err
 	}
 	defer exe.Close()
+	root := -1
+	if compile.NeedsRoot(p.spec) {
+		if root, err = openRoot(s.Pid); err != nil {
+			return err
+		}
+		defer sys.Close(root)
+	}
 	st := hooks.StateJSON(s.OCIVersion, s.ID, state.Created, s.Pid, s.Bundle, s.Annotations)
 	stdout, stderr := compile.HookOutput(s.Annotations, s.Bundle)
 	_, err = hooks.Run("startContainer", list, st, hooks.Options{
@@ -391,7 +398,7 @@ func runStartHooks(p *prepared, g *cgroup.Group, s *state.State, list []plan.Hoo
 			if err != nil {
 				return hooks.Spawned{}, err
 			}
-			pr, err := runtime.Enter(exe, prog, pidfd, cgroupFD, stdio, hookListener(p.spec, s))
+			pr, err := runtime.Enter(exe, prog, pidfd, cgroupFD, root, stdio, hookListener(p.spec, s))
 			if err != nil {
 				return hooks.Spawned{}, err
 			}

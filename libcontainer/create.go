@@ -27,6 +27,7 @@ import (
 func Create(o CreateOptions) (*Container, error) {
 	p, err := prepare(&o, false)
 	if err == nil {
+		defer p.close()
 		err = checkTerminal(p.spec.Process.Terminal, true, o.ConsoleSocket)
 	}
 	if err != nil {
@@ -164,6 +165,7 @@ func stateCgroups(g *cgroup.Group) []state.Cgroup {
 func (m *made) side(exe *runtime.Executable) *runtime.Side {
 	s := &runtime.Side{
 		Stdio:      stdio(m.opt.Stdin, m.opt.Stdout, m.opt.Stderr),
+		Namespaces: m.namespaces,
 		Intent:     m.intent,
 		ListenGate: m.entry.ListenGate,
 		KeepConfig: func() error { return m.entry.SaveConfig(m.raw) },
@@ -287,7 +289,7 @@ func spawnIn(exe *runtime.Executable, pidfd int, program func(plan.Hook) (plan.P
 		if err != nil {
 			return hooks.Spawned{}, err
 		}
-		p, err := runtime.Enter(exe, prog, pidfd, -1, stdio, nil)
+		p, err := runtime.Enter(exe, prog, pidfd, -1, -1, stdio, nil)
 		if err != nil {
 			return hooks.Spawned{}, err
 		}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup"
@@ -200,11 +199,10 @@ func (x *execution) openInit(s *specs.Spec) error {
 		return err
 	}
 	x.files[plan.FDFirst] = pidfd
-	if hasNamespace(s, specs.MountNamespace) {
+	if !compile.NeedsRoot(s) {
 		return nil
 	}
-	// the pidfd holds the pid: it is the init's root, or nobody's
-	root, err := sys.Open("/proc/"+strconv.Itoa(x.c.state.Pid)+"/root", unix.O_PATH|unix.O_DIRECTORY)
+	root, err := openRoot(x.c.state.Pid) // the pidfd holds the pid: it is the init's root, or nobody's
 	if err != nil {
 		return err
 	}
@@ -212,8 +210,9 @@ func (x *execution) openInit(s *specs.Spec) error {
 	return nil
 }
 
-func hasNamespace(s *specs.Spec, kind specs.LinuxNamespaceType) bool {
-	return s.Linux != nil && slices.ContainsFunc(s.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == kind })
+// openRoot opens the root directory of a process, which has to be held by a pidfd.
+func openRoot(pid int) (int, error) {
+	return sys.Open(procPath(pid, "root"), unix.O_PATH|unix.O_DIRECTORY)
 }
 
 func (x *execution) options(s *specs.Spec) (compile.Options, error) {

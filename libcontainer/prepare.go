@@ -29,14 +29,16 @@ type prepared struct {
 	spec  *specs.Spec
 	raw   []byte
 	group *cgroup.Group // nil: the container has none of its own
-	facts compile.Facts
-	copts compile.Options
-	plan  *plan.Plan
+	// namespaces are those that the config names by a path, as they were opened
+	namespaces []runtime.Namespace
+	facts      compile.Facts
+	copts      compile.Options
+	plan       *plan.Plan
 }
 
 // prepare reads and judges the config and compiles the plan. It changes
 // nothing on disk.
-func prepare(o *CreateOptions, startNow bool) (*prepared, error) {
+func prepare(o *CreateOptions, startNow bool) (_ *prepared, err error) {
 	if err := state.ValidID(o.ID); err != nil {
 		return nil, err
 	}
@@ -63,8 +65,14 @@ func prepare(o *CreateOptions, startNow bool) (*prepared, error) {
 	}
 	p.facts.Capabilities = host.Capabilities()
 	p.facts.Unprivileged = p.facts.Rootless && os.Geteuid() != 0
+	p.openNamespaces()
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
 	span = o.Trace.Begin("judge the config", trace.Own)
-	err = judge(o, loaded, p.facts.Unprivileged)
+	err = judge(o, loaded, &p.facts)
 	span.End(err)
 	if err != nil {
 		return nil, err
@@ -76,7 +84,7 @@ func prepare(o *CreateOptions, startNow bool) (*prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.resctrl(); err != nil {
+	if err = p.resctrl(); err != nil {
 		return nil, err
 	}
 	span = o.Trace.Begin("compile the seccomp filter", trace.Own)
@@ -138,8 +146,8 @@ func misread(o *CreateOptions, s *specs.Spec, wrong spec.Problems) error {
 
 // judge gives all MUST-level problems as one error. What is merely unwise goes
 // to the debug log, misspelt names to the warnings.
-func judge(o *CreateOptions, l *spec.Loaded, rootless bool) error {
-	problems := spec.Validate(l.Spec, spec.Options{NeedProcess: true, Rootless: rootless, BundleAbs: o.Bundle})
+func judge(o *CreateOptions, l *spec.Loaded, f *compile.Facts) error {
+	problems := spec.Validate(l.Spec, spec.Options{NeedProcess: true, Rootless: f.Unprivileged, HostNamespaces: f.HostNamespaces, BundleAbs: o.Bundle})
 	for _, u := range l.Unknown {
 		o.warn(u.String())
 	}
@@ -318,6 +326,7 @@ func DryRun(o RunOptions, start bool, w io.Writer) error {
 	}
 	p, err := prepare(&o.CreateOptions, start)
 	if err == nil {
+		defer p.close()
 		err = checkTerminal(p.spec.Process.Terminal, o.Detach || !start, o.ConsoleSocket)
 	}
 	if err == nil {
@@ -339,6 +348,7 @@ func PlanDiff(a, b CreateOptions, w io.Writer) (same bool, err error) {
 		if err != nil {
 			return false, opError("plan", o.ID, err)
 		}
+		p.close()
 		plans[i], names[i] = p.plan, o.ConfigFile
 		if names[i] == "" {
 			names[i] = o.Bundle
@@ -358,6 +368,7 @@ func PlanText(o CreateOptions, format string, w io.Writer) error {
 	if err != nil {
 		return opError("plan", "", err)
 	}
+	defer p.close()
 	if format == "json" {
 		return p.plan.WriteJSON(w)
 	}

@@ -66,6 +66,7 @@ func restore(o *RestoreOptions) (status int, err error) {
 	}
 	p, err := prepare(&o.CreateOptions, false)
 	if err == nil {
+		defer p.close()
 		err = checkTerminal(p.spec.Process.Terminal, o.Detach, o.ConsoleSocket)
 	}
 	if err == nil {
@@ -331,7 +332,7 @@ func (x *restoration) inherit(r *criu.Options, s *criu.Spawn) error {
 		s.Files = append(s.Files, f)
 	}
 	for _, n := range joinedNamespaces(x.spec) {
-		fd, err := sys.Open(n.path, unix.O_RDONLY)
+		fd, err := x.namespace(n.kind)
 		if err != nil {
 			return err
 		}

@@ -21,6 +21,7 @@ func Run(o RunOptions) (status int, err error) {
 	if err != nil {
 		return -1, opError("run", o.ID, err)
 	}
+	defer p.close()
 	status, err = p.run(&o)
 	return status, opError("run", o.ID, err)
 }

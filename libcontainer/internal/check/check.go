@@ -34,6 +34,8 @@ type Options struct {
 	Rootless     bool   // without privileges in the initial user namespace
 	Unprivileged bool   // and not root of another one either
 	Capabilities uint64 // of the runtime, as bits
+	// HostNamespaces has the CLONE_NEW* bits of the namespaces that are joined by a path and are the host's
+	HostNamespaces uint64
 }
 
 // Host gives what the host lacks for the config, in the order of the config. The
@@ -73,7 +75,7 @@ type checker struct {
 	rootfs string // absolute; empty when the config names none
 	view   *view  // the container's files, nil without a root
 	made   uint64 // CLONE_NEW* bits of new namespaces
-	joined uint64
+	joined uint64 // and of joined ones that are not the host's
 	out    []Finding
 }
 
@@ -92,7 +94,7 @@ func (c *checker) namespaceKinds() {
 		if n.Path == "" {
 			c.made |= compile.Namespace(n.Type)
 		} else {
-			c.joined |= compile.Namespace(n.Type)
+			c.joined |= compile.Namespace(n.Type) &^ c.opt.HostNamespaces
 		}
 	}
 }

@@ -14,15 +14,7 @@ import (
 
 // kernelName gives a kind of namespace as /proc/<pid>/ns and
 // /proc/sys/user/max_*_namespaces call it.
-func kernelName(t specs.LinuxNamespaceType) string {
-	switch t {
-	case specs.NetworkNamespace:
-		return "net"
-	case specs.MountNamespace:
-		return "mnt"
-	}
-	return string(t)
-}
+func kernelName(t specs.LinuxNamespaceType) string { return host.NamespaceFile(compile.Namespace(t)) }
 
 func (c *checker) namespaces() {
 	for i, n := range c.linux.Namespaces {
@@ -84,15 +76,14 @@ func (c *checker) join(at string, n specs.LinuxNamespace, bit uint64) {
 		c.fatal(at, source, n.Path+" is no "+string(n.Type)+" namespace", "name a file such as /proc/<pid>/ns/"+kernelName(n.Type))
 		return
 	}
-	var theirs, ours unix.Stat_t
-	same := unix.Fstat(fd, &theirs) == nil && unix.Stat("/proc/self/ns/"+kernelName(n.Type), &ours) == nil && theirs.Ino == ours.Ino && theirs.Dev == ours.Dev
-	switch {
-	case !same:
-	case bit == unix.CLONE_NEWUSER:
-		c.fatal(at, source, n.Path+" is the runtime's own user namespace, which cannot be joined again", "leave the entry out")
-	case bit != unix.CLONE_NEWNS:
-		c.add(Finding{Path: at, Source: source, Info: true, Message: n.Path + " is the runtime's own namespace", Hint: "what the container changes in it holds for the host too"})
+	if same, err := host.IsOwnNamespace(fd, bit); err != nil || !same {
+		return
 	}
+	if bit == unix.CLONE_NEWUSER {
+		c.fatal(at, source, n.Path+" is the host's user namespace, which cannot be joined", "leave the entry out")
+		return
+	}
+	c.add(Finding{Path: at, Source: source, Info: true, Message: n.Path + " is the host's own namespace", Hint: "what the container changes in it holds for the host too"})
 }
 
 func (c *checker) idMaps() {

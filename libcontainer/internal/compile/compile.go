@@ -64,6 +64,8 @@ type Facts struct {
 	SELinux      bool
 	Landlock     int  // version of Landlock's ABI, 0 without it; asked where annotations make it matter
 	UnifiedV2    bool // /sys/fs/cgroup is cgroup2 alone
+	// HostNamespaces has the CLONE_NEW* bits of the namespaces that the config joins by path and that are the host's own
+	HostNamespaces uint64
 	// Capabilities that the runtime has and can grant; 0: not known, all.
 	Capabilities uint64
 }
@@ -95,6 +97,7 @@ type compiler struct {
 type namespaces struct {
 	created uint64 // CLONE_NEW* bits of new ones
 	joined  []join
+	host    uint64  // CLONE_NEW* bits of joined ones that are the host's
 	userFD  plan.FD // the joined user namespace, or NoFD
 }
 
@@ -105,12 +108,14 @@ type join struct {
 	from string // origin
 }
 
+// has says whether the container has a namespace of the kind that is not the host's. A path
+// may name the host's: what holds for a container without such a namespace holds then.
 func (n *namespaces) has(bit uint64) bool {
 	if n.created&bit != 0 {
 		return true
 	}
 	for _, j := range n.joined {
-		if j.bit == bit {
+		if j.bit == bit && n.host&bit == 0 {
 			return true
 		}
 	}

@@ -47,6 +47,7 @@ func Create(s *specs.Spec, o Options, f Facts) (*plan.Plan, []string, error) {
 
 // namespaces sorts the config's namespaces into new and joined ones.
 func (c *compiler) namespaces() {
+	c.ns.host = c.facts.HostNamespaces
 	for i, n := range hasLinux(c.spec).Namespaces {
 		bit := namespaceBit(n.Type)
 		origin := at("linux.namespaces", i)

@@ -11,8 +11,7 @@ import (
 
 // Exec plans a further process of a container: s is the config that the
 // container was created from, p the process. The init's pidfd is descriptor
-// plan.FDFirst; its root directory is plan.FDFirst+1 for a container that has no
-// mount namespace.
+// plan.FDFirst; its root directory is plan.FDFirst+1 where NeedsRoot says so.
 func Exec(s *specs.Spec, p *specs.Process, o Options, f Facts) (*plan.Plan, []string, error) {
 	c := &compiler{spec: s, opt: o, facts: f}
 	c.opt.StartNow = true
@@ -102,10 +101,22 @@ func (c *compiler) comeIn(p *specs.Process) {
 		c.emit("", &plan.Setsid{}) // behind the fork: the terminal is taken by the leader of a session
 	}
 	root := &plan.RootHere{FD: plan.NoFD}
-	if !c.ns.has(unix.CLONE_NEWNS) {
+	if NeedsRoot(c.spec) {
 		root.FD = plan.FDFirst + 1
 	}
 	c.emit("", root)
+}
+
+// NeedsRoot says that whoever comes into the container has to be given the init's root
+// directory: the root of its mount namespace is not the container's. The namespace is the
+// host's, or one that a path names, which may be the host's as well.
+func NeedsRoot(s *specs.Spec) bool {
+	for _, n := range hasLinux(s).Namespaces {
+		if n.Type == specs.MountNamespace {
+			return n.Path != ""
+		}
+	}
+	return true
 }
 
 func affinity(origin, list string) ([]byte, error) {

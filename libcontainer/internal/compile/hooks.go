@@ -50,7 +50,8 @@ func hookArgv(h plan.Hook) []string {
 
 // ContainerHook is the program of a startContainer hook: a program of the
 // container, run with all that confines the container's process. The init's
-// pidfd is descriptor plan.FDFirst.
+// pidfd is descriptor plan.FDFirst, its root directory plan.FDFirst+1 where
+// NeedsRoot says so.
 func ContainerHook(s *specs.Spec, o Options, f Facts, h plan.Hook) (plan.Program, error) {
 	c := &compiler{spec: s, opt: o, facts: f}
 	p := *s.Process

@@ -18,6 +18,7 @@ import (
 // a step that the plan does not have.
 type Side struct {
 	Stdio          [3]int
+	Namespaces     []Namespace // those that the plan's OpenNamespace steps are about
 	Intent         func() error
 	CgroupCreate   func() error
 	CgroupLimits   func(*plan.Resources) error
@@ -166,23 +167,6 @@ func (x *executor) do(a plan.Action) error {
 		return nil // answered when the init asks
 	}
 	return fmt.Errorf("plan: unknown step %T", a)
-}
-
-func (x *executor) openNamespace(a plan.OpenNamespace) error {
-	fd, err := sys.Open(a.Path, unix.O_RDONLY)
-	if err != nil {
-		return err
-	}
-	kind, err := unix.IoctlRetInt(fd, unix.NS_GET_NSTYPE)
-	if err == nil && uint64(kind) != a.Type {
-		err = unix.EINVAL
-	}
-	if err != nil {
-		sys.Close(fd)
-		return fmt.Errorf("%s is not a namespace of type %s: %w", a.Path, plan.CloneNames(a.Type), err)
-	}
-	x.files[a.FD] = fd
-	return nil
 }
 
 func (x *executor) spawn(a plan.Spawn) error {

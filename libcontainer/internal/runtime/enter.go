@@ -43,10 +43,14 @@ func sendOrder(gate int) error {
 
 // Enter runs a program that joins the namespaces of the process behind pidfd,
 // which it finds as descriptor plan.FDFirst, and ends in execve. It returns
-// when that has happened. cgroupFD is -1, or the cgroup v2 directory to start in.
+// when that has happened. cgroupFD is -1, or the cgroup v2 directory to start in;
+// root is -1, or the directory that the program finds as plan.FDFirst+1.
 // notify takes the listener of a seccomp filter that has one; it may be nil.
-func Enter(exe *Executable, program plan.Program, pidfd, cgroupFD int, stdio [3]*os.File, notify func(listener, pid int) error) (*Process, error) {
+func Enter(exe *Executable, program plan.Program, pidfd, cgroupFD, root int, stdio [3]*os.File, notify func(listener, pid int) error) (*Process, error) {
 	o := spawnOptions{program: program, cgroupFD: cgroupFD, files: map[plan.FD]int{plan.FDFirst: pidfd}}
+	if root >= 0 {
+		o.files[plan.FDFirst+1] = root
+	}
 	for i, f := range stdio {
 		o.stdio[i] = -1
 		if f != nil {

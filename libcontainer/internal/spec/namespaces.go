@@ -2,6 +2,7 @@ package spec
 
 import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -27,7 +28,7 @@ const (
 type nsState uint8
 
 const (
-	nsHost   nsState = iota // the runtime's own: the kind is not listed
+	nsHost   nsState = iota // the runtime's own: the kind is not listed, or a path names the host's
 	nsNew                   // one of its own
 	nsJoined                // the one that a path names
 )
@@ -54,13 +55,21 @@ func namespaceKind(t specs.LinuxNamespaceType) int {
 	return -1
 }
 
+// cloneBits has the kernel's flag of each kind (clone(2)).
+var cloneBits = [namespaceKinds]uint64{
+	nsPID: unix.CLONE_NEWPID, nsNetwork: unix.CLONE_NEWNET, nsMount: unix.CLONE_NEWNS, nsIPC: unix.CLONE_NEWIPC,
+	nsUTS: unix.CLONE_NEWUTS, nsUser: unix.CLONE_NEWUSER, nsCgroup: unix.CLONE_NEWCGROUP, nsTime: unix.CLONE_NEWTIME,
+}
+
 // noteNamespaces fills c.ns, which most chapters need.
 func (c *checker) noteNamespaces() {
 	for i := range c.linux.Namespaces {
 		n := &c.linux.Namespaces[i]
 		if k := namespaceKind(n.Type); k >= 0 && c.ns[k] == nsHost {
-			c.ns[k] = nsNew
-			if n.Path != "" {
+			switch {
+			case n.Path == "":
+				c.ns[k] = nsNew
+			case c.opts.HostNamespaces&cloneBits[k] == 0:
 				c.ns[k] = nsJoined
 			}
 		}
@@ -85,6 +94,9 @@ func (c *checker) namespaces() {
 		}
 		if n.Path == "" {
 			continue
+		}
+		if k == nsUser && c.opts.HostNamespaces&cloneBits[k] != 0 {
+			c.must(chapterNamespaces, quote(n.Path)+" is the host's user namespace, which cannot be joined (setns(2))", "linux.namespaces", i, "path")
 		}
 		if !isAbs(n.Path) {
 			c.must(chapterNamespaces, quote(n.Path)+" must be an absolute path", "linux.namespaces", i, "path")

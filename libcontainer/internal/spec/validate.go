@@ -17,6 +17,9 @@ type Options struct {
 	// Rootless says that the runtime's effective uid is not 0. A user namespace,
 	// new with mappings or joined, is needed then.
 	Rootless bool
+	// HostNamespaces has the CLONE_NEW* bits of the namespaces that linux.namespaces names by a
+	// path and that are the host's own. Whoever has opened them can tell, not this package.
+	HostNamespaces uint64
 	// BundleAbs is the bundle's absolute path, "" if it is not known. It is only
 	// compared with strings.
 	BundleAbs string

@@ -1,0 +1,47 @@
+package host
+
+import "golang.org/x/sys/unix"
+
+// NamespaceFile is the name in /proc/<pid>/ns of a type of namespace, given as its CLONE_NEW*
+// bit; "" for none (namespaces(7)).
+func NamespaceFile(kind uint64) string {
+	switch kind {
+	case unix.CLONE_NEWCGROUP:
+		return "cgroup"
+	case unix.CLONE_NEWIPC:
+		return "ipc"
+	case unix.CLONE_NEWNS:
+		return "mnt"
+	case unix.CLONE_NEWNET:
+		return "net"
+	case unix.CLONE_NEWPID:
+		return "pid"
+	case unix.CLONE_NEWTIME:
+		return "time"
+	case unix.CLONE_NEWUSER:
+		return "user"
+	case unix.CLONE_NEWUTS:
+		return "uts"
+	}
+	return ""
+}
+
+// IsOwnNamespace tells whether the namespace behind a descriptor is the host's: that of this
+// process, or that of process 1, because an engine may call the runtime from a namespace of the
+// engine's. The device and inode number identify a namespace, whatever its path is
+// (namespaces(7)). kind is the CLONE_NEW* bit.
+func IsOwnNamespace(fd int, kind uint64) (bool, error) {
+	var it, other unix.Stat_t
+	if err := unix.Fstat(fd, &it); err != nil {
+		return false, err
+	}
+	name := NamespaceFile(kind)
+	if err := unix.Stat("/proc/self/ns/"+name, &other); err != nil {
+		return false, err
+	}
+	if other.Dev == it.Dev && other.Ino == it.Ino {
+		return true, nil
+	}
+	// a runtime without privileges may not look at process 1
+	return unix.Stat("/proc/1/ns/"+name, &other) == nil && other.Dev == it.Dev && other.Ino == it.Ino, nil
+}
