@@ -105,6 +105,7 @@ func Check(o CheckOptions) (Findings, error) {
 		}
 		c.add(Finding{Path: f.Path, Level: level, Fatal: f.Fatal, Source: f.Source, Message: f.Message, Hint: f.Hint})
 	}
+	c.warnings()
 	return c.sorted(), nil
 }
 
@@ -112,7 +113,8 @@ func Check(o CheckOptions) (Findings, error) {
 type checking struct {
 	opt   CheckOptions
 	list  Findings
-	wrong int // how many of the first findings are values of a wrong type
+	wrong int      // how many of the first findings are values of a wrong type
+	warns []string // what create would warn of: "path: message"
 }
 
 // add notes a finding, unless it only follows from a value of a wrong type, or from
@@ -170,7 +172,7 @@ func (c *checking) prepared(p *prepared, l *spec.Loaded) {
 	sound := !c.list.Fatal()
 	if err := p.cgroups(); err != nil {
 		at := "linux.cgroupsPath"
-		if errors.Is(err, errRootlessLimits) {
+		if errors.Is(err, errRootlessLimits) || errors.Is(err, errNoHierarchy) {
 			at = "linux.resources"
 		}
 		c.refused(at, err)
@@ -201,7 +203,11 @@ func (c *checking) prepared(p *prepared, l *spec.Loaded) {
 		return // a plan is made of configs without such problems only, and where its groups can be
 	}
 	p.copts.ID, p.copts.Bundle = "check", c.opt.Bundle
-	made, _, err := compile.Create(l.Spec, p.copts, p.facts)
+	made, warnings, err := compile.Create(l.Spec, p.copts, p.facts)
+	var module *compile.ModuleError
+	if errors.As(err, &module) {
+		return // told with what the host lacks
+	}
 	if err != nil {
 		at, message, _ := strings.Cut(err.Error(), ": ")
 		if i := strings.Index(at, " ("); i >= 0 {
@@ -210,11 +216,30 @@ func (c *checking) prepared(p *prepared, l *spec.Loaded) {
 		c.add(Finding{Path: at, Level: LevelHost, Fatal: true, Source: "rung plan", Message: message, Hint: "correct the value"})
 		return
 	}
+	p.plan = made
+	c.warns = p.unapplied(warnings)
 	if limits, ok := plan.Find[plan.CgroupLimits](made); ok && p.group != nil && limits.Resources != nil {
 		if err := p.group.Unspeakable(limits.Resources.Devices); err != nil {
 			at, message, _ := strings.Cut(err.Error(), ": ")
 			c.add(Finding{Path: at, Level: LevelHost, Fatal: true, Source: "cgroups(7)", Message: message, Hint: "deny everything first, and allow what is needed"})
 		}
+	}
+}
+
+// warnings adds what create would warn of, unless a finding at its place says it already.
+func (c *checking) warnings() {
+next:
+	for _, w := range c.warns {
+		at, message, _ := strings.Cut(w, ": ")
+		if i := strings.Index(at, " ("); i >= 0 {
+			at = at[:i]
+		}
+		for i := range c.list {
+			if below(c.list[i].Path, at) {
+				continue next
+			}
+		}
+		c.list = append(c.list, Finding{Path: at, Level: LevelHost, Source: "docs/security.md", Message: message, Hint: "create warns of it; take it out of the config, or change the host"})
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"strconv"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
-	"github.com/rung-oci/rung/libcontainer/internal/annotation"
 	"github.com/rung-oci/rung/libcontainer/internal/criu"
 	"github.com/rung-oci/rung/libcontainer/internal/host"
 	"github.com/rung-oci/rung/libcontainer/internal/state"
@@ -93,14 +92,18 @@ func (c *Container) checkpoint(o *CheckpointOptions) error {
 	}
 	defer dirs.close()
 	deciding := c.Trace.Begin("decide", trace.Own)
-	request, extra, err := c.dumpRequest(o, e, dirs)
+	spawn := criu.Spawn{CgroupFD: -1}
+	request, extra, err := c.dumpRequest(o, e, dirs, &spawn)
 	deciding.End(err)
 	if err != nil {
 		return err
 	}
 	span := c.Trace.Begin("start criu", trace.Wait)
-	p, err := startCriu(criu.Spawn{CgroupFD: -1})
+	p, err := startCriu(spawn)
 	span.End(err)
+	for _, f := range spawn.Files {
+		f.Close()
+	}
 	if err != nil {
 		return err
 	}
@@ -212,7 +215,7 @@ func (o *CheckpointOptions) check(p *criu.Process) error {
 
 // dumpRequest says what criu is to dump, and what rung itself has to know of it
 // at the restore.
-func (c *Container) dumpRequest(o *CheckpointOptions, e *state.Entry, dirs *imageDirs) (*criu.Options, *imageExtra, error) {
+func (c *Container) dumpRequest(o *CheckpointOptions, e *state.Entry, dirs *imageDirs, spawn *criu.Spawn) (*criu.Options, *imageExtra, error) {
 	p, err := prepare(&CreateOptions{
 		Root: c.root, ID: c.id, Bundle: c.state.Bundle, ConfigFile: filepath.Join(e.Dir(), "config.json"),
 		SystemdCgroup: c.state.CgroupDriver == "systemd", NoNewKeyring: c.state.NoNewKeyring, NotifySocket: c.notifyWanted(),
@@ -220,7 +223,11 @@ func (c *Container) dumpRequest(o *CheckpointOptions, e *state.Entry, dirs *imag
 	if err != nil {
 		return nil, nil, err
 	}
-	r, err := o.ImageOptions.request(dirs, p.spec.Annotations)
+	defer p.close()
+	r, err := o.ImageOptions.request(dirs)
+	if err == nil {
+		err = o.criuConfig(r, spawn, p)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -318,14 +325,14 @@ func joinedNamespaces(s *specs.Spec) (list []joinedNamespace) {
 }
 
 // request is what both directions have in common.
-func (o *ImageOptions) request(dirs *imageDirs, annotations map[string]string) (*criu.Options, error) {
+func (o *ImageOptions) request(dirs *imageDirs) (*criu.Options, error) {
 	mode, err := cgroupMode(o.CgroupsMode)
 	if err != nil {
 		return nil, err
 	}
 	r := &criu.Options{
 		ImagesDir: int(dirs.images.Fd()), WorkDir: int(dirs.work.Fd()), LogFile: dirs.log, LogLevel: 4, StatusFD: -1,
-		CgroupMode: mode, ConfigFile: criuConfig(annotations),
+		CgroupMode:  mode,
 		Established: o.Established, ExtUnixSk: o.ExtUnixSk, ShellJob: o.ShellJob, FileLocks: o.FileLocks, LinkRemap: o.LinkRemap,
 		AutoDedup: o.AutoDedup, LazyPages: o.LazyPages,
 		// volumes are slaves of the host's mounts, or share with them: package compile
@@ -339,19 +346,6 @@ func (o *ImageOptions) request(dirs *imageDirs, annotations map[string]string) (
 		r.EmptyNS |= unix.CLONE_NEWNET
 	}
 	return r, nil
-}
-
-// criuConfig is a file with more of criu's options, which win over those that
-// are given here: the annotation's, or that of the host.
-func criuConfig(annotations map[string]string) string {
-	const global = "/etc/criu/rung.conf"
-	if file, ok := annotations[annotation.CriuConfig]; ok {
-		return file
-	}
-	if unix.Access(global, unix.R_OK) == nil {
-		return global
-	}
-	return ""
 }
 
 func cgroupMode(name string) (criu.CgroupMode, error) {

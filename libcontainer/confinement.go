@@ -39,8 +39,7 @@ func (x *restoration) sameConfinement() error {
 	case err == nil && is == was:
 		return nil
 	case err == nil && is == "":
-		x.opt.warn("the label " + strconv.Quote(was) + " of the images is not applied: this host has neither AppArmor nor SELinux enabled")
-		return nil
+		err = withCode(CodeLSM, errors.New("the label "+strconv.Quote(was)+" of the images cannot be applied: this host has neither AppArmor nor SELinux enabled"))
 	case err == nil:
 		err = withCode(CodeLSM, errors.New("criu has restored the process with the label "+strconv.Quote(is)+", and it had "+strconv.Quote(was)+
 			": this criu knows nothing of the host's security module"))

@@ -198,7 +198,7 @@ func stepCode(s *runtime.StepError) string {
 		return CodeSysctl
 	case "linux.timeOffsets":
 		return CodeNamespace
-	case "process.apparmorProfile", "process.selinuxLabel":
+	case "process.apparmorProfile", "process.selinuxLabel", "linux.mountLabel":
 		return CodeLSM
 	case "process.oomScoreAdj":
 		return CodeProcess
@@ -209,6 +209,8 @@ func stepCode(s *runtime.StepError) string {
 // hint says what can be done about the mistakes that people make most.
 func hint(s *runtime.StepError) string {
 	switch {
+	case s.Step == "" && stepCode(s) == CodeLSM:
+		return "enable the security module on the host, or remove " + s.Origin + " from the config"
 	case s.Step == "mount-fs" && errors.Is(s, unix.EPERM) && (s.Subject == "/sys" || s.Subject == "/proc"):
 		return "in a user namespace " + s.Subject + " can be mounted only with a new " + spaceOf(s.Subject) + " namespace; bind the host's instead"
 	case s.Step == "mount-bind" && errors.Is(s, unix.ENOENT):

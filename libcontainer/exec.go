@@ -181,7 +181,7 @@ func (x *execution) compile(s *specs.Spec, p *specs.Process) error {
 	securityModules(&facts, s, p)
 	var warnings []string
 	if x.plan, warnings, err = compile.Exec(s, p, copts, facts); err != nil {
-		return fmt.Errorf("%w: %w", ErrInvalidConfig, err)
+		return planError(err)
 	}
 	for _, w := range warnings {
 		x.opt.warn(w)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/internal/sysmon"
+	"github.com/rung-oci/rung/libcontainer/internal/annotation"
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
 	"github.com/rung-oci/rung/libcontainer/internal/host"
 	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
@@ -134,12 +135,22 @@ func featureAnnotations(o *FeatureOptions) []fact {
 	add("org.opencontainers.runc.checkpoint.enabled", strconv.FormatBool(slices.Contains(o.Commands, "checkpoint")))
 	add("org.rung-oci.rung.commands", strings.Join(o.Commands, " "))
 	add("org.rung-oci.rung.commit", o.Commit)
+	add("org.rung-oci.rung.systemd-properties", systemdProperties())
 	add("org.rung-oci.rung.version", o.Version)
 	for _, f := range hostFeatures() {
 		add("org.rung-oci.host."+f.key, f.value)
 	}
 	slices.SortFunc(list, func(a, b fact) int { return strings.Compare(a.key, b.key) })
 	return list
+}
+
+// systemdProperties lists those that annotations may set.
+func systemdProperties() string {
+	names := make([]string, len(annotation.SystemdAllowed))
+	for i, p := range annotation.SystemdAllowed {
+		names[i] = p.Name
+	}
+	return strings.Join(names, " ")
 }
 
 // hostFeatures says what this host can do for the caller, and if not, why.

@@ -90,7 +90,7 @@ func TestImageOptions_refused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := o.request(dirs, nil); err == nil {
+		if _, err := o.request(dirs); err == nil {
 			t.Errorf("%+v is let through", o)
 		}
 		dirs.close()

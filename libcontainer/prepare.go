@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -108,12 +109,56 @@ func prepare(o *CreateOptions, startNow bool) (_ *prepared, err error) {
 	p.plan, warnings, err = compile.Create(s, p.copts, p.facts)
 	span.End(err)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalidConfig, err)
+		return nil, planError(err)
 	}
-	for _, w := range warnings {
+	for _, w := range p.unapplied(warnings) {
 		o.warn(w)
 	}
 	return p, nil
+}
+
+// unapplied adds to the plan's warnings those of what else of the config is not applied.
+func (p *prepared) unapplied(warnings []string) []string {
+	warnings = append(warnings, unknownCalls(p.spec)...)
+	if limits, ok := plan.Find[plan.CgroupLimits](p.plan); ok && p.group != nil {
+		for _, name := range p.group.Replaced(limits.Resources) {
+			warnings = append(warnings, `annotations["`+annotation.SystemdProperties+name+`"]: is not applied: linux.resources has such a limit`)
+		}
+	}
+	return warnings
+}
+
+// planError is the error of a config that no plan can be made of.
+func planError(err error) error {
+	var m *compile.ModuleError
+	if errors.As(err, &m) {
+		return &runtime.StepError{Origin: m.Path, What: m.What(), Err: errors.New(m.Reason())}
+	}
+	return fmt.Errorf("%w: %w", ErrInvalidConfig, err)
+}
+
+// unknownCalls warns of rules that restrict a system call which this version does not know:
+// they have no effect. A filter that allows by name is not weakened by that, nor is it looked
+// through.
+func unknownCalls(s *specs.Spec) (warnings []string) {
+	if s.Linux == nil || s.Linux.Seccomp == nil {
+		return nil
+	}
+	p := s.Linux.Seccomp
+	if p.DefaultAction != specs.ActAllow && p.DefaultAction != specs.ActLog {
+		return nil
+	}
+	for i := range p.Syscalls {
+		if a := p.Syscalls[i].Action; a == specs.ActAllow || a == p.DefaultAction {
+			continue
+		}
+		for j, name := range p.Syscalls[i].Names {
+			if !seccomp.Known(name) {
+				warnings = append(warnings, "linux.seccomp.syscalls["+strconv.Itoa(i)+"].names["+strconv.Itoa(j)+"]: the rule for "+strconv.Quote(name)+" is not applied: no such system call is known here")
+			}
+		}
+	}
+	return warnings
 }
 
 func load(o *CreateOptions) (*spec.Loaded, error) {
@@ -224,8 +269,9 @@ func (p *prepared) cgroups() error {
 	if p.spec.Linux != nil {
 		path = p.spec.Linux.CgroupsPath
 	}
+	p.facts.DevicesFree = p.facts.Rootless
 	if layout.Mode == host.NoCgroups {
-		return nil
+		return p.withoutCgroups()
 	}
 	if p.group, err = p.newGroup(layout, path); err != nil {
 		return err
@@ -238,6 +284,8 @@ func (p *prepared) cgroups() error {
 		}
 	}
 	p.copts.CgroupsPresent = p.group != nil
+	p.copts.Unit = p.group != nil && p.group.Unit() != nil
+	p.facts.DevicesFree = p.facts.Rootless && (p.group == nil || !p.group.ControlsDevices() || host.Rootless())
 	for _, h := range layout.Hierarchies {
 		d := compile.CgroupDir{Name: h.Name, Controllers: h.Controllers, Mount: h.Mount, Dir: h.Mount + h.Self, V2: h.V2}
 		if p.group != nil {
@@ -251,6 +299,21 @@ func (p *prepared) cgroups() error {
 	}
 	return nil
 }
+
+// withoutCgroups judges a config on a host where no cgroup hierarchy is mounted. The device
+// rules that every container has, and its limits, would be dropped: root is refused. A runtime
+// without privileges has no cgroup of its own on many hosts, and goes without.
+func (p *prepared) withoutCgroups() error {
+	switch {
+	case !p.facts.Rootless:
+		return errNoHierarchy
+	case limited(p.spec), p.spec.Linux != nil && p.spec.Linux.CgroupsPath != "":
+		return errRootlessLimits
+	}
+	return nil
+}
+
+var errNoHierarchy error = &coded{errors.New("linux.resources: no cgroup hierarchy is mounted on /sys/fs/cgroup (mountpoint for devices not found): device rules and limits cannot be applied"), CodeCgroup}
 
 var errRootlessLimits error = &coded{errors.New("linux.resources: rootless needs no limits + no cgrouppath when no permission is granted for cgroups"), CodeCgroup}
 

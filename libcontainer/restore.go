@@ -223,7 +223,7 @@ func (x *restoration) undo() error {
 
 // processes has criu make them.
 func (x *restoration) processes() error {
-	r, err := x.ImageOptions().request(x.dirs, x.spec.Annotations)
+	r, err := x.ImageOptions().request(x.dirs)
 	if err != nil {
 		return err
 	}
@@ -233,7 +233,11 @@ func (x *restoration) processes() error {
 		r.External = append(r.External, criu.RestoredMount(criu.Key(m.target), m.source))
 	}
 	spawn := criu.Spawn{CgroupFD: -1, Stdio: [3]*os.File{os.Stdin, os.Stdout, os.Stderr}}
-	if err := x.inherit(r, &spawn); err != nil {
+	err = x.inherit(r, &spawn)
+	if err == nil {
+		err = x.ImageOptions().criuConfig(r, &spawn, x.prepared)
+	}
+	if err != nil {
 		return err
 	}
 	x.cgroupRoots(r)

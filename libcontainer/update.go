@@ -8,6 +8,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup"
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
+	"github.com/rung-oci/rung/libcontainer/internal/host"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/spec"
 	"github.com/rung-oci/rung/libcontainer/internal/state"
@@ -69,6 +70,9 @@ func (c *Container) update(o *UpdateOptions) error {
 	p, before, err := updated(s.Linux.Resources, r)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalidConfig, err)
+	}
+	if p.Devices != nil && host.Rootless() {
+		o.warn("linux.resources.devices: the rules are not applied: only root of the host controls devices")
 	}
 	undo, err := c.updateRdt(o.L3CacheSchema, o.MemBwSchema)
 	if err != nil {

@@ -51,8 +51,10 @@ static void op_proc_write(const struct op *o)
 		if ((flags & PROC_IGNORE_MISSING) && err == ENOENT)
 			return;
 	}
-	if ((flags & PROC_IGNORE_DENIED) && (err == EPERM || err == EACCES || err == EROFS))
+	if ((flags & PROC_WARN_DENIED) && (err == EPERM || err == EACCES || err == EROFS)) {
+		warn(fd < 0 ? STEP_OPEN : STEP_WRITE, err, "");
 		return;
+	}
 	fail(fd < 0 ? STEP_OPEN : STEP_WRITE, err, "");
 }
 

@@ -90,7 +90,7 @@ enum {
 
 /* ProcFlag modifies ProcWrite. */
 enum {
-	PROC_IGNORE_DENIED = 1 << 0,
+	PROC_WARN_DENIED = 1 << 0,
 	PROC_IGNORE_MISSING = 1 << 1,
 };
 

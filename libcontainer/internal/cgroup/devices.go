@@ -14,9 +14,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// ControlsDevices tells whether one of the container's hierarchies can have device rules.
+func (g *Group) ControlsDevices() bool { return g.v1("devices") != nil || g.v2() != nil }
+
 // applyDevices puts the rules in force: through the v1 controller where there is
-// one, by a BPF program on the v2 group otherwise. nil changes nothing. In a user
-// namespace devices cannot be controlled, nor be made: that is no error.
+// one, by a BPF program on the v2 group otherwise. nil changes nothing. A host with neither
+// refuses rules that deny something. In a user namespace devices cannot be controlled, nor be
+// made: that is no error, and the plan warns of it.
 func (g *Group) applyDevices(rules []plan.DeviceRule) error {
 	if rules == nil {
 		return nil
@@ -27,12 +31,25 @@ func (g *Group) applyDevices(rules []plan.DeviceRule) error {
 		err = g.devicesV1(d, &t)
 	} else if d := g.v2(); d != nil {
 		err = g.devicesV2(d, &t)
+	} else {
+		err = g.uncontrolled(&t)
 	}
 	if errors.Is(err, unix.EPERM) && host.Rootless() {
 		return nil
 	}
 	return err
 }
+
+// uncontrolled is the error of rules on a host without a hierarchy for them.
+func (g *Group) uncontrolled(t *devices.Table) error {
+	if t.AllowsAll() || host.Rootless() {
+		return nil
+	}
+	return &Error{Origin: limit.Resources + "devices", Controller: "devices", Err: errNoDevices}
+}
+
+// errNoDevices keeps the words that people look for.
+var errNoDevices = errors.New("mountpoint for devices not found: neither the devices hierarchy of cgroup v1 nor cgroup v2 is mounted")
 
 // fresh says that this process has made the directory, so that nobody has
 // controlled anything in it.

@@ -173,8 +173,12 @@ func TestGroup_DropDenied(t *testing.T) {
 	if err := none.Apply(limits); err == nil || !strings.Contains(err.Error(), "rootless needs no limits + no cgrouppath when no permission is granted for cgroups") {
 		t.Errorf("limits without groups: %v", err)
 	}
-	if err := none.Apply(&plan.Resources{Devices: []plan.DeviceRule{}}); err != nil {
+	if err := none.Apply(&plan.Resources{Devices: []plan.DeviceRule{}}); (err == nil) != host.Rootless() {
 		t.Errorf("device rules without groups: %v", err)
+	}
+	all := []plan.DeviceRule{{Allow: true, Type: 'a', Major: plan.AnyDevice, Minor: plan.AnyDevice, Access: plan.DeviceAll}}
+	if err := none.Apply(&plan.Resources{Devices: all}); err != nil {
+		t.Errorf("rules that allow every device, without groups: %v", err)
 	}
 	if err := none.Delete(); err != nil {
 		t.Errorf("Delete of nothing: %v", err)

@@ -70,6 +70,8 @@ func (g *Group) Unspeakable(rules []plan.DeviceRule) error {
 		_, err = t.V1()
 	} else if g.v2() != nil {
 		_, err = t.Program()
+	} else {
+		err = g.uncontrolled(&t)
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package cgroup
 import (
 	"bufio"
 	"errors"
+	"math"
 	"os"
 	"path"
 	"slices"
@@ -100,8 +101,9 @@ func (g *Group) startUnit() error {
 		u.leave = leave
 		pids = append(pids, uint32(pid))
 	}
-	properties := append(systemd.Base(&u.Unit, "container "+path.Base(g.path), pids...), limits...)
-	if err := c.Start(u.Name, append(properties, u.properties...)); err != nil {
+	// the config's limits come last: no annotation undoes one, not at the next daemon-reload either
+	more, _ := systemd.Merge(u.properties, limits)
+	if err := c.Start(u.Name, append(systemd.Base(&u.Unit, "container "+path.Base(g.path), pids...), more...)); err != nil {
 		return err
 	}
 	u.started = true
@@ -172,6 +174,20 @@ func (g *Group) foreseen(c *systemd.Conn) ([]systemd.Property, error) {
 		return nil, err
 	}
 	return properties(append(early, late...), r.Devices, c.Version()), nil
+}
+
+// Replaced names the properties of annotations that a limit of the config takes the place of.
+func (g *Group) Replaced(r *plan.Resources) []string {
+	if g.unit == nil || len(g.unit.properties) == 0 || r == nil {
+		return nil
+	}
+	early, late, err := g.writes(r)
+	if err != nil {
+		return nil // Apply tells
+	}
+	const newest = math.MaxInt
+	_, replaced := systemd.Merge(g.unit.properties, properties(append(early, late...), nil, newest))
+	return replaced
 }
 
 // admit lets the init in beside the process that holds the scope, whatever

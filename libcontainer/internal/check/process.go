@@ -179,7 +179,7 @@ func (c *checker) labels(p *specs.Process) {
 	if profile := p.ApparmorProfile; profile != "" && profile != "unconfined" {
 		const at, source = "process.apparmorProfile", "apparmor(7)"
 		if why := host.AppArmorStatus(); why != "" {
-			c.note(at, source, "the profile "+strconv.Quote(profile)+" is not applied: "+why, "enable AppArmor, or take the profile out of the config")
+			c.fatal(at, source, "the profile "+strconv.Quote(profile)+" cannot be applied: "+why, "enable AppArmor, or take the profile out of the config")
 		} else if loaded, ok := profileLoaded(profile); ok && !loaded {
 			c.fatal(at, source, "the profile "+strconv.Quote(profile)+" is not loaded", "load it with apparmor_parser -r")
 		}
@@ -195,7 +195,7 @@ func (c *checker) labels(p *specs.Process) {
 
 func (c *checker) selinux(at, label, hint string) {
 	if why := host.SELinuxStatus(); why != "" {
-		c.note(at, "selinux(8)", "the label "+strconv.Quote(label)+" is not applied: "+why, hint)
+		c.fatal(at, "selinux(8)", "the label "+strconv.Quote(label)+" cannot be applied: "+why, hint)
 		return
 	}
 	if strings.Count(label, ":") < 2 {
@@ -224,11 +224,15 @@ func profileLoaded(name string) (loaded, ok bool) {
 // oomScore: only CAP_SYS_RESOURCE lowers the value below the least that was set with
 // it (proc_pid_oom_score_adj(5)), which is 0 for most.
 func (c *checker) oomScore(p *specs.Process) {
-	if p.OOMScoreAdj == nil || c.has(unix.CAP_SYS_RESOURCE) || c.opt.Rootless {
+	if p.OOMScoreAdj == nil || c.has(unix.CAP_SYS_RESOURCE) && !c.opt.Rootless {
 		return
 	}
 	now, err := strconv.Atoi(readFile("/proc/self/oom_score_adj"))
-	if err == nil && *p.OOMScoreAdj < min(now, 0) {
+	switch {
+	case err != nil || *p.OOMScoreAdj >= min(now, 0):
+	case c.opt.Rootless:
+		c.note("process.oomScoreAdj", "proc_pid_oom_score_adj(5)", strconv.Itoa(*p.OOMScoreAdj)+" is not applied: it is below the runtime's own, "+strconv.Itoa(now)+", and a runtime without privileges cannot lower it", "choose a higher value")
+	default:
 		c.fatal("process.oomScoreAdj", "proc_pid_oom_score_adj(5)", strconv.Itoa(*p.OOMScoreAdj)+" is below the runtime's own, "+strconv.Itoa(now)+", and it lacks CAP_SYS_RESOURCE", "run rung with the capability, or choose a higher value")
 	}
 }

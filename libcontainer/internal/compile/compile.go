@@ -31,6 +31,7 @@ type Options struct {
 	NotifyTarget    string // where it is in the container
 	CgroupPath      string // as shown in plans
 	Cgroups         []CgroupDir
+	Unit            bool     // the control groups are those of a systemd unit
 	CgroupsPresent  bool     // the runtime makes control groups (not so for a runtime without privileges and delegation)
 	Resctrl         string   // where resctrl is mounted, for a config with intelRdt
 	RdtGroups       []string // Exec: directories of resctrl that the container is in
@@ -66,6 +67,8 @@ type Facts struct {
 	UnifiedV2    bool // /sys/fs/cgroup is cgroup2 alone
 	// HostNamespaces has the CLONE_NEW* bits of the namespaces that the config joins by path and that are the host's own
 	HostNamespaces uint64
+	// DevicesFree says that device rules cannot be put in force: the runtime has not the privilege, or no hierarchy
+	DevicesFree bool
 	// Capabilities that the runtime has and can grant; 0: not known, all.
 	Capabilities uint64
 }

@@ -32,6 +32,9 @@ func Create(s *specs.Spec, o Options, f Facts) (*plan.Plan, []string, error) {
 	if err := c.identityOfHost(); err != nil {
 		return nil, nil, err
 	}
+	if label := hasLinux(s).MountLabel; label != "" && !c.facts.SELinux {
+		return nil, nil, &ModuleError{"linux.mountLabel", label, "SELinux"}
+	}
 	if err := c.filesystem(); err != nil {
 		return nil, nil, err
 	}
@@ -42,6 +45,7 @@ func Create(s *specs.Spec, o Options, f Facts) (*plan.Plan, []string, error) {
 		return nil, nil, err
 	}
 	c.unsupportedAnnotations()
+	c.unapplied()
 	return &plan.Plan{ID: o.ID, Bundle: o.Bundle, Rootfs: c.rootfs, Runtime: c.steps, Init: c.init}, c.warnings, nil
 }
 
@@ -211,7 +215,7 @@ func (c *compiler) joinMount(f plan.JoinFlag) {
 
 func (c *compiler) mayBeDenied() plan.ProcFlag {
 	if c.facts.Rootless {
-		return plan.ProcIgnoreDenied
+		return plan.ProcWarnDenied
 	}
 	return 0
 }
@@ -256,30 +260,46 @@ func (c *compiler) identityOfHost() error {
 		c.emit("linux.netDevices", &plan.Sync{Point: plan.SyncNetwork})
 	}
 	c.emitAll(sysctlOps(l.Sysctl))
-	c.labels(c.spec.Process)
-	return nil
+	return c.labels(c.spec.Process)
 }
 
+// ModuleError is the error for a profile or label on a host whose security module is off: the
+// process would run without what confines it.
+type ModuleError struct {
+	Path   string // JSON path of the field
+	Label  string // the profile or label
+	Module string
+}
+
+func (e *ModuleError) Error() string { return e.Path + ": " + e.What() + ": " + e.Reason() }
+
+// What is what was attempted.
+func (e *ModuleError) What() string { return "apply " + strconv.Quote(e.Label) }
+
+// Reason is why it cannot be done.
+func (e *ModuleError) Reason() string { return e.Module + " is not enabled on this host" }
+
 // labels asks the security modules for a label at the next execve. AppArmor has
-// its own directory since Linux 5.8.
-func (c *compiler) labels(p *specs.Process) {
+// its own directory since Linux 5.8. "unconfined" is what a process is without AppArmor.
+func (c *compiler) labels(p *specs.Process) error {
 	if p == nil {
-		return
+		return nil
 	}
-	if p.ApparmorProfile != "" {
-		if c.facts.AppArmor {
-			c.emit("process.apparmorProfile", &plan.ProcWrite{Path: "self/attr/apparmor/exec", Data: "exec " + p.ApparmorProfile})
-		} else if p.ApparmorProfile != "unconfined" {
-			c.warn("process.apparmorProfile: AppArmor is not enabled on this host; the profile " + p.ApparmorProfile + " is not applied")
-		}
+	switch {
+	case p.ApparmorProfile == "":
+	case c.facts.AppArmor:
+		c.emit("process.apparmorProfile", &plan.ProcWrite{Path: "self/attr/apparmor/exec", Data: "exec " + p.ApparmorProfile})
+	case p.ApparmorProfile != "unconfined":
+		return &ModuleError{"process.apparmorProfile", p.ApparmorProfile, "AppArmor"}
 	}
-	if p.SelinuxLabel != "" {
-		if c.facts.SELinux {
-			c.emit("process.selinuxLabel", &plan.ProcWrite{Path: "self/attr/exec", Data: p.SelinuxLabel})
-		} else {
-			c.warn("process.selinuxLabel: SELinux is not enabled on this host; the label is not applied")
-		}
+	switch {
+	case p.SelinuxLabel == "":
+	case c.facts.SELinux:
+		c.emit("process.selinuxLabel", &plan.ProcWrite{Path: "self/attr/exec", Data: p.SelinuxLabel})
+	default:
+		return &ModuleError{"process.selinuxLabel", p.SelinuxLabel, "SELinux"}
 	}
+	return nil
 }
 
 // runtimeHalf is the order of the runtime's steps. The namespaces' descriptors

@@ -28,7 +28,9 @@ func Exec(s *specs.Spec, p *specs.Process, o Options, f Facts) (*plan.Plan, []st
 	if len(initial) > 0 {
 		c.emit("process.execCPUAffinity.initial", &plan.Affinity{Mask: initial})
 	}
-	c.comeIn(p)
+	if err := c.comeIn(p); err != nil {
+		return nil, nil, err
+	}
 	if !o.NoNewKeyring {
 		c.emit("", &plan.Keyring{Name: "_ses." + o.ID})
 	}
@@ -66,7 +68,7 @@ func (c *compiler) startSteps() {
 // comeIn is how a process comes into a running container: into its control
 // groups, its namespaces and its root. What is written below /proc is written
 // before: the container's own is not to be trusted.
-func (c *compiler) comeIn(p *specs.Process) {
+func (c *compiler) comeIn(p *specs.Process) error {
 	c.ns.userFD = plan.NoFD
 	for _, n := range hasLinux(c.spec).Namespaces {
 		c.ns.created |= namespaceBit(n.Type)
@@ -87,7 +89,9 @@ func (c *compiler) comeIn(p *specs.Process) {
 	if p.SelinuxLabel != "" && c.facts.SELinux && !c.opt.NoNewKeyring {
 		c.emit("process.selinuxLabel", &plan.ProcWrite{Path: "self/attr/keycreate", Data: p.SelinuxLabel})
 	}
-	c.labels(p)
+	if err := c.labels(p); err != nil {
+		return err
+	}
 	if c.opt.InitPid > 0 {
 		c.coreSchedule(c.opt.InitPid)
 	}
@@ -105,6 +109,7 @@ func (c *compiler) comeIn(p *specs.Process) {
 		root.FD = plan.FDFirst + 1
 	}
 	c.emit("", root)
+	return nil
 }
 
 // NeedsRoot says that whoever comes into the container has to be given the init's root

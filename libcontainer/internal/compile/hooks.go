@@ -61,7 +61,9 @@ func ContainerHook(s *specs.Spec, o Options, f Facts, h plan.Hook) (plan.Program
 		p.Env = h.Env
 	}
 	p.Env = append(slices.Clip(p.Env), h.More...)
-	c.comeIn(&p)
+	if err := c.comeIn(&p); err != nil {
+		return nil, err
+	}
 	if err := c.process(&p, false); err != nil {
 		return nil, err
 	}

@@ -223,7 +223,7 @@ func (c *compiler) mount(origin string, m *specs.Mount) (late []plan.InitOp, err
 		}
 	}
 	label := hasLinux(c.spec).MountLabel
-	if !c.facts.SELinux || m.Type == "proc" || m.Type == "sysfs" {
+	if m.Type == "proc" || m.Type == "sysfs" {
 		label = ""
 	}
 	var labelOption []string
@@ -270,6 +270,9 @@ func tooLongForFsconfig(data []string) bool {
 func (c *compiler) bind(origin string, m *specs.Mount, o *mountOptions, target string, flags plan.MountFlag, idmap plan.FD) error {
 	if m.Source == "" {
 		return errors.New("a bind mount needs a source")
+	}
+	if len(o.data) > 0 {
+		c.warn(origin + ".options: " + strconv.Quote(strings.Join(o.data, ",")) + " is not applied: a bind mount has the options of the file system that it shows")
 	}
 	set, clr, recSet, recClear, explicit := o.bindAttrs()
 	if o.rbind || (m.Type == "bind" && !o.bind && !o.rbind) {
@@ -336,6 +339,9 @@ func (c *compiler) idmapFD(origin string, m *specs.Mount, o *mountOptions) (plan
 func (c *compiler) cgroupMount(origin string, m *specs.Mount, o *mountOptions, target string, flags plan.MountFlag) error {
 	attrs, _ := o.fsAttrs()
 	ro := attrs & unix.MOUNT_ATTR_RDONLY
+	if len(c.opt.Cgroups) == 0 {
+		c.warn(origin + " (" + m.Destination + "): the mount is empty: no cgroup hierarchy is mounted on this host")
+	}
 	private := c.ns.has(unix.CLONE_NEWCGROUP)
 	bind := func(g *CgroupDir, dest string, extra plan.MountFlag) {
 		source := g.Dir

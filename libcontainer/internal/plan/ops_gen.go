@@ -257,14 +257,14 @@ type ProcFlag uint64
 
 // The bits of ProcFlag.
 const (
-	// ProcIgnoreDenied: ePERM, EACCES and EROFS are accepted: the write is best effort for a runtime without privileges.
-	ProcIgnoreDenied ProcFlag = 1 << iota
+	// ProcWarnDenied: ePERM, EACCES and EROFS are a warning: the write is best effort for a runtime without privileges.
+	ProcWarnDenied ProcFlag = 1 << iota
 	// ProcIgnoreMissing: eNOENT is accepted: this kernel does not have the file.
 	ProcIgnoreMissing
 )
 
 var namesProcFlag = [...]string{
-	"ignore-denied",
+	"warn-denied",
 	"ignore-missing",
 }
 

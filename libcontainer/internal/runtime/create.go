@@ -257,7 +257,7 @@ func (x *executor) answer(m wire.Message, until plan.Point) (done bool, err erro
 		}
 		return true, nil
 	case plan.MsgWarn:
-		x.side.Warn(stepError(x.plan.Init, m).Error())
+		x.side.Warn(warning(x.plan.Init, m))
 		return false, nil
 	case plan.MsgFail:
 		return false, stepError(x.plan.Init, m)

@@ -88,6 +88,17 @@ func stepError(p plan.Program, m wire.Message) error {
 	return e
 }
 
+// warning puts a MsgWarn into words. They are not those of an error: an engine that looks for
+// "permission denied" in what a command prints is to find it in the error alone.
+func warning(p plan.Program, m wire.Message) string {
+	if m.Op >= 0 && m.Op < len(p) {
+		if o, ok := p[m.Op].Op.(*plan.ProcWrite); ok {
+			return p[m.Op].Origin + ": " + strings.TrimSpace(o.Data) + " is not applied: the runtime has not the privilege (" + unix.ErrnoName(m.Err) + ")"
+		}
+	}
+	return stepError(p, m).Error()
+}
+
 // lateError explains a step behind the gate to whoever starts the container and
 // has no program at hand: its kind says enough.
 func lateError(m wire.Message) error {

@@ -2,8 +2,11 @@ package systemd
 
 import (
 	"path"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rung-oci/rung/libcontainer/internal/annotation"
 )
 
 // FuzzAnnotations is what a user has an engine hand on (CVE-2024-3154): a property
@@ -24,11 +27,14 @@ func FuzzAnnotations(f *testing.F) {
 			}
 			return
 		}
+		if name == "Delegate" && len(list) == 0 {
+			return // Base has it
+		}
 		if len(list) != 1 {
 			t.Fatalf("%q gives %v", name, list)
 		}
 		p := list[0]
-		if !propertyName(p.Name) || reachesOut(p.Name) || reachesOut(name) {
+		if !slices.ContainsFunc(annotation.SystemdAllowed[:], func(a annotation.Property) bool { return a.Name == p.Name }) {
 			t.Errorf("%q gives %s", name, p.Name)
 		}
 		if sig := p.Value.Signature().String(); sig == "" {

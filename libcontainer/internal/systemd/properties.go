@@ -2,14 +2,18 @@ package systemd
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/godbus/dbus/v5"
 	"github.com/rung-oci/rung/libcontainer/internal/annotation"
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup/limit"
+	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 )
 
@@ -260,33 +264,104 @@ const AnnotationPrefix = annotation.SystemdProperties
 
 // Annotations reads the annotations that are properties: the value is in GVariant
 // text. A name that ends in Sec is a time in seconds, for which D-Bus has a
-// property in µs.
+// property in µs. Engines are known to pass annotations of users on
+// (CVE-2024-3154): what annotation.SystemdAllowed does not list is refused.
 func Annotations(annotations map[string]string) ([]Property, error) {
 	var list []Property
-	for key, text := range annotations {
+	for _, key := range jsonscan.SortedKeys(annotations) {
 		name, ok := strings.CutPrefix(key, AnnotationPrefix)
 		if !ok {
 			continue
 		}
-		if !propertyName(name) {
-			return nil, fmt.Errorf("annotations[%s]: %q is no name of a property: letters", key, name)
-		}
-		if reachesOut(name) {
-			return nil, fmt.Errorf("annotations[%s]: %s is not for a container to set: it reaches beyond its scope, or undoes what confines it", key, name)
+		text := annotations[key]
+		p, seconds, allowed := annotation.SystemdProperty(name)
+		if !allowed {
+			return nil, fmt.Errorf("annotations[%s]: %.100q is not a property that a container may set: rung features lists those", key, name)
 		}
 		v, err := parseVariant(text)
 		if err != nil {
 			return nil, fmt.Errorf("annotations[%s]: %.100q is no value in GVariant text: %w", key, text, err)
 		}
-		if base, isTime := strings.CutSuffix(name, "Sec"); isTime && !strings.HasSuffix(base, "U") {
-			if v, err = microseconds(v); err != nil {
-				return nil, fmt.Errorf("annotations[%s]: %q: %w", key, text, err)
-			}
-			name = base + "USec"
+		if seconds {
+			v, err = microseconds(v)
 		}
-		list = append(list, Property{name, v})
+		if err == nil {
+			v, err = harmless(p.Name, v)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("annotations[%s]: %.100q: %w", key, text, err)
+		}
+		if p.Name != "Delegate" { // Base has it
+			list = append(list, Property{p.Name, v})
+		}
 	}
 	return list, nil
+}
+
+// engines are the units after which annotations may order a container: it is then stopped
+// before its engine is, when the host shuts down. With any other unit a container could make a
+// cycle, of which systemd drops a job that is not the container's (systemd.unit(5), After=).
+var engines = [...]string{"containerd.service", "crio.service", "docker.service", "kubelet.service", "podman.service"}
+
+// harmless judges the value of a property that is allowed with some values only.
+func harmless(name string, v dbus.Variant) (dbus.Variant, error) {
+	switch name {
+	case "After":
+		units, ok := v.Value().([]string)
+		for _, u := range units {
+			ok = ok && slices.Contains(engines[:], u)
+		}
+		if !ok {
+			return v, fmt.Errorf("want a list of units of engines: %s", strings.Join(engines[:], ", "))
+		}
+	case "Delegate":
+		if on, ok := v.Value().(bool); !ok || !on {
+			return v, errors.New("want true: the groups below are the container's")
+		}
+	case "Description":
+		text, ok := v.Value().(string)
+		if !ok || strings.ContainsFunc(text, unicode.IsControl) {
+			return v, errors.New("want a text without control characters")
+		}
+	case "TimeoutStopUSec":
+		// systemd takes 0 for no end, as it does the largest number; Podman's 0 means at once
+		switch n, ok := v.Value().(uint64); {
+		case !ok:
+			return v, errors.New("want a number of type uint64")
+		case n == infinity:
+			return v, errors.New("without an end the container could hold up the shutdown of the host")
+		case n == 0:
+			return dbus.MakeVariant(uint64(1)), nil
+		}
+	}
+	return v, nil
+}
+
+// Merge returns the properties of annotations with the limits of the config behind them, and
+// the names of those that a limit takes the place of. On cgroup v1 systemd heeds its older
+// properties only while none of the newer ones for the same controller is set
+// (systemd.resource-control(5)).
+func Merge(own, limits []Property) (list []Property, replaced []string) {
+	for _, p := range own {
+		if slices.ContainsFunc(limits, func(l Property) bool { return l.Name == p.Name || newerThan(p.Name, l.Name) }) {
+			replaced = append(replaced, p.Name)
+			continue
+		}
+		list = append(list, p)
+	}
+	return append(list, limits...), replaced
+}
+
+func newerThan(name, old string) bool {
+	switch old {
+	case "MemoryLimit":
+		return strings.HasPrefix(name, "Memory")
+	case "CPUShares":
+		return name == "CPUWeight"
+	case "BlockIOWeight":
+		return name == "IOWeight"
+	}
+	return false
 }
 
 // parseVariant reads a value in GVariant text. The library's parser panics on some
@@ -303,32 +378,6 @@ func parseVariant(text string) (v dbus.Variant, err error) {
 		}
 	}()
 	return dbus.ParseVariant(text, dbus.Signature{})
-}
-
-// reachesOut tells the properties by which a unit has systemd act on something
-// else, other units or the host, and those that the runtime itself sets. Engines
-// are known to hand annotations of users on (CVE-2024-3154).
-func reachesOut(name string) bool {
-	switch name {
-	case "RebootArgument", "Conflicts", "Requires", "Requisite", "Wants", "BindsTo", "Upholds",
-		"PIDs", "PIDFDs", "Slice", "Delegate", "DelegateControllers", "DevicePolicy", "DeviceAllow", "User", "Group", "BPFProgram":
-		return true
-	}
-	for _, prefix := range [...]string{"Exec", "OnFailure", "OnSuccess", "Propagates"} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return strings.HasSuffix(name, "Action") // of success, failure, a time limit: to exit, to reboot, to power off
-}
-
-func propertyName(s string) bool {
-	for _, r := range s {
-		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') {
-			return false
-		}
-	}
-	return len(s) > 2
 }
 
 func microseconds(v dbus.Variant) (dbus.Variant, error) {

@@ -163,7 +163,7 @@ func TestAnnotations(t *testing.T) {
 	}{
 		{"number", "TasksMax", "uint64 7", "TasksMax", uint64(7), ""},
 		{"text", "CollectMode", "'inactive-or-failed'", "CollectMode", "inactive-or-failed", ""},
-		{"list", "After", "['a.service', 'b.service']", "After", []string{"a.service", "b.service"}, ""},
+		{"list", "After", "['crio.service', 'kubelet.service']", "After", []string{"crio.service", "kubelet.service"}, ""},
 		{"seconds", "RuntimeMaxSec", "2", "RuntimeMaxUSec", uint64(2000000), ""},
 		{"parts of a second", "TimeoutStopSec", "1.5", "TimeoutStopUSec", uint64(1500000), ""},
 		{"microseconds", "TimeoutStopUSec", "uint64 5", "TimeoutStopUSec", uint64(5), ""},
@@ -174,12 +174,12 @@ func TestAnnotations(t *testing.T) {
 		{"no value", "TasksMax", "x y", "", nil, "GVariant"},
 		{"brackets", "TasksMax", strings.Repeat("[", 100<<20), "", nil, "bytes, more than"},
 		{"an array of what is none", "TasksMax", "@g [1]", "", nil, "GVariant"},
-		{"no name", "Tasks-Max", "1", "", nil, "no name of a property"},
-		{"hardly a name", "Ta", "1", "", nil, "no name of a property"},
-		{"what powers the host off", "SuccessAction", "'poweroff'", "", nil, "not for a container"},
-		{"what starts another unit", "OnFailure", "['x.service']", "", nil, "not for a container"},
-		{"what stops another unit", "Conflicts", "['x.service']", "", nil, "not for a container"},
-		{"what the runtime sets", "DeviceAllow", "[('/dev/sda', 'rwm')]", "", nil, "not for a container"},
+		{"no name", "Tasks-Max", "1", "", nil, "not a property that a container may set"},
+		{"hardly a name", "Ta", "1", "", nil, "not a property that a container may set"},
+		{"what powers the host off", "SuccessAction", "'poweroff'", "", nil, "not a property that a container may set"},
+		{"what starts another unit", "OnFailure", "['x.service']", "", nil, "not a property that a container may set"},
+		{"what stops another unit", "Conflicts", "['x.service']", "", nil, "not a property that a container may set"},
+		{"what the runtime sets", "DeviceAllow", "[('/dev/sda', 'rwm')]", "", nil, "not a property that a container may set"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			list, err := Annotations(map[string]string{AnnotationPrefix + c.key: c.text, "other": "x y"})

@@ -34,7 +34,7 @@ func memory(m *plan.Memory) []limit.Write {
 		add("memory.soft_limit_in_bytes", limit.Int(*m.Reservation), "reservation")
 	}
 	if m.KernelTCP != nil && *m.KernelTCP != 0 {
-		add("memory.kmem.tcp.limit_in_bytes", limit.Int(*m.KernelTCP), "kernelTCP").Optional = true
+		add("memory.kmem.tcp.limit_in_bytes", limit.Int(*m.KernelTCP), "kernelTCP").Optional = *m.KernelTCP < 0
 	}
 	if m.DisableOOMKiller != nil && *m.DisableOOMKiller {
 		add("memory.oom_control", "1", "disableOOMKiller")

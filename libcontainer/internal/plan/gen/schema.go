@@ -51,7 +51,7 @@ var flagSets = []flagSet{
 		{"JoinRetry", "Join only when the earlier JoinTry for this descriptor was refused."},
 	}},
 	{"ProcFlag", "ProcFlag modifies ProcWrite.", []flag{
-		{"ProcIgnoreDenied", "EPERM, EACCES and EROFS are accepted: the write is best effort for a runtime without privileges."},
+		{"ProcWarnDenied", "EPERM, EACCES and EROFS are a warning: the write is best effort for a runtime without privileges."},
 		{"ProcIgnoreMissing", "ENOENT is accepted: this kernel does not have the file."},
 	}},
 	{"MountFlag", "MountFlag modifies MountFS and MountBind.", []flag{
