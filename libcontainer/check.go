@@ -234,8 +234,12 @@ next:
 		if i := strings.Index(at, " ("); i >= 0 {
 			at = at[:i]
 		}
+		place := at
+		if strings.HasPrefix(at, "process.capabilities.") {
+			place = "process.capabilities" // what one set lacks, others lack with it
+		}
 		for i := range c.list {
-			if below(c.list[i].Path, at) {
+			if below(c.list[i].Path, place) {
 				continue next
 			}
 		}

@@ -379,19 +379,6 @@ func TestCheckpoint_runs_hooks_of_the_network(t *testing.T) {
 	want(t, "exit status", c.wait(), 0)
 }
 
-func TestCheckpoint_config_by_annotation(t *testing.T) {
-	t.Parallel()
-	b := dumpableBundle(t)
-	conf := filepath.Join(b.Dir, "criu.conf")
-	writeFile(t, conf, "log-file=other.log\n")
-	annotate("org.criu.config", conf)(b.Spec)
-	b.Spec.Process.Args = []string{"/probe", "--echo", "ready", "--line"}
-	c := b.untilReady()
-	work := filepath.Join(b.Dir, "work")
-	c.dump("--work-path", work)
-	want(t, "the log is there", exists(filepath.Join(work, "other.log")), true)
-}
-
 func TestCheckpoint_user_namespace(t *testing.T) {
 	t.Parallel()
 	requires(t, "criu", "userns")

@@ -113,7 +113,7 @@ func TestCVE_annotations_start_no_handler(t *testing.T) {
 }
 
 // CVE-2024-3154: an engine passed a pod's annotations on, and systemd did as they said: to start other units, to stop
-// some, to power the host off. Those that reach beyond the container's own scope are not passed on.
+// some, to power the host off. Only those that are known to stay within the container's own scope are passed on.
 func TestCVE_annotations_are_no_orders_to_systemd(t *testing.T) {
 	t.Parallel()
 	cve(t, "CVE-2024-3154")
@@ -123,6 +123,10 @@ func TestCVE_annotations_are_no_orders_to_systemd(t *testing.T) {
 		"ExecStart": "['/bin/sh']", "ExecStopPost": "['/bin/sh']", "OnFailure": "['rescue.target']", "OnSuccess": "['poweroff.target']", "OnFailureJobMode": "'replace'",
 		"Conflicts": "['sshd.service']", "PropagatesStopTo": "['sshd.service']", "Requires": "['poweroff.target']", "Wants": "['poweroff.target']", "BindsTo": "['poweroff.target']", "Upholds": "['poweroff.target']",
 		"Requisite": "['x.target']", "PIDs": "[uint32 1]", "Slice": "'system.slice'", "User": "'root'", "Group": "'root'", "DevicePolicy": "'auto'", "DeviceAllow": "[('/dev/sda', 'rwm')]", "BPFProgram": "[('x', 'y')]",
+		"RequiresMountsFor": "['/home']", "PartOf": "['sshd.service']", "StopPropagatedFrom": "['sshd.service']", "KillMode": "'none'", "SendSIGKILL": "false",
+		"DisableControllers": "['memory']", "ManagedOOMSwap": "'kill'", "ManagedOOMPreference": "'omit'", "OOMPolicy": "'continue'", "StartupMemoryMax": "uint64 18446744073709551615",
+		"IOReadBandwidthMax": "[('/dev/sda', uint64 18446744073709551615)]", "Before": "['shutdown.target']", "After": "['systemd-poweroff.service']", "Delegate": "false",
+		"TimeoutStopUSec": "uint64 18446744073709551615", "NoSuchThing": "true",
 	} {
 		b := newBundle(t)
 		b.Globals = []string{"--systemd-cgroup"}

@@ -178,6 +178,57 @@ func TestSystemd_annotations_are_properties(t *testing.T) {
 	wantProperties(t, unit, map[string]string{"TimeoutStopUSec": "3s", "RuntimeMaxUSec": "15min", "CollectMode": "inactive-or-failed"})
 }
 
+// A limit of the config holds whatever an annotation says, when the scope is made and when systemd writes what it knows
+// again. One that the config does not have is the annotation's.
+func TestSystemd_no_annotation_undoes_a_limit_of_the_config(t *testing.T) {
+	t.Parallel()
+	b, unit := scoped(t)
+	none := "uint64 18446744073709551615"
+	annotate(
+		"org.systemd.property.MemoryMax", none, "org.systemd.property.TasksMax", none, "org.systemd.property.CPUWeight", "uint64 10000",
+		"org.systemd.property.MemoryHigh", "uint64 50331648",
+	)(b.Spec)
+	b.Spec.Linux.Resources.Memory = &specs.LinuxMemory{Limit: ptr(int64(64 << 20))}
+	b.Spec.Linux.Resources.Pids = &specs.LinuxPids{Limit: ptr(int64(10))}
+	b.Spec.Linux.Resources.CPU = &specs.LinuxCPU{Shares: ptr(uint64(200))}
+	c := b.runDetached()
+	c.next("waiting")
+	for _, name := range []string{"MemoryMax", "TasksMax", "CPUWeight"} {
+		if text := "org.systemd.property." + name + `"]: is not applied`; !strings.Contains(c.report.Stderr, text) {
+			t.Errorf("want %q in %q", text, c.report.Stderr)
+		}
+	}
+	dir := "/sys/fs/cgroup/machine.slice/" + unit
+	hold := func(when string) {
+		for file, value := range map[string]string{"memory.max": "67108864", "pids.max": "10", "cpu.weight": "29", "memory.high": "50331648"} {
+			want(t, file+" "+when, strings.TrimSpace(readFile(t, dir+"/"+file)), value)
+		}
+	}
+	hold("at once")
+	if err := exec.Command("systemctl", "daemon-reload").Run(); err != nil {
+		t.Fatal(err)
+	}
+	hold("after a reload")
+	c.must("kill", b.ID, "KILL")
+	c.wait()
+}
+
+// What engines write for every container: Podman, CRI-O.
+func TestSystemd_properties_of_engines_are_taken(t *testing.T) {
+	t.Parallel()
+	b, unit := scoped(t)
+	annotate(
+		"org.systemd.property.KillSignal", "37", "org.systemd.property.TimeoutStopUSec", "uint64 10000000", "org.systemd.property.CollectMode", "'inactive-or-failed'",
+		"org.systemd.property.DefaultDependencies", "true", "org.systemd.property.After", "['crio.service']", "org.systemd.property.Delegate", "true",
+	)(b.Spec)
+	b.create()
+	wantProperties(t, unit, map[string]string{"TimeoutStopUSec": "10s", "KillSignal": "37", "CollectMode": "inactive-or-failed", "DefaultDependencies": "yes", "Delegate": "yes"})
+	out, err := exec.Command("systemctl", "show", "--value", "-p", "After", unit).Output()
+	if err != nil || !strings.Contains(string(out), "crio.service") {
+		t.Errorf("After is %s (%v)", out, err)
+	}
+}
+
 func TestSystemd_a_stopped_scope_is_a_stopped_container(t *testing.T) {
 	t.Parallel()
 	b, unit := scoped(t)

@@ -20,8 +20,12 @@ func (c *checker) annotations() {
 		}
 	}
 	p, problems := landlock.Parse(c.spec.Annotations)
-	if p == nil || len(problems) > 0 || p.BestEffort || c.view == nil {
+	if p == nil || len(problems) > 0 || c.view == nil {
 		return
+	}
+	missing := c.fatal
+	if p.BestEffort {
+		missing = c.note // create warns, and leaves the rule out
 	}
 	at := member("annotations", landlock.KeyFS)
 	hint := "correct the path, or set " + landlock.KeyMode + " to best-effort"
@@ -33,9 +37,9 @@ func (c *checker) annotations() {
 		f.close()
 		switch {
 		case f.linked:
-			c.fatal(at, source, r.Path+" in the container is, or is behind, a symbolic link, which no rule follows", hint)
+			missing(at, source, r.Path+" in the container is, or is behind, a symbolic link, which no rule follows", hint)
 		case errors.Is(f.err, unix.ENOENT), errors.Is(f.err, unix.ENOTDIR):
-			c.fatal(at, source, r.Path+" in the container: "+f.err.Error(), hint)
+			missing(at, source, r.Path+" in the container: "+f.err.Error(), hint)
 		}
 	}
 }

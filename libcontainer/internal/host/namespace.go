@@ -26,14 +26,24 @@ func NamespaceFile(kind uint64) string {
 	return ""
 }
 
+// The initial namespaces, which the kernel itself makes, have fixed numbers below those of all
+// others (linux/nsfs.h, include/linux/proc_ns.h); those of networks and mounts since Linux 6.18.
+const (
+	firstInitial = 0xeffffff8
+	firstDynamic = 0xf0000000
+)
+
 // IsOwnNamespace tells whether the namespace behind a descriptor is the host's: that of this
-// process, or that of process 1, because an engine may call the runtime from a namespace of the
-// engine's. The device and inode number identify a namespace, whatever its path is
+// process, that of process 1, because an engine may call the runtime from a namespace of the
+// engine's, or an initial one. The device and inode number identify a namespace, whatever its path is
 // (namespaces(7)). kind is the CLONE_NEW* bit.
 func IsOwnNamespace(fd int, kind uint64) (bool, error) {
 	var it, other unix.Stat_t
 	if err := unix.Fstat(fd, &it); err != nil {
 		return false, err
+	}
+	if it.Ino >= firstInitial && it.Ino < firstDynamic {
+		return true, nil
 	}
 	name := NamespaceFile(kind)
 	if err := unix.Stat("/proc/self/ns/"+name, &other); err != nil {
