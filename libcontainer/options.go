@@ -41,6 +41,7 @@ import (
 	"os"
 
 	"github.com/rung-oci/rung/libcontainer/internal/host"
+	"github.com/rung-oci/rung/libcontainer/internal/state"
 )
 
 // CreateOptions is what a command adds to the bundle's config.
@@ -105,10 +106,5 @@ func (o *CreateOptions) debug(text string) {
 // a user namespace that an engine without privileges has made for itself ($USER
 // is then still somebody else).
 func DefaultRoot() string {
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
-		if os.Geteuid() != 0 || os.Getenv("USER") != "root" && host.Rootless() {
-			return dir + "/rung"
-		}
-	}
-	return "/run/rung"
+	return state.DefaultRoot(os.Geteuid(), os.Getenv, host.Rootless)
 }
