@@ -48,7 +48,7 @@ endif
 ENGINECONF := docker/daemon.json podman/rung.conf containerd/rung.toml kubernetes/runtimeclass.yaml crio/10-rung.conf
 
 .PHONY: help build init demo test test-unit integration test-vm conformance cve faults load test-long acceptance test-engines ccheck fuzz fuzz-long bench lint fmt generate man docs install clean deps-build deps-unit deps-test deps-engines deps-vm
-.PHONY: packaging install-files deb release init-elsewhere
+.PHONY: ran packaging install-files deb release init-elsewhere
 
 help: ## show this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,13 @@ test-unit: deps-unit init ## unit and golden tests alone
 integration: deps-test build ## integration tests; V=v1|v2 for one kind of cgroup hierarchy alone, RUN=regexp
 	tests/cmd/build
 	RUNG_CGROUP_VIEW=$(V) $(GO) test $(TESTFLAGS) -count=1 $(if $(RUN),-run '$(RUN)') ./tests/integration
+
+ran: deps-test build ## write to docs/conformance/ran where the tests that match have passed; RUN=regexp
+	tests/cmd/build
+	@rm -rf bin/ran && mkdir -p bin/ran
+	for v in hybrid v1 v2; do RUNG_CGROUP_VIEW=$${v#hybrid} $(GO) test -json $(TESTFLAGS) -count=1 -run '$(RUN)' ./tests/integration >bin/ran/$$v.json; \
+		$(GO) run ./tests/cmd/tally -leg $$v bin/ran/$$v.json; done
+	$(GO) test ./docs/conformance -ran bin/ran
 
 test-vm: deps-vm build ## integration tests in a QEMU guest: cgroup2 with every controller, systemd; RUN=regexp
 	@mkdir -p $(OUT)/vm

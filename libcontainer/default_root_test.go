@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -31,8 +32,7 @@ func TestDefaultRoot_asks_the_process(t *testing.T) {
 		if inUserNS && err != nil && len(out) == 0 {
 			t.Skip("no user namespace: ", err)
 		}
-		var got string
-		if _, scan := fmt.Sscanf(string(out), "root=%s", &got); err != nil || scan != nil || got != want+"." && got != want+".PASS" {
+		if err != nil || !strings.Contains(string(out), "root="+want+".") {
 			t.Errorf("%q, %v, want %s", out, err, want)
 		}
 	}

@@ -2,8 +2,9 @@
 // one and from the lists of tests/conformance, each field of the specification's Go types has to be in it, and each test
 // that it names has to exist.
 //
-//	go test ./docs/conformance -update         write the page anew (make generate does)
-//	go test ./docs/conformance -ran bin/test   write ran anew, from the results of make test in that directory, and the page
+//	go test ./docs/conformance -update           write the page again (make generate does)
+//	go test ./docs/conformance -ran bin/test     write ran again, with the results of make test in that directory, and the page
+//	go test ./docs/conformance -check bin/test   after make test: has each integration test run somewhere?
 package conformance
 
 //go:generate go test . -update
@@ -16,16 +17,13 @@ import (
 	"testing"
 )
 
-var (
-	update = flag.Bool("update", false, "write docs/spec-conformance.md anew")
-	ran    = flag.String("ran", "", "a directory with integration-hybrid.json, integration-v1.json, integration-v2.json or vm.json: write the file ran anew from those it has")
-)
+var update = flag.Bool("update", false, "write docs/spec-conformance.md again, and remove tests that no longer exist from the file ran")
 
 const page = "../spec-conformance.md"
 
 func TestSpecConformance_page_is_fresh(t *testing.T) {
-	if *ran != "" {
-		if err := record(*ran, "ran"); err != nil {
+	if *update || *ran != "" {
+		if err := record(integrationTests(t), *ran, "ran"); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -46,6 +46,8 @@ func print(rows []row, where map[string]string) ([]byte, error) {
 			switch {
 			case pkg != "":
 				tests[i] = pkg + " " + tests[i]
+			case strings.HasPrefix(where[test], nowhere):
+				tests[i] += " (nowhere yet: needs " + strings.TrimPrefix(where[test], nowhere) + ")"
 			case where[test] != "":
 				tests[i] += " (" + where[test] + ")"
 			}

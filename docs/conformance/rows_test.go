@@ -1,8 +1,6 @@
 package conformance
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -154,80 +152,4 @@ func testsOf(pkg string) (map[string]bool, error) {
 		}
 	}
 	return tests, nil
-}
-
-// The kinds of host that the file ran knows: the name of the results of each, and its letter on the page.
-var hosts = [...]struct{ file, letter string }{
-	{"integration-hybrid.json", "h"}, {"integration-v1.json", "1"}, {"integration-v2.json", "2"}, {"vm.json", "m"},
-}
-
-// readRan reads the file ran: "TestX LETTERS".
-func readRan(file string) (map[string]string, error) {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	where := map[string]string{}
-	for line := range strings.Lines(string(b)) {
-		if words := strings.Fields(line); len(words) == 2 && line[0] != '#' {
-			where[words[0]] = words[1]
-		}
-	}
-	return where, nil
-}
-
-// record writes the file ran anew from the results of go test -json in dir. What a kind of host has no results of stays.
-func record(dir, file string) error {
-	old, err := readRan(file)
-	if err != nil {
-		return err
-	}
-	now := map[string]string{}
-	for _, h := range hosts {
-		passed, err := passedIn(filepath.Join(dir, h.file))
-		if os.IsNotExist(err) {
-			for test, letters := range old {
-				if strings.Contains(letters, h.letter) {
-					now[test] += h.letter
-				}
-			}
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		for _, test := range passed {
-			now[test] += h.letter
-		}
-	}
-	names := make([]string, 0, len(now))
-	for name := range now {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	var b strings.Builder
-	b.WriteString("# Where each integration test has passed, and was not skipped: h a hybrid host, 1 and 2 its views of one kind of cgroup\n" +
-		"# alone, m the guest of tests/vm. Written by go test ./docs/conformance -ran bin/test.\n")
-	for _, name := range names {
-		fmt.Fprintln(&b, name, now[name])
-	}
-	return os.WriteFile(file, []byte(b.String()), 0o644)
-}
-
-func passedIn(file string) ([]string, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	var passed []string
-	s := bufio.NewScanner(f)
-	s.Buffer(nil, 16<<20)
-	for s.Scan() {
-		var e struct{ Action, Test string }
-		if json.Unmarshal(s.Bytes(), &e) == nil && e.Action == "pass" && e.Test != "" && !strings.Contains(e.Test, "/") {
-			passed = append(passed, e.Test)
-		}
-	}
-	return passed, s.Err()
 }
