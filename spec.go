@@ -11,6 +11,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/internal/cli"
+	"github.com/rung-oci/rung/internal/outfile"
 	"golang.org/x/sys/unix"
 )
 
@@ -83,19 +84,9 @@ func writeSpec(path string, spec *specs.Spec) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	err = outfile.Create(path, append(text, '\n'), 0o644)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w: remove it first", err)
-	}
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(text, '\n'))
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		_ = os.Remove(path) // half of a file is worse than none
 	}
 	return err
 }

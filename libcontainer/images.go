@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rung-oci/rung/internal/outfile"
 	"github.com/rung-oci/rung/libcontainer/internal/criu"
 	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
@@ -47,6 +48,14 @@ func openImages(o *ImageOptions, log string, restore bool) (*imageDirs, error) {
 	if d.work, err = openDir(o.WorkPath); err != nil {
 		d.images.Close()
 		return nil, err
+	}
+	// criu, as root, writes to names that it finds there, and follows links. What is restored is in the hands of
+	// whoever had the images in any case.
+	for _, dir := range [...]*os.File{d.images, d.work} {
+		if err := outfile.Closed(int(dir.Fd())); err != nil && !restore {
+			d.close()
+			return nil, &os.PathError{Op: "write images to", Path: dir.Name(), Err: err}
+		}
 	}
 	return &d, nil
 }
@@ -200,13 +209,11 @@ func parsePoint(sc *jsonscan.Scanner) (p mountPoint) {
 }
 
 func (d *imageDirs) save(x *imageExtra) error {
-	fd, err := unix.Openat(int(d.images.Fd()), extraFile, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
-	if err != nil {
-		return &os.PathError{Op: "create", Path: filepath.Join(d.images.Name(), extraFile), Err: err}
+	err := outfile.ReplaceAt(int(d.images.Fd()), extraFile, x.append(nil), 0o600)
+	var e *os.PathError
+	if errors.As(err, &e) {
+		e.Path = filepath.Join(d.images.Name(), extraFile)
 	}
-	f := os.NewFile(uintptr(fd), extraFile)
-	defer f.Close()
-	_, err = f.Write(x.append(nil))
 	return err
 }
 

@@ -101,7 +101,9 @@ var badOnHost = []struct {
 	{"a console socket with a long name", nil, values{"process.terminal": true}, []string{"--console-socket", "/" + strings.Repeat("s", 120)}, `hand over the terminal: connect /ssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss: no such file or directory`},
 	// files of the caller
 	{"a pid file nowhere", nil, nil, []string{"--pid-file", "{bundle}/none/pid"}, `write the pid file {bundle}/none/pid: no such file or directory`},
-	{"a pid file that is a directory", nil, nil, []string{"--pid-file", "{bundle}/rootfs"}, `write the pid file {bundle}/rootfs: file exists`},
+	{"a pid file that is a directory", nil, nil, []string{"--pid-file", "{bundle}/rootfs"}, `write the pid file {bundle}/rootfs: is a directory`},
+	{"a pid file that is a device", nil, nil, []string{"--pid-file", "/dev/null"}, `write the pid file /dev/null: it is a character device, not a regular file`},
+	{"a pid file that is a link", nil, nil, []string{"--pid-file", "/proc/self"}, `write the pid file /proc/self: it is a symbolic link, and those are not followed here`},
 	{"a pidfd socket nowhere", nil, nil, []string{"--pidfd-socket", "{bundle}/none"}, `hand over the pidfd: connect {bundle}/none: no such file or directory`},
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/rung-oci/rung/internal/outfile"
 	"golang.org/x/sys/unix"
 )
 
@@ -101,9 +102,5 @@ func outputTo(path string, w *os.File) (*os.File, error) {
 	if path == "" {
 		return w, nil
 	}
-	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_APPEND|unix.O_CREAT|unix.O_NOCTTY|unix.O_CLOEXEC, 0o600)
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: path, Err: err}
-	}
-	return os.NewFile(uintptr(fd), path), nil
+	return outfile.Append(path, 0o600)
 }

@@ -2,9 +2,11 @@ package trace
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strconv"
 
+	"github.com/rung-oci/rung/internal/outfile"
 	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
 	"golang.org/x/sys/unix"
 )
@@ -79,9 +81,9 @@ func appendEvents(path string, lines []byte) error {
 	fail := func(op string, err error) error {
 		return &os.PathError{Op: "write the trace: " + op, Path: path, Err: err}
 	}
-	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC|unix.O_NOCTTY|unix.O_NONBLOCK, 0o600)
+	fd, err := outfile.Update(path, 0o600)
 	if err != nil {
-		return fail("open", err)
+		return fmt.Errorf("write the trace: %w", err)
 	}
 	defer unix.Close(fd)
 	if err := unix.Flock(fd, unix.LOCK_EX); err != nil {
@@ -90,9 +92,6 @@ func appendEvents(path string, lines []byte) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return fail("stat", err)
-	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return fail("open", errors.New("is no ordinary file"))
 	}
 	at := int64(0)
 	text := []byte(head)
