@@ -63,7 +63,7 @@ EXAMPLE:
 				g.status = 1
 			}
 			if format == "json" {
-				return g.print(findings.AppendJSON(nil))
+				return g.printJSON(findings.AppendJSON(nil))
 			}
 			return g.print(findings.AppendText(nil))
 		},

@@ -43,7 +43,7 @@ EXAMPLE:
 				var line []byte
 				tell := func(e *libcontainer.Event) error {
 					line = append(e.AppendJSON(line[:0]), '\n')
-					return g.print(line)
+					return g.printJSON(line)
 				}
 				if !once {
 					return ctr.Watch(interval, tell)

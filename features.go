@@ -24,7 +24,7 @@ EXAMPLE:
 			if err := g.begin(); err != nil {
 				return err
 			}
-			return g.print(libcontainer.AppendFeatures(nil, libcontainer.FeatureOptions{
+			return g.printJSON(libcontainer.AppendFeatures(nil, libcontainer.FeatureOptions{
 				Version: version, Commit: commit, Commands: commandNames[:],
 			}))
 		},

@@ -147,8 +147,15 @@ func absolute(path string) (string, error) {
 	return filepath.Clean(path), nil
 }
 
-// print writes to standard output in one go. Output that got lost, on a full disk say, is an error.
-func (g *globals) print(b []byte) error {
-	_, err := g.stdout.Write(b)
+// print writes text to standard output in one go, with what is not printable escaped. Output that got lost, on a full
+// disk say, is an error.
+func (g *globals) print(text []byte) error {
+	_, err := g.stdout.Write(appendText(make([]byte, 0, len(text)+64), string(text), true))
+	return err
+}
+
+// printJSON is print for JSON.
+func (g *globals) printJSON(text []byte) error {
+	_, err := g.stdout.Write(appendPrintableJSON(make([]byte, 0, len(text)+64), string(text)))
 	return err
 }

@@ -47,7 +47,7 @@ EXAMPLE:
 			case quiet:
 				return g.print(appendIDs(nil, states))
 			case format == "json":
-				return g.print(appendListJSON(nil, states))
+				return g.printJSON(appendListJSON(nil, states))
 			default:
 				return g.print(appendTable(nil, states))
 			}
@@ -107,7 +107,7 @@ func appendTable(b []byte, states []libcontainer.State) []byte {
 	rows := [][6]string{{"ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"}}
 	for i := range states {
 		s := &states[i]
-		rows = append(rows, [6]string{s.ID, strconv.Itoa(s.Pid), s.Status, s.Bundle, s.Created.Format(time.RFC3339Nano), s.Owner})
+		rows = append(rows, [6]string{s.ID, strconv.Itoa(s.Pid), s.Status, printable(s.Bundle), s.Created.Format(time.RFC3339Nano), printable(s.Owner)})
 	}
 	var widths [6]int
 	for _, row := range rows {

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"github.com/rung-oci/rung/internal/outfile"
 )
 
 // level is how much a log record matters; smaller is graver.
@@ -69,7 +71,7 @@ func (l *logger) open() error {
 	if l.path == "" || l.file || l.path == "/dev/stderr" {
 		return nil
 	}
-	f, err := os.OpenFile(l.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	f, err := outfile.Append(l.path, 0o644)
 	if err != nil {
 		return err
 	}
@@ -82,6 +84,7 @@ func (l *logger) write(lv level, msg string, fields ...field) {
 	if lv > l.level {
 		return
 	}
+	msg = printable(msg)
 	now := time.Now
 	if l.now != nil {
 		now = l.now
@@ -143,7 +146,6 @@ func appendJSONRecord(b []byte, now time.Time, lv level, msg string, fields []fi
 
 // appendJSONString appends s as a JSON string. Bytes that are no UTF-8, which file names may hold, become U+FFFD.
 func appendJSONString(b []byte, s string) []byte {
-	const hex = "0123456789abcdef"
 	b = append(b, '"')
 	for i := 0; i < len(s); {
 		c := s[i]
@@ -154,13 +156,11 @@ func appendJSONString(b []byte, s string) []byte {
 			b = append(b, `\n`...)
 		case c == '\t':
 			b = append(b, `\t`...)
-		case c < ' ' || c == 0x7f:
-			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		case c < utf8.RuneSelf:
+		case c >= ' ' && c < 0x7f:
 			b = append(b, c)
 		default:
 			r, n := utf8.DecodeRuneInString(s[i:])
-			b = utf8.AppendRune(b, r)
+			b = appendJSONRune(b, r)
 			i += n
 			continue
 		}

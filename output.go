@@ -33,13 +33,13 @@ func (g *globals) report(err error) {
 			return // standard error is the log, and whoever reads it wants JSON
 		}
 	}
-	line := "rung: " + msg + "\n"
+	line := "rung: " + printable(msg) + "\n"
 	var le *libcontainer.Error
 	if errors.As(err, &le) && le.Bare() != "" {
-		line = le.Bare() + "\n"
+		line = printable(le.Bare()) + "\n"
 	}
 	if hint != "" && isTerminal(g.stderr.Fd()) {
-		line += "hint: " + hint + "\n"
+		line += "hint: " + printable(hint) + "\n"
 	}
 	tell(g.stderr, []byte(line))
 }
@@ -49,7 +49,7 @@ func (g *globals) warn(msg string) {
 	if g.log.file || g.log.json {
 		g.log.write(levelWarning, msg)
 	} else if g.log.level >= levelWarning {
-		tell(g.stderr, []byte("rung: warning: "+msg+"\n"))
+		tell(g.stderr, []byte("rung: warning: "+printable(msg)+"\n"))
 	}
 }
 

@@ -62,6 +62,9 @@ EXAMPLE:
 			if err := libcontainer.PlanText(o, format, &out); err != nil {
 				return err
 			}
+			if format == "json" {
+				return g.printJSON(out.Bytes())
+			}
 			return g.print(out.Bytes())
 		},
 	}

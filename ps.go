@@ -45,7 +45,7 @@ EXAMPLE:
 					return err
 				}
 				if format == "json" {
-					return g.print(appendPids(nil, pids))
+					return g.printJSON(appendPids(nil, pids))
 				}
 				options := args[1:]
 				if len(options) == 0 {

@@ -34,7 +34,7 @@ EXAMPLE:
 			if err != nil {
 				return err
 			}
-			return g.print(append(ctr.State().AppendJSON(nil, true), '\n'))
+			return g.printJSON(append(ctr.State().AppendJSON(nil, true), '\n'))
 		},
 	}
 }

@@ -46,6 +46,9 @@ EXAMPLE:
 			if err != nil {
 				return err
 			}
+			if html {
+				return g.printJSON(out.Bytes()) // a page with data as JSON in it
+			}
 			return g.print(out.Bytes())
 		},
 	}

@@ -64,6 +64,10 @@ type describer struct {
 }
 
 func (d *describer) add(key, value string) {
+	// files of linux.resources.unified are keys: a step is one line
+	if strings.ContainsFunc(key, func(r rune) bool { return !strconv.IsPrint(r) }) {
+		key = strconv.Quote(key)
+	}
 	d.keys = append(d.keys, key)
 	d.values = append(d.values, value)
 }
