@@ -50,13 +50,21 @@ func setDevices(p *plan.Resources, rules []specs.LinuxDeviceCgroup) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", at("linux.resources.devices", i), err)
 		}
-		if rule.Type == 'a' {
+		switch {
+		case rule.Type != 'a':
+			p.Devices = append(p.Devices, rule)
+		case rule.Major != plan.AnyDevice || rule.Minor != plan.AnyDevice || rule.Access != plan.DeviceAll:
+			// Both types, and those devices and accesses alone (config-linux.md, Device whitelist). The kernel
+			// would take it as every access to every device (devcgroup_update_access, case 'a').
+			for _, rule.Type = range [...]byte{'c', 'b'} {
+				p.Devices = append(p.Devices, rule)
+			}
+		default:
 			p.Devices = p.Devices[:0] // it decides for every device: nothing before it counts
-			if !rule.Allow {
-				continue // as all begins
+			if rule.Allow {           // else it is as all begins
+				p.Devices = append(p.Devices, rule)
 			}
 		}
-		p.Devices = append(p.Devices, rule)
 	}
 	p.Defaults = len(runtimeDevices)
 	p.Devices = append(p.Devices, runtimeDevices[:]...)

@@ -25,6 +25,16 @@ func TestResources_devices(t *testing.T) {
 			{Allow: true, Type: "c", Major: num[int64](10), Minor: num[int64](200), Access: "rw"}, {Allow: false, Type: "a"},
 		}, nil},
 		{"allow all", []specs.LinuxDeviceCgroup{{Allow: true, Access: "rwm"}}, []plan.DeviceRule{{Allow: true, Type: 'a', Major: any, Minor: any, Access: plan.DeviceAll}}},
+		{"both types, of those numbers alone", []specs.LinuxDeviceCgroup{
+			{Allow: true, Type: "c", Major: num[int64](10), Minor: num[int64](229), Access: "rw"},
+			{Allow: true, Type: "a", Major: num[int64](7), Access: "rw"}, {Allow: false, Minor: num[int64](3)}, {Allow: true, Access: "m"},
+		}, []plan.DeviceRule{
+			{Allow: true, Type: 'c', Major: 10, Minor: 229, Access: plan.DeviceRead | plan.DeviceWrite},
+			{Allow: true, Type: 'c', Major: 7, Minor: any, Access: plan.DeviceRead | plan.DeviceWrite},
+			{Allow: true, Type: 'b', Major: 7, Minor: any, Access: plan.DeviceRead | plan.DeviceWrite},
+			{Type: 'c', Major: any, Minor: 3, Access: plan.DeviceAll}, {Type: 'b', Major: any, Minor: 3, Access: plan.DeviceAll},
+			{Allow: true, Type: 'c', Major: any, Minor: any, Access: plan.DeviceMknod}, {Allow: true, Type: 'b', Major: any, Minor: any, Access: plan.DeviceMknod},
+		}},
 		{"order is kept", []specs.LinuxDeviceCgroup{
 			{Allow: true, Type: "c", Major: num[int64](10), Minor: num[int64](229), Access: "rw"},
 			{Allow: true, Type: "b", Major: num[int64](8), Access: "r"},

@@ -55,6 +55,11 @@ func (c *checker) deviceRules(rules []specs.LinuxDeviceCgroup) {
 		} else if strings.Trim(r.Access, "rwm") != "" {
 			c.must(chapterDeviceRules, quote(r.Access)+" must be made of r, w and m", path, i, "access")
 		}
+		all := func(n *int64) bool { return n == nil || *n == -1 }
+		if (r.Type == "" || r.Type == "a") && (!all(r.Major) || !all(r.Minor) || r.Access != "" && someAccess(r.Access)) {
+			c.warn(chapterDeviceRules, "stands for both types, with these numbers and accesses; runc and crun take it as every "+
+				"access to every device, as cgroup v1 does", path, i, "type")
+		}
 		// -1 is how "all" was said before null was.
 		if r.Major != nil && (*r.Major < -1 || *r.Major > 1<<32-1) {
 			c.must(chapterDeviceRules, "major number "+itoa(*r.Major)+" is out of range", path, i, "major")
@@ -63,6 +68,12 @@ func (c *checker) deviceRules(rules []specs.LinuxDeviceCgroup) {
 			c.must(chapterDeviceRules, "minor number "+itoa(*r.Minor)+" is out of range", path, i, "minor")
 		}
 	}
+}
+
+// someAccess says whether an access is of r, w and m, and not all of them.
+func someAccess(access string) bool {
+	has := func(c string) bool { return strings.Contains(access, c) }
+	return strings.Trim(access, "rwm") == "" && !(has("r") && has("w") && has("m"))
 }
 
 // memory checks limits: bytes, -1 for none; 0 has always meant unset.
