@@ -3,12 +3,14 @@ package libcontainer
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/rung-oci/rung/internal/outfile"
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup"
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
 	"github.com/rung-oci/rung/libcontainer/internal/console"
@@ -150,7 +152,23 @@ func (m *made) newState() *state.State {
 		}
 	}
 	rdtRecord(st, m.plan)
+	st.Keyring = m.nameKeyring()
 	return st
+}
+
+// nameKeyring completes the name of the session keyring by what nobody can know
+// before, and returns it. Of a keyring that is there already by that name, and may
+// be searched, the kernel makes no second one: an ordinary user of the host, or a
+// container that shares the user namespace, would own or hold the container's.
+// exec finds the name in the record.
+func (m *made) nameKeyring() string {
+	for i := range m.plan.Init {
+		if k, ok := m.plan.Init[i].Op.(*plan.Keyring); ok {
+			k.Name += "." + strconv.FormatUint(rand.Uint64(), 36) // of the kernel's randomness: getauxval(3), AT_RANDOM
+			return k.Name
+		}
+	}
+	return ""
 }
 
 func stateCgroups(g *cgroup.Group) []state.Cgroup {
@@ -297,29 +315,15 @@ func spawnIn(exe *runtime.Executable, pidfd int, program func(plan.Hook) (plan.P
 	}
 }
 
-// writePidFile puts the pid at path in one step: a reader never sees half of it.
-// A file without a name gets that name when it is complete, so that who is killed
-// on the way leaves nothing; where one is there already, or the file system knows
-// no such files (O_TMPFILE), it is renamed.
+// writePidFile puts the pid at path in one step: a reader never sees half of it,
+// and who is killed on the way leaves nothing.
 func writePidFile(path string, pid int) error {
-	text := strconv.AppendInt(nil, int64(pid), 10)
-	if sys.NewFile(unix.AT_FDCWD, filepath.Dir(path), path, text, 0o644) == nil {
-		return nil
+	err := outfile.Replace(path, strconv.AppendInt(nil, int64(pid), 10), 0o644)
+	var e *os.PathError
+	if errors.As(err, &e) {
+		e.Op = "write the pid file"
 	}
-	temp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path))
-	err := os.WriteFile(temp, text, 0o644)
-	if err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		_ = os.Remove(temp)
-		var cause unix.Errno
-		if errors.As(err, &cause) {
-			err = cause // the temporary name means nothing to the caller
-		}
-		return &os.PathError{Op: "write the pid file", Path: path, Err: err}
-	}
-	return nil
+	return err
 }
 
 func sendPidfd(path string, pidfd int) error {

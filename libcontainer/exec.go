@@ -222,7 +222,7 @@ func (x *execution) options(s *specs.Spec) (compile.Options, error) {
 		return compile.Options{}, err
 	}
 	copts := compile.Options{
-		ID: c.id, Bundle: c.state.Bundle, InitPid: c.state.Pid, Filter: filter, NoNewKeyring: c.state.NoNewKeyring,
+		ID: c.id, Bundle: c.state.Bundle, InitPid: c.state.Pid, Filter: filter, NoNewKeyring: c.state.NoNewKeyring, Keyring: c.state.Keyring,
 		PreserveFDs: o.PreserveFDs, PidFile: o.PidFile, PidfdSocket: o.PidfdSocket, RdtGroups: rdtGroups(c.state),
 	}
 	g := c.group()

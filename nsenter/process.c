@@ -100,8 +100,8 @@ void op_keyring(const struct op *o)
 	enum { owner_search = 0x080000 };
 	long ring = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, o->s[KEYRING_S_NAME].p);
 	static const char hex[] = "0123456789abcdef";
-	char text[256], *perm;
-	unsigned long mask;
+	char text[512], *perm;
+	unsigned long mask, uid;
 	long n;
 	int i;
 
@@ -115,13 +115,18 @@ void op_keyring(const struct op *o)
 	if (n < 0 || n >= (long)sizeof text)
 		fail_errno(STEP_KEYRING);
 	text[n] = '\0';
-	for (perm = text, i = 0; i < 3 && perm != NULL; i++) {
+	for (perm = text, uid = 0, i = 0; i < 3 && perm != NULL; i++) {
 		perm = strchr(perm, ';');
 		if (perm != NULL)
 			perm++;
+		for (n = 0; i == 0 && perm != NULL && perm[n] >= '0' && perm[n] <= '9'; n++)
+			uid = uid * 10 + (unsigned long)(perm[n] - '0');
 	}
 	if (perm == NULL)
 		fail(STEP_KEYRING, EPROTO, "");
+	/* one that somebody else made under that name before: its owner would read the container's keys */
+	if (uid != (unsigned long)syscall(SYS_geteuid))
+		fail(STEP_KEYRING, EPERM, o->s[KEYRING_S_NAME].p);
 	for (mask = 0; *perm != '\0' && strchr(hex, *perm) != NULL; perm++)
 		mask = mask << 4 | (unsigned long)(strchr(hex, *perm) - hex);
 	if (syscall(SYS_keyctl, KEYCTL_SETPERM, ring, mask | owner_search) < 0)

@@ -148,6 +148,8 @@ static long k_syscall(long number, ...)
 		return 0;
 	case SYS_getpid:
 		return INT_MAX;
+	case SYS_geteuid:
+		return next() % 4 == 1; /* root, as a rule */
 	case SYS_faccessat2:
 		host_path((const char *)a[1]);
 		return simple();

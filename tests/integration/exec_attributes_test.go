@@ -267,7 +267,7 @@ func TestExec_keyring(t *testing.T) {
 	own := c.nextReport()
 	c.next("waiting")
 	r := c.execProbe(nil)
-	if !strings.HasSuffix(r.Keyring, ";_ses."+b.ID) {
+	if !namedKeyring(r, b.ID) {
 		t.Errorf("session keyring %q", r.Keyring)
 	}
 	want(t, "session keyring", r.KeyringID, own.KeyringID)
@@ -279,7 +279,7 @@ func TestExec_no_keyring_of_its_own(t *testing.T) {
 	b.Spec.Process.Args = []string{"/probe", "--until-term"}
 	c := b.create("--no-new-keyring").start()
 	c.next("waiting")
-	if r := c.execProbe(nil); strings.HasSuffix(r.Keyring, ";_ses."+b.ID) {
+	if r := c.execProbe(nil); namedKeyring(r, b.ID) {
 		t.Errorf("session keyring %q", r.Keyring)
 	}
 }

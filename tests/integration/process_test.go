@@ -729,7 +729,7 @@ func TestProcess_has_a_session_keyring_of_its_own(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	r := b.probe(nil)
-	if !strings.HasSuffix(r.Keyring, ";_ses."+b.ID) {
+	if !namedKeyring(r, b.ID) {
 		t.Errorf("session keyring %q, want _ses.%s", r.Keyring, b.ID)
 	}
 }

@@ -46,6 +46,8 @@ func stage(name string) int {
 			return unix.Unshare(unix.CLONE_NEWTIME)
 		case "as-user":
 			return asUser()
+		case "make-keyring":
+			return makeKeyring()
 		case "no-smt":
 			return withoutSMT()
 		case "sched-fifo":

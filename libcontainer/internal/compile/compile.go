@@ -21,9 +21,10 @@ type Options struct {
 	Bundle          string // absolute
 	NoPivot         bool
 	NoNewKeyring    bool
-	PreserveFDs     int  // descriptors from 3 on that are the process's, LISTEN_FDS included
-	ListenFDs       int  // how many of them are for sd_listen_fds(3)
-	StartNow        bool // run: the start order comes over the control channel
+	Keyring         string // Exec: name of the container's session keyring; empty for "_ses." and the id
+	PreserveFDs     int    // descriptors from 3 on that are the process's, LISTEN_FDS included
+	ListenFDs       int    // how many of them are for sd_listen_fds(3)
+	StartNow        bool   // run: the start order comes over the control channel
 	PidFile         string
 	InitPid         int    // exec and hooks: the container's init, in the runtime's pid namespace
 	PidfdSocket     string // AF_UNIX socket that receives a pidfd of the process

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 
@@ -32,7 +33,7 @@ func Exec(s *specs.Spec, p *specs.Process, o Options, f Facts) (*plan.Plan, []st
 		return nil, nil, err
 	}
 	if !o.NoNewKeyring {
-		c.emit("", &plan.Keyring{Name: "_ses." + o.ID})
+		c.emit("", &plan.Keyring{Name: cmp.Or(o.Keyring, "_ses."+o.ID)})
 	}
 	if p.Terminal {
 		c.console(p, false)

@@ -959,7 +959,7 @@ func (*Setsid) encode(e *encoder) {
 func (*Setsid) describe(d *describer) {
 }
 
-// Keyring joins a new session keyring (keyctl(2) KEYCTL_JOIN_SESSION_KEYRING) and lets its possessor and owner search it.
+// Keyring joins the session keyring of that name (keyctl(2) KEYCTL_JOIN_SESSION_KEYRING), a new one if there is none that may be searched, and lets its possessor and owner search it. Another user's is EPERM.
 type Keyring struct {
 	Name string // keyring name
 }

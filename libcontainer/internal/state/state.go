@@ -47,7 +47,8 @@ type State struct {
 	Notify       bool // the seccomp filter has a listener
 	OwnPidSpace  bool // the container's pid namespace is its own: killing the init kills all
 	Rootless     bool
-	NoNewKeyring bool // the container is in its creator's session keyring
+	NoNewKeyring bool   // the container is in its creator's session keyring
+	Keyring      string // name of the session keyring, if it is not that of older records: "_ses." and the id
 	PidFile      string
 	RdtClass     string // directory of resctrl that the container is in
 	RdtMonitor   string // the same, of its monitoring group, which goes with it
@@ -118,7 +119,7 @@ func (s *State) Append(dst []byte) []byte {
 	flag("own_pid_namespace", s.OwnPidSpace)
 	flag("rootless", s.Rootless)
 	flag("no_new_keyring", s.NoNewKeyring)
-	for _, f := range [...]struct{ name, value string }{{"pid_file", s.PidFile}, {"rdt_class", s.RdtClass}, {"rdt_monitor", s.RdtMonitor}} {
+	for _, f := range [...]struct{ name, value string }{{"keyring", s.Keyring}, {"pid_file", s.PidFile}, {"rdt_class", s.RdtClass}, {"rdt_monitor", s.RdtMonitor}} {
 		if f.value != "" {
 			text(f.name, f.value)
 		}
@@ -167,7 +168,7 @@ func parse(raw []byte) (*State, error) {
 
 func (s *State) member(sc *jsonscan.Scanner) {
 	switch name := sc.Name(); name {
-	case "ociVersion", "id", "bundle", "rootfs", "phase", "created", "owner", "cgroup_driver", "unit", "pid_file", "rdt_class", "rdt_monitor":
+	case "ociVersion", "id", "bundle", "rootfs", "phase", "created", "owner", "cgroup_driver", "unit", "keyring", "pid_file", "rdt_class", "rdt_monitor":
 		if v, ok := sc.String(); ok {
 			*s.text(name) = strings.Clone(v)
 		}
@@ -231,6 +232,8 @@ func (s *State) text(name string) *string {
 		return &s.CgroupDriver
 	case "unit":
 		return &s.Unit
+	case "keyring":
+		return &s.Keyring
 	case "rdt_class":
 		return &s.RdtClass
 	case "rdt_monitor":

@@ -208,7 +208,7 @@ var ops = []op{
 	}},
 	{"Sync", "Sync tells the runtime that a point is reached, and waits for MsgGo.", []field{{"Point", tU64, "SyncPoint", ""}}},
 	{"Setsid", "Setsid is setsid(2).", nil},
-	{"Keyring", "Keyring joins a new session keyring (keyctl(2) KEYCTL_JOIN_SESSION_KEYRING) and lets its possessor and owner search it.", []field{{"Name", tStr, "keyring name", ""}}},
+	{"Keyring", "Keyring joins the session keyring of that name (keyctl(2) KEYCTL_JOIN_SESSION_KEYRING), a new one if there is none that may be searched, and lets its possessor and owner search it. Another user's is EPERM.", []field{{"Name", tStr, "keyring name", ""}}},
 	{"Hostname", "Hostname is sethostname(2) in the UTS namespace of the container.", []field{{"Name", tStr, "host name", ""}}},
 	{"Domainname", "Domainname is setdomainname(2).", []field{{"Name", tStr, "NIS domain name", ""}}},
 	{"LoopbackUp", "LoopbackUp sets IFF_UP on lo (SIOCSIFFLAGS) in a new network namespace.", nil},
