@@ -93,15 +93,19 @@ func placesInC(t *testing.T) map[string][]string {
 	return places
 }
 
-// placesInGo are the same in package sys.
+// placesInGo are the same in the packages sys and outfile.
 func placesInGo(t *testing.T) map[string][]string {
 	t.Helper()
-	files, err := filepath.Glob("internal/sys/*.go")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no Go files: %v", err)
+	var files []string
+	for _, dir := range []string{"internal/sys", "../internal/outfile"} {
+		in, err := filepath.Glob(dir + "/*.go")
+		if err != nil || len(in) == 0 {
+			t.Fatalf("no Go files in %s: %v", dir, err)
+		}
+		files = append(files, in...)
 	}
 	takesPath := []string{"Open", "Openat", "Openat2", "OpenTree", "MoveMount", "MountSetattr", "Mount", "Unmount", "Fsopen", "Fsmount", "Mkdirat", "Mkdir", "Mknodat",
-		"Symlinkat", "Unlinkat", "Unlink", "Renameat2", "Readlinkat", "Fstatat", "Stat", "Lstat", "Chown", "Fchownat", "Chmod", "Fchmodat", "Exec", "Setns", "Unshare", "Chdir", "Chroot",
+		"Symlinkat", "Unlinkat", "Unlink", "Linkat", "Renameat", "Renameat2", "Readlinkat", "Fstatat", "Stat", "Lstat", "Chown", "Fchownat", "Chmod", "Fchmodat", "Exec", "Setns", "Unshare", "Chdir", "Chroot",
 		"Statfs", "PivotRoot", "MemfdCreate"}
 	places := map[string][]string{}
 	for _, file := range files {

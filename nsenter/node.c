@@ -77,6 +77,12 @@ static void bind_node(const struct op *o, mode_t type, dev_t dev)
 	tree = clone_tree(source, "", 0);
 	if (tree < 0)
 		fail_errno(STEP_OPEN_TREE);
+	/*
+	 * A device is written to all the same, but its owner, mode and times are the host's: ids that the user namespace
+	 * maps, 0 among them, could change them.
+	 */
+	if (sys_mount_setattr(tree, 0, ATTR_RDONLY | ATTR_NOSUID | ATTR_NOEXEC, 0, 0, -1) < 0)
+		fail_errno(STEP_SETATTR);
 	target = open_target(path, TARGET_FILE, 0, NULL);
 	if (target < 0)
 		fail_errno(STEP_TARGET);

@@ -30,7 +30,12 @@ func (c *compiler) filesystem() error {
 		late = append(late, more...)
 	}
 	if c.opt.NotifyDir != "" {
-		c.emit("", &plan.MountBind{Source: c.opt.NotifyDir, Target: c.opt.NotifyTarget, SourceFD: plan.NoFD, IDMapFD: plan.NoFD, Flags: c.delegate()})
+		// The directory is in the runtime's state: the container may write to the socket in it, which
+		// no flag of a mount forbids, and to nothing else.
+		c.emit("", &plan.MountBind{
+			Source: c.opt.NotifyDir, Target: c.opt.NotifyTarget, SourceFD: plan.NoFD, IDMapFD: plan.NoFD, Flags: c.delegate(),
+			Set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC,
+		})
 	}
 	devBound := c.devIsBound()
 	if !devBound {

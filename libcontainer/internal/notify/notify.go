@@ -32,8 +32,9 @@ type Proxy struct {
 }
 
 // Listen makes dir, if it is not there, and in it a socket that every user may
-// write to: the container's ids are not known to it. A socket that is left over
-// is replaced.
+// write to: the container's ids are not known to it. The directory above dir is
+// what keeps the host's other users away: the caller makes it for its owner alone.
+// A socket that is left over is replaced.
 func Listen(dir string) (*Proxy, error) {
 	fail := func(op string, err error) (*Proxy, error) {
 		return nil, &os.PathError{Op: op, Path: filepath.Join(dir, SocketName), Err: err}
@@ -44,6 +45,11 @@ func Listen(dir string) (*Proxy, error) {
 	d, err := sys.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW)
 	if err != nil {
 		return nil, err
+	}
+	// whatever the umask: the container's users have to get to the socket
+	if err := chmod(d, 0o755); err != nil {
+		sys.Close(d)
+		return fail("chmod the directory of", err)
 	}
 	sock, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
@@ -78,9 +84,9 @@ func bind(sock, dir int) error {
 	return open(dir)
 }
 
-// open lets everybody write to the socket in dir. The directory is the
-// container's too, so what stands there now need not be the socket: neither
-// symbolic links nor other files are touched.
+// open lets everybody write to the socket in dir. The container of an older rung
+// may write to the directory, so what stands there now need not be the socket:
+// neither symbolic links nor other files are touched.
 func open(dir int) error {
 	fd, err := unix.Openat(dir, SocketName, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -94,7 +100,12 @@ func open(dir int) error {
 	if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
 		return unix.ENOTSOCK
 	}
-	return unix.Chmod("/proc/self/fd/"+strconv.Itoa(fd), 0o777)
+	return chmod(fd, 0o666)
+}
+
+// chmod changes the mode of the file behind fd, which is O_PATH.
+func chmod(fd int, mode uint32) error {
+	return unix.Chmod("/proc/self/fd/"+strconv.Itoa(fd), mode)
 }
 
 // Forward waits until a process of the container says that it is ready, and

@@ -30,6 +30,11 @@ const (
 // Store is a directory of containers.
 type Store struct{ Root string }
 
+// dirMode is the mode of a store and of each container's directory: what lies below, the gate and
+// the socket for sd_notify(3) among it, is for the store's owner alone. A container reaches what it is
+// given through mounts and descriptors, which do not go by this way.
+const dirMode = 0o700
+
 // Entry is a container's directory, held open.
 type Entry struct {
 	id  string
@@ -123,14 +128,14 @@ func (e *Entry) hasRecord() (bool, error) {
 
 func (s Store) make(id string) (*Entry, error) {
 	dir := filepath.Join(s.Root, id)
-	err := unix.Mkdir(dir, 0o711)
+	err := unix.Mkdir(dir, dirMode)
 	if err == unix.ENOENT {
 		// sticky: what is below $XDG_RUNTIME_DIR may be cleaned up otherwise (XDG
 		// Base Directory Specification)
-		if err := os.MkdirAll(s.Root, 0o711|os.ModeSticky); err != nil {
+		if err := os.MkdirAll(s.Root, dirMode|os.ModeSticky); err != nil {
 			return nil, err
 		}
-		err = unix.Mkdir(dir, 0o711)
+		err = unix.Mkdir(dir, dirMode)
 	}
 	if err == unix.EEXIST {
 		return nil, fmt.Errorf("%w: %s", ErrExist, id)
@@ -323,7 +328,12 @@ func (e *Entry) ListenGate() (int, error) {
 	if err != nil {
 		return -1, &os.SyscallError{Syscall: "socket", Err: err}
 	}
-	if err = unix.Bind(fd, e.gateAddr()); err == nil {
+	// Whoever may write to the gate starts the container. Its file gets the mode of the socket,
+	// less the umask, which may be 0 (unix(7) is silent; net/unix/af_unix.c, unix_bind_bsd).
+	if err = unix.Fchmod(fd, 0o600); err == nil {
+		err = unix.Bind(fd, e.gateAddr())
+	}
+	if err == nil {
 		err = unix.Listen(fd, 8)
 	}
 	if err != nil {
@@ -371,13 +381,17 @@ func (e *Entry) Remove() error {
 		return nil
 	}
 	for _, name := range [...]string{gateFile, configFile, tempFile, stateFile} {
-		if err := unix.Unlinkat(e.fd, name, 0); err != nil && err != unix.ENOENT {
+		if err := unix.Unlinkat(e.fd, name, 0); err != nil && err != unix.ENOENT && err != unix.EISDIR {
 			return &os.PathError{Op: "unlink", Path: filepath.Join(e.dir, name), Err: err}
 		}
 	}
 	err := unix.Rmdir(e.dir)
 	if err == unix.ENOTEMPTY || err == unix.EEXIST {
-		return os.RemoveAll(e.dir) // the notify socket's directory, or what others put here
+		// the notify socket's directory, or what others put here
+		if err := sys.Empty(e.fd); err != nil {
+			return fmt.Errorf("%s: %w", e.dir, err)
+		}
+		err = unix.Rmdir(e.dir)
 	}
 	if err != nil && err != unix.ENOENT {
 		return &os.PathError{Op: "rmdir", Path: e.dir, Err: err}

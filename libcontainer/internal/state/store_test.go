@@ -125,7 +125,7 @@ func TestStore(t *testing.T) {
 		}
 	}
 
-	if st, err := os.Stat(s.Root); err != nil || st.Mode() != fs.ModeDir|fs.ModeSticky|0o711 {
+	if st, err := os.Stat(s.Root); err != nil || st.Mode() != fs.ModeDir|fs.ModeSticky|0o700 {
 		t.Errorf("%s: %v, %v", s.Root, st.Mode(), err)
 	}
 	mustCreate(t, s, "a.b")
