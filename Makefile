@@ -47,7 +47,7 @@ OVERLAY  := -overlay '$(OUT)/overlay.json'
 endif
 ENGINECONF := docker/daemon.json podman/rung.conf containerd/rung.toml kubernetes/runtimeclass.yaml crio/10-rung.conf
 
-.PHONY: help build init demo test test-unit integration test-vm conformance cve faults load test-long acceptance test-engines ccheck fuzz fuzz-long bench lint fmt generate man docs install clean deps-build deps-unit deps-test deps-engines deps-vm
+.PHONY: help build init demo test test-unit integration test-vm conformance cve faults load test-long acceptance test-engines ccheck fuzz fuzz-long bench lint fmt generate man docs install clean deps-build deps-unit deps-test deps-engines deps-vm setup
 .PHONY: ran packaging install-files deb release init-elsewhere
 
 help: ## show this help
@@ -72,8 +72,8 @@ demo: build ## build, make a bundle from busybox, run it, show what the containe
 	script/deps demo
 	script/demo ./rung
 
-test: deps-test deps-engines build ## run every test that this machine can run
-	script/test
+test: setup build ## run every test that this machine can run; LEG="unit docs" for some legs of script/test
+	script/test $(LEG)
 
 test-unit: deps-unit init ## unit and golden tests alone
 	$(GO) test $(TESTFLAGS) $$($(GO) list ./... | grep -v /tests/)
@@ -189,3 +189,6 @@ deps-engines:
 
 deps-vm:
 	@script/deps vm
+
+setup: deps-build ## fetch everything that the tests need from the network
+	@script/setup

@@ -19,7 +19,7 @@ import (
 )
 
 // patience is how long something may take before a test gives up.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // container is a bundle with an overlay of the Debian root file system, and the name of its container.
 type container struct {

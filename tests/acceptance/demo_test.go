@@ -14,7 +14,7 @@ func TestDemo(t *testing.T) {
 	needRoot(t)
 	needCommand(t, "make")
 	before, _ := filepath.Glob("/tmp/rung-demo.*")
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute) // it builds first
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute) // it builds first
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "make", "--no-print-directory", "demo")
 	cmd.Dir = repository

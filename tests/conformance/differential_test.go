@@ -252,7 +252,7 @@ func (c configCase) run(t *testing.T, p peer, probe string, number int) outcome 
 	must(t, os.Link(probe, filepath.Join(rootfs, "bin/probe")))
 	must(t, os.WriteFile(filepath.Join(dir, "config.json"), c.config(id), 0o644))
 
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	state := filepath.Join(dir, "state")
 	cmd := exec.CommandContext(ctx, p.path, "--root", state, "run", "--bundle", dir, id)

@@ -172,7 +172,7 @@ func removeGroups(name string) error {
 }
 
 func removeGroup(dir string) error {
-	for deadline := time.Now().Add(5 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		err := unix.Rmdir(dir)
 		if err == nil || errors.Is(err, unix.ENOENT) {
 			return nil
@@ -208,7 +208,7 @@ func releaseHierarchies() error {
 				break
 			}
 			// It goes a moment after its last mount, and nothing says when.
-			for deadline := time.Now().Add(3 * time.Second); alive && err == nil && time.Now().Before(deadline); {
+			for deadline := time.Now().Add(time.Minute); alive && err == nil && time.Now().Before(deadline); {
 				time.Sleep(10 * time.Millisecond)
 				alive, err = hierarchyAlive(name)
 			}

@@ -225,21 +225,24 @@ func TestDocker_stack(t *testing.T) {
 	}
 }
 
-// stackRoot is a Debian with what the stack needs. It is made before the tests go where no network is.
+// stackRoot is a Debian with what the stack needs. makeStackRoot makes it, before the tests go where no network is.
 func stackRoot() string {
 	cache := os.Getenv("RUNG_TESTS_CACHE")
 	if cache == "" {
 		cache = "/var/cache/rung-tests"
 	}
-	return filepath.Join(cache, "debian-bookworm-stack")
+	return filepath.Join(cache, stackName)
 }
+
+const stackName = "debian-bookworm-stack"
 
 func makeStackRoot() error {
 	if os.Getenv("RUNG_LONG") == "" {
 		return nil
 	}
-	if out, err := exec.Command("./stack-root", stackRoot()).CombinedOutput(); err != nil {
-		return fmt.Errorf("stack-root: %w\n%s", err, out)
+	out, err := exec.Command("../../script/debian-root", stackName, "bookworm", "postgresql,nginx-light,python3-psycopg2").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("debian-root %s: %w\n%s", stackName, err, out)
 	}
 	return nil
 }

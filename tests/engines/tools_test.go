@@ -3,6 +3,7 @@ package engines
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +23,7 @@ import (
 )
 
 // patience is how long anything that the tests wait for may take on a busy machine.
-const patience = 90 * time.Second
+const patience = time.Minute
 
 // need skips the test unless it runs as root and these programs are installed.
 func need(t *testing.T, names ...string) {
@@ -41,7 +42,7 @@ func need(t *testing.T, names ...string) {
 type client struct {
 	command []string // the program and its first arguments
 	env     []string // besides the tests' own
-	dir     string
+	dir     string   // where it is started: the tests' scratch directory, if it is empty
 	user    bool     // as the ordinary user
 	stdin   *os.File // of follow
 }
@@ -50,7 +51,8 @@ func (c *client) cmd(ctx context.Context, arg []string) *exec.Cmd {
 	all := append(append([]string{}, c.command...), arg...)
 	cmd := exec.CommandContext(ctx, all[0], all[1:]...)
 	cmd.Env = append(os.Environ(), c.env...)
-	cmd.Dir = c.dir
+	// conmon leaves an empty file "oom" where Podman was started, when a container's memory runs out.
+	cmd.Dir = cmp.Or(c.dir, scratch)
 	cmd.WaitDelay = 2 * time.Second
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
 	if c.user {
@@ -295,7 +297,7 @@ func write(t *testing.T, path, content string) string {
 
 // get asks a web server that is there.
 func get(url string) (string, error) {
-	c := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	c := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := c.Get(url)
 	if err != nil {
 		return "", err

@@ -30,7 +30,7 @@ func readPatience() time.Duration {
 	if d, err := time.ParseDuration(os.Getenv("RUNG_TESTS_PATIENCE")); err == nil {
 		return d
 	}
-	return 20 * time.Second
+	return time.Minute
 }
 
 // bundle is a container to be: its bundle's directory, its id, and the runtime's --root, which is its own.

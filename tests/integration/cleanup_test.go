@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,7 +25,7 @@ func (b *bundle) cleanUp() {
 		}
 		for _, p := range processesOf(id) {
 			// Killed, but its parent may not have seen it yet.
-			if !waitExit(b.t, p, 5*time.Second) {
+			if !waitExit(b.t, p, patience) {
 				b.t.Errorf("left: process %d, %q", p, cmdline(p))
 				_ = unix.Kill(p, unix.SIGKILL)
 				waitExit(b.t, p, patience)

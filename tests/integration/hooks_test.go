@@ -346,7 +346,7 @@ func TestHooks_a_failing_poststart_hook_ends_the_container(t *testing.T) {
 	addHook(b.Spec, "poststart", b.probeHook("poststart", "out", "--exit", "1"))
 	wantFailure(t, b.run(), "hook #0:")
 	for _, p := range processesOf(b.ID) {
-		if !waitExit(t, p, 2*time.Second) {
+		if !waitExit(t, p, patience) {
 			t.Errorf("process %d is left", p)
 		}
 	}
@@ -399,7 +399,7 @@ func TestHooks_timeout(t *testing.T) {
 			if lacking("rt:runc-1.4") == nil {
 				wantFailure(t, res, "error running "+kind+" hook #0:")
 			}
-			if d := time.Since(begin); d < 900*time.Millisecond || d > 20*time.Second {
+			if d := time.Since(begin); d < 900*time.Millisecond || d > patience {
 				t.Errorf("the run took %v", d)
 			}
 			if strings.Contains(res.Stdout, "it-started") {

@@ -83,7 +83,7 @@ func hasMark(pid int, marks []string) bool {
 func settled(t *testing.T, before world, marks ...string) {
 	t.Helper()
 	var after world
-	for deadline := time.Now().Add(5 * time.Second); ; {
+	for deadline := time.Now().Add(patience); ; {
 		after = countWorld(t, marks...)
 		if after == before {
 			return

@@ -340,7 +340,7 @@ func TestLifecycle_delete_force_ends_every_process(t *testing.T) {
 			want(t, "processes", len(processesOf(b.ID)), 4)
 			b.must("delete", "--force", b.ID)
 			for _, p := range processesOf(b.ID) {
-				if !waitExit(t, p, 2*time.Second) {
+				if !waitExit(t, p, patience) {
 					t.Errorf("process %d is left", p)
 				}
 			}
@@ -365,7 +365,7 @@ func TestLifecycle_delete_ends_what_outlived_init(t *testing.T) {
 			want(t, "processes", len(left), 2)
 			b.must(append(args, b.ID)...)
 			for _, p := range left {
-				if !waitExit(t, p, 2*time.Second) {
+				if !waitExit(t, p, patience) {
 					t.Errorf("process %d is left", p)
 				}
 			}
@@ -461,7 +461,7 @@ func TestLifecycle_kill_all_reaches_everyone(t *testing.T) {
 	want(t, "processes", len(all), 3)
 	b.must("kill", "-a", b.ID, "KILL")
 	for _, p := range all {
-		if !waitExit(t, p, 2*time.Second) {
+		if !waitExit(t, p, patience) {
 			t.Errorf("process %d is left", p)
 		}
 	}
@@ -482,7 +482,7 @@ func TestLifecycle_KILL_of_a_container_in_the_hosts_pid_namespace_ends_all_of_it
 	all := processesOf(b.ID)
 	b.must("kill", b.ID, "KILL")
 	for _, p := range all {
-		if !waitExit(t, p, 2*time.Second) {
+		if !waitExit(t, p, patience) {
 			t.Errorf("process %d is left", p)
 		}
 	}

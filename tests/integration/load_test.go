@@ -122,7 +122,7 @@ func (l *load) processes(t *testing.T) (n int) {
 func (l *load) end(t *testing.T) {
 	t.Helper()
 	var now loadWorld
-	for deadline := time.Now().Add(5 * time.Second); ; {
+	for deadline := time.Now().Add(patience); ; {
 		if now = l.world(t); now == l.start || time.Now().After(deadline) {
 			break
 		}

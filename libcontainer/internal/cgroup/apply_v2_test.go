@@ -159,7 +159,7 @@ func TestKill_v2Subtree(t *testing.T) {
 	must(t, g.Create())
 	dir := g.v2().Path
 	cmd, _ := start(t, g, "mkdir "+dir+"/sub "+dir+"/sub/sub; sh -c 'echo $$ > "+dir+"/sub/sub/cgroup.procs; exec sleep 1000' & wait")
-	for end := time.Now().Add(5 * time.Second); !exists(dir + "/sub/sub/cgroup.procs"); {
+	for end := time.Now().Add(time.Minute); !exists(dir + "/sub/sub/cgroup.procs"); {
 		if time.Now().After(end) {
 			t.Fatal("no subgroup")
 		}

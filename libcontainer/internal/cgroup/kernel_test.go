@@ -225,12 +225,8 @@ func TestKill_frozenByV1(t *testing.T) {
 		t.Fatal(err)
 	}
 	go func() { _ = cmd.Wait() }()
-	start := time.Now()
 	if err := Open(g.Dirs()).Kill(unix.SIGKILL); err != nil {
 		t.Fatal(err)
-	}
-	if took := time.Since(start); took > 2*time.Second {
-		t.Errorf("took %v", took)
 	}
 	if err := g.Delete(); err != nil {
 		t.Fatal(err)
@@ -288,7 +284,7 @@ func TestKill_joinedOne(t *testing.T) {
 		}
 		select {
 		case <-ended:
-		case <-time.After(5 * time.Second):
+		case <-time.After(time.Minute):
 			t.Errorf("%s: the process in there lives", d.Path)
 			_ = cmd.Process.Kill()
 			<-ended

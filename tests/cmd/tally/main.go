@@ -23,7 +23,8 @@ func main() {
 	leg := flag.String("leg", "", "name of the leg")
 	total := flag.Bool("total", false, "add up, and judge")
 	tap := flag.String("tap", "", "a file of ok and not ok lines that counts too")
-	budget := flag.String("budget", "", "file whose line \"all total N\" bounds what may be skipped")
+	budget := flag.String("budget", "", "file whose line \"HOST total N\", or \"all total N\", bounds what may be skipped")
+	host := flag.String("host", "", "code name of the host's Debian release, for -budget")
 	flag.Parse()
 
 	var c count
@@ -41,7 +42,7 @@ func main() {
 		c.addTap(*tap)
 	}
 	over := false
-	if allowed, ok := allowance(*budget); ok && c.skipped > allowed {
+	if allowed, ok := allowance(*budget, *host); ok && c.skipped > allowed {
 		fmt.Printf("%d tests are skipped, and %s allows %d\n", c.skipped, *budget, allowed)
 		over = true
 	}
@@ -132,18 +133,26 @@ func (c *count) addTap(file string) {
 	}
 }
 
-// allowance reads the budget: a line "all total N"; the other lines belong to
-// the integration tests, which hold themselves to them.
-func allowance(file string) (int, bool) {
+// allowance reads the budget: the line "HOST total N" of the host's release, or the line "all total N". The other lines
+// belong to the integration tests, which hold themselves to them.
+func allowance(file, host string) (allowed int, ok bool) {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return 0, false
 	}
 	for line := range strings.SplitSeq(string(b), "\n") {
-		if f := strings.Fields(line); len(f) >= 3 && f[0] == "all" && f[1] == "total" {
-			n, err := strconv.Atoi(f[2])
-			return n, err == nil
+		f := strings.Fields(line)
+		if len(f) < 3 || f[1] != "total" || (f[0] != "all" && f[0] != host) {
+			continue
 		}
+		n, err := strconv.Atoi(f[2])
+		if err != nil {
+			return 0, false
+		}
+		if f[0] == host {
+			return n, true
+		}
+		allowed, ok = n, true
 	}
-	return 0, false
+	return allowed, ok
 }
