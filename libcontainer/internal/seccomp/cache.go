@@ -2,11 +2,16 @@ package seccomp
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"os"
+	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
@@ -20,7 +25,8 @@ import (
 // only if nobody but this user could have written it (owner and mode of the
 // directory and of the file, no symbolic link, regular file) and it is whole
 // (length and checksum). Anything else is treated as missing. Nothing that goes
-// wrong with the cache is an error: the filter is compiled then.
+// wrong with the cache is an error: the filter is compiled then. At most maxEntries
+// are kept, those used last.
 type Cache struct {
 	// Dir is the directory. It is made with mode 0700 if it is missing; its
 	// parent must exist, and must be one that only this user can write to.
@@ -45,6 +51,7 @@ func (c Cache) Compile(p *specs.LinuxSeccomp) (*Filter, error) {
 	f, err := Compile(p)
 	if err == nil && f != nil {
 		store(dir, k, f)
+		prune(dir, time.Now())
 	}
 	return f, err
 }
@@ -160,7 +167,7 @@ func store(dir int, k key, f *Filter) {
 	if err == nil {
 		return
 	}
-	temp := ".tmp-" + strconv.Itoa(unix.Getpid()) + "-" + name
+	temp := tempPrefix + strconv.Itoa(unix.Getpid()) + "-" + name
 	fd, err := openat(dir, temp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err == unix.EEXIST {
 		// Left by a process of the same number that died here.
@@ -185,6 +192,57 @@ func store(dir int, k key, f *Filter) {
 		unix.Unlinkat(dir, temp, 0)
 	}
 }
+
+// maxEntries is how many filters are kept. Docker's is 3 KB, the longest 33 KB, and they lie in memory: /run is a
+// tmpfs.
+const maxEntries = 256
+
+// prune removes the filters that were not used for the longest time when there are more than maxEntries, down to three
+// quarters, so that it is not done again for the next one; and what writers that were killed have left. It is called
+// when an entry was added, which is after a compilation: a filter that is found costs nothing more. Processes may prune
+// and read at the same time. An entry that is open can be read to its end, and one that is gone is compiled again.
+func prune(dir int, now time.Time) {
+	self, err := openat(dir, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	d := os.NewFile(uintptr(self), "filters")
+	defer d.Close()
+	names, err := d.Readdirnames(-1)
+	if err != nil || len(names) <= maxEntries {
+		return
+	}
+	type entry struct {
+		name string
+		used int64
+	}
+	entries := make([]entry, 0, len(names))
+	for _, name := range names {
+		var st unix.Stat_t
+		if unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
+			continue // pruned by another process
+		}
+		// the time of access where the file system keeps it: once after the file was made, and once a day
+		// (mount(8), relatime)
+		used := max(st.Atim.Nano(), st.Mtim.Nano())
+		switch {
+		case st.Mode&unix.S_IFMT == unix.S_IFREG && len(name) == hex.EncodedLen(len(key{})):
+			entries = append(entries, entry{name, used})
+		case strings.HasPrefix(name, tempPrefix) && now.UnixNano()-used > int64(time.Hour):
+			unix.Unlinkat(dir, name, 0)
+		}
+	}
+	if len(entries) <= maxEntries {
+		return
+	}
+	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.used, b.used) })
+	for _, e := range entries[:len(entries)-maxEntries*3/4] {
+		unix.Unlinkat(dir, e.name, 0)
+	}
+}
+
+// tempPrefix begins the name of a file that is being written.
+const tempPrefix = ".tmp-"
 
 func openat(dir int, path string, flags int, mode uint32) (int, error) {
 	for {
