@@ -153,6 +153,41 @@ func TestDevices_rules_allow(t *testing.T) {
 	}
 }
 
+// The kernel's v1 controller, and with it other runtimes, takes such a rule as every access to every device.
+func TestDevices_a_rule_for_both_types_is_for_its_numbers(t *testing.T) {
+	t.Parallel()
+	requires(t, "cap:CAP_SYSLOG", "rt:rung")
+	deny := func(d specs.LinuxDeviceCgroup) specs.LinuxDeviceCgroup {
+		d.Allow = false
+		return d
+	}
+	for name, c := range map[string]struct {
+		rules       []specs.LinuxDeviceCgroup
+		read, write unix.Errno
+	}{
+		"another minor":     {[]specs.LinuxDeviceCgroup{allow("a", 1, 12, "rwm")}, unix.EPERM, unix.EPERM},
+		"another major":     {[]specs.LinuxDeviceCgroup{allow("", 7, -1, "rwm")}, unix.EPERM, unix.EPERM},
+		"its number":        {[]specs.LinuxDeviceCgroup{allow("a", 1, 11, "rw")}, 0, 0},
+		"its number, r":     {[]specs.LinuxDeviceCgroup{allow("", 1, 11, "r")}, 0, unix.EPERM},
+		"every number, w":   {[]specs.LinuxDeviceCgroup{allow("a", -1, -1, "w")}, unix.EPERM, 0},
+		"another is denied": {[]specs.LinuxDeviceCgroup{allow("c", 1, 11, "rw"), deny(allow("a", 10, 229, "rwm"))}, 0, 0},
+		"it is denied":      {[]specs.LinuxDeviceCgroup{allow("c", 1, 11, "rw"), deny(allow("a", 1, 11, "w"))}, 0, unix.EPERM},
+		"all is denied":     {[]specs.LinuxDeviceCgroup{allow("c", 1, 11, "rw"), deny(allow("a", -1, -1, ""))}, unix.EPERM, unix.EPERM},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := probe(t, func(s *specs.Spec) {
+				addCaps("CAP_SYSLOG")(s)
+				s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/kmsg", Type: "c", Major: 1, Minor: 11, FileMode: ptr(os.FileMode(0o666))}}
+				s.Linux.Resources.Devices = append(s.Linux.Resources.Devices, c.rules...)
+			}, "--open", "/dev/kmsg", "r", "--open", "/dev/kmsg", "w", "--open", "/dev/null", "rw")
+			wantErrno(t, r.action(t, 0), c.read)
+			wantErrno(t, r.action(t, 1), c.write)
+			wantErrno(t, r.action(t, 2), 0)
+		})
+	}
+}
+
 func TestDevices_mknod_of_a_node_is_allowed_by_default(t *testing.T) {
 	t.Parallel()
 	r := probe(t, nil, "--mknod", "/dev/k", "c", "1", "11", "--open", "/dev/k", "r", "--mknod", "/dev/b", "b", "7", "0")
