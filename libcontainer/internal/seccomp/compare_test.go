@@ -32,7 +32,7 @@ func mustCompile(t testing.TB, p *specs.LinuxSeccomp) []insn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	prog := decode(f.Instructions)
+	prog := mustDecode(f.Instructions)
 	wellFormed(t, prog)
 	return prog
 }

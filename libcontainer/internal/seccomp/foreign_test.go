@@ -39,7 +39,7 @@ func TestCompile_otherMachines(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			prog := decode(f.Instructions)
+			prog := mustDecode(f.Instructions)
 			wellFormed(t, prog)
 			t.Logf("%d instructions, libseccomp %d", len(prog), len(lib))
 			late := map[[2]uint32]bool{}

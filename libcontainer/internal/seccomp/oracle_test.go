@@ -196,7 +196,7 @@ func oracleFor(t testing.TB, p *specs.LinuxSeccomp, host abi) ([]insn, error) {
 	if _, err := file.ReadAt(b, 0); err != nil {
 		t.Fatal(err)
 	}
-	return decode(b), nil
+	return mustDecode(b), nil
 }
 
 // known reports whether libseccomp has the name.
