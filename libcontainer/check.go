@@ -196,7 +196,7 @@ func (c *checking) prepared(p *prepared, l *spec.Loaded) {
 				c.add(Finding{Path: "linux.seccomp." + at, Level: LevelMust, Fatal: true, Source: "config-linux.md#seccomp", Message: strings.TrimPrefix(err.Error(), at+": "), Hint: "correct the profile"})
 			}
 		} else if filter != nil {
-			p.copts.Filter = &compile.Filter{Instructions: filter.Instructions, Flags: uint64(filter.Flags), Notify: filter.Notify}
+			p.copts.Filter = compiledFilter(filter)
 		}
 	}
 	if !sound {

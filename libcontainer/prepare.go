@@ -368,7 +368,18 @@ func compileFilter(s *specs.Spec) (*compile.Filter, error) {
 	if err != nil || f == nil {
 		return nil, err
 	}
-	return &compile.Filter{Instructions: f.Instructions, Flags: uint64(f.Flags), Notify: f.Notify}, nil
+	return compiledFilter(f), nil
+}
+
+func compiledFilter(f *seccomp.Filter) *compile.Filter {
+	refused := func(calls []compile.Call) string {
+		list := make([]seccomp.Call, len(calls))
+		for i, c := range calls {
+			list[i] = seccomp.Call(c)
+		}
+		return f.Refused(list)
+	}
+	return &compile.Filter{Instructions: f.Instructions, Flags: uint64(f.Flags), Notify: f.Notify, Refused: refused}
 }
 
 // filterCache is beside the default state directory: as private, and gone with

@@ -39,7 +39,8 @@ struct state {
 	int mask_dir;	    /* the shared empty directory of masked paths, attached, or -1 */
 	int dev_null;	    /* the host's /dev/null, verified, or -1 */
 	int landlock;	    /* the ruleset that LandlockRuleset made, or -1 */
-	int made;	    /* what CloneSource made, or -1 */
+	int made;	    /* what CloneSource or OpenFS made, or -1 */
+	int listener;	    /* of a seccomp filter that was loaded with SECCOMP_KEEP, or -1 */
 	int held_proc;	    /* the mount on the container's /proc, or -1 */
 	int held_sys;	    /* and on its /sys */
 	bool host_shared;   /* mounts made now may propagate to the host */
@@ -94,6 +95,7 @@ void op_pivot(const struct op *o);
 void op_root_propagation(const struct op *o);
 void op_root_readonly(const struct op *o);
 void op_clone_source(const struct op *o);
+void op_empty_root(void);
 void attach(int mount, int target);
 int clone_tree(int dir, const char *path, unsigned int flags);
 
@@ -124,6 +126,7 @@ void op_capset(const struct op *o);
 void op_find_exec(const struct op *o);
 void op_gate(const struct op *o);
 void op_seccomp(const struct op *o);
+void op_listener(void);
 void op_home(const struct op *o);
 void op_exec(const struct op *o);
 void op_exec_host(const struct op *o);

@@ -82,7 +82,7 @@ void op_propagation(const struct op *o)
 	st.host_shared = (flags & MS_SHARED) != 0 || (flags & MS_REC) == 0;
 }
 
-/* The runtime opens what this process may not: the answer is a detached clone made inside this mount namespace. */
+/* The runtime opens what this process may not: a detached clone made inside this mount namespace, or a procfs. */
 static int delegate(void)
 {
 	struct message m;
@@ -238,6 +238,27 @@ static void hold(int mount, uint64_t flags)
 		fail_errno(STEP_OP);
 }
 
+/*
+ * The context of a procfs takes the pid namespace of the process that opens it, and this one stays out of the joined one
+ * as long as it can: there it could be traced. Since Linux 6.17 the context can be told; before, a helper process of the
+ * runtime opens it. A process of the namespace could have that one open a file system of another type: so long as the
+ * context is only that, it is asked for an option that procfs alone has, and for one that nobody has, since file systems
+ * of the older kind take any.
+ */
+static int open_procfs(int fs, int pidns)
+{
+	if (syscall(SYS_fsconfig, fs, FSCONFIG_SET_FD_, "pidns", NULL, pidns) == 0)
+		return fs;
+	if (errno != EINVAL)
+		fail_fs(fs, STEP_FSCONFIG, errno, "pidns");
+	close(fs);
+	fs = delegate();
+	if (sys_fsconfig(fs, FSCONFIG_SET_FLAG_, "rung", NULL) == 0 || errno != EINVAL ||
+	    sys_fsconfig(fs, FSCONFIG_SET_STRING_, "hidepid", "0") < 0)
+		fail(STEP_VERIFY, ENODEV, "the helper process did not open a procfs");
+	return fs;
+}
+
 void op_mount_fs(const struct op *o)
 {
 	uint64_t flags = o->n[MOUNT_FS_N_FLAGS], attrs = o->n[MOUNT_FS_N_ATTRS];
@@ -251,6 +272,8 @@ void op_mount_fs(const struct op *o)
 			return;
 		fail_errno(STEP_FSOPEN);
 	}
+	if ((int64_t)o->n[MOUNT_FS_N_PIDNS_FD] >= 0)
+		fs = open_procfs(fs, (int)o->n[MOUNT_FS_N_PIDNS_FD]);
 	target = target_or_fail(o->s[MOUNT_FS_S_TARGET].p, TARGET_DIR, flags, &made);
 	if (source->len > 0 && sys_fsconfig(fs, FSCONFIG_SET_STRING_, "source", source->p) < 0)
 		fail_fs(fs, STEP_FSCONFIG, errno, "source");
@@ -447,6 +470,26 @@ static int empty_directory(void)
 		fail_errno(STEP_FSMOUNT);
 	close(fs);
 	return fd;
+}
+
+static void close_all(unsigned int first, unsigned int last)
+{
+	if (syscall(SYS_close_range, first, last, 0) < 0)
+		fail_errno(STEP_OP);
+}
+
+/* The directory's mount is attached nowhere: nothing is above it, or below. */
+void op_empty_root(void)
+{
+	int dir = empty_directory();
+
+	if (fchdir(dir) < 0)
+		fail_errno(STEP_CHDIR);
+	if (chroot(".") < 0)
+		fail_errno(STEP_CHROOT);
+	close(dir);
+	close_all(0, FD_CONTROL - 1);
+	close_all(FD_CONTROL + 1, ~0U);
 }
 
 void op_mask(const struct op *o)

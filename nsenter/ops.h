@@ -170,6 +170,7 @@ enum {
 /* SeccompFlag modifies Seccomp. */
 enum {
 	SECCOMP_NOTIFY = 1 << 0,
+	SECCOMP_KEEP = 1 << 1,
 };
 
 enum {
@@ -234,7 +235,11 @@ enum {
 	OP_ROOT_HERE = 58,
 	OP_NO_HUGE_PAGES = 59,
 	OP_CONTROLLING_TERMINAL = 60,
-	OP_COUNT = 61,
+	OP_LISTENER = 61,
+	OP_CLOSE_RANGE = 62,
+	OP_EMPTY_ROOT = 63,
+	OP_OPEN_FS = 64,
+	OP_COUNT = 65,
 };
 
 enum {
@@ -310,6 +315,7 @@ enum {
 	MOUNT_FS_N_PROPAGATION = 1,
 	MOUNT_FS_N_FLAGS = 2,
 	MOUNT_FS_N_IDMAP_FD = 3,
+	MOUNT_FS_N_PIDNS_FD = 4,
 };
 
 enum {
@@ -520,6 +526,15 @@ enum {
 	ROOT_HERE_N_FD = 0,
 };
 
+enum {
+	CLOSE_RANGE_N_FIRST = 0,
+	CLOSE_RANGE_N_LAST = 1,
+};
+
+enum {
+	OPEN_FS_S_TYPE = 0,
+};
+
 #define OP_MAX_NUMBERS 9
 #define OP_MAX_STRINGS 5
 
@@ -547,7 +562,7 @@ struct op_shape {
 	{0, ""} /* loopback-up */, \
 	{1, ""} /* propagation */, \
 	{2, "s"} /* root-open */, \
-	{4, "sssls"} /* mount-fs */, \
+	{5, "sssls"} /* mount-fs */, \
 	{9, "ss"} /* mount-bind */, \
 	{3, "ssss"} /* mount-data */, \
 	{4, "s"} /* mount-attr */, \
@@ -590,6 +605,10 @@ struct op_shape {
 	{0, ""} /* send-fd */, \
 	{1, ""} /* root-here */, \
 	{0, ""} /* no-huge-pages */, \
-	{0, ""} /* controlling-terminal */,
+	{0, ""} /* controlling-terminal */, \
+	{0, ""} /* listener */, \
+	{2, ""} /* close-range */, \
+	{0, ""} /* empty-root */, \
+	{0, "s"} /* open-fs */,
 
 #endif

@@ -311,30 +311,45 @@ void op_gate(const struct op *o)
 		fail_errno(STEP_OP);
 }
 
+/*
+ * write(2) may not be a notified call, for nobody would answer yet; read(2) may: the runtime takes the descriptor from
+ * this process and hands it to the agent before it answers.
+ */
+static void announce_listener(int fd)
+{
+	struct message m = {.type = MSG_NOTIFY, .op = st.index, .arg = fd};
+
+	if (write(st.control, &m, MESSAGE_HEADER) < 0 || read(st.control, &m, sizeof m) < (ssize_t)MESSAGE_HEADER ||
+	    m.type != MSG_GO)
+		_exit(1);
+	close(fd);
+}
+
 void op_seccomp(const struct op *o)
 {
 	const struct op_string *f = &o->s[SECCOMP_S_FILTER];
 	struct sock_fprog prog = {.len = (unsigned short)(f->len / sizeof(struct sock_filter)),
 				  .filter = (struct sock_filter *)(uintptr_t)f->p};
-	struct message m = {.type = MSG_NOTIFY, .op = st.index};
 	long fd;
 
 	clock_stop(); /* the filter may forbid to tell */
 	fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, o->n[SECCOMP_N_FILTER_FLAGS], &prog);
-	m.arg = fd;
 	if (fd < 0)
 		fail_errno(STEP_OP);
 	/* without a listener 0 is no descriptor */
-	if (!(o->n[SECCOMP_N_FLAGS] & SECCOMP_NOTIFY) || !(o->n[SECCOMP_N_FILTER_FLAGS] & SECCOMP_FILTER_FLAG_NEW_LISTENER))
+	if (!(o->n[SECCOMP_N_FILTER_FLAGS] & SECCOMP_FILTER_FLAG_NEW_LISTENER))
 		return;
-	/*
-	 * write(2) may not be a notified call, for nobody would answer yet; read(2) may: the runtime takes the
-	 * descriptor from this process and hands it to the agent before it answers.
-	 */
-	if (write(st.control, &m, MESSAGE_HEADER) < 0 || read(st.control, &m, sizeof m) < (ssize_t)MESSAGE_HEADER ||
-	    m.type != MSG_GO)
-		_exit(1);
-	close((int)fd);
+	if (o->n[SECCOMP_N_FLAGS] & SECCOMP_KEEP)
+		st.listener = (int)fd;
+	else if (o->n[SECCOMP_N_FLAGS] & SECCOMP_NOTIFY)
+		announce_listener((int)fd);
+}
+
+void op_listener(void)
+{
+	if (st.listener >= 0)
+		announce_listener(st.listener);
+	st.listener = -1;
 }
 
 void op_home(const struct op *o)

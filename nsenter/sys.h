@@ -18,9 +18,6 @@
 #define SYS_fsconfig 431
 #define SYS_fsmount 432
 #endif
-#ifndef SYS_clone3
-#define SYS_clone3 435
-#endif
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
@@ -59,17 +56,6 @@ struct mount_attr_v0 {
 	uint64_t userns_fd;
 };
 
-struct clone_args_v0 {
-	uint64_t flags;
-	uint64_t pidfd;
-	uint64_t child_tid;
-	uint64_t parent_tid;
-	uint64_t exit_signal;
-	uint64_t stack;
-	uint64_t stack_size;
-	uint64_t tls;
-};
-
 struct sched_attr_v0 {
 	uint32_t size;
 	uint32_t policy;
@@ -99,6 +85,7 @@ enum {
 	FSMOUNT_CLOEXEC_ = 1,
 	FSCONFIG_SET_FLAG_ = 0,
 	FSCONFIG_SET_STRING_ = 1,
+	FSCONFIG_SET_FD_ = 5,
 	FSCONFIG_CMD_CREATE_ = 6,
 
 	ATTR_RDONLY = 0x1,

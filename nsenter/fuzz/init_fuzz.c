@@ -109,7 +109,7 @@ static void settle(void)
 		int fd = k.opened[i];
 
 		if (k.fd[fd].place != CLOSED && fd != st.root && fd != st.proc && fd != st.mask_dir && fd != st.dev_null &&
-		    fd != st.landlock && fd != st.made && fd != st.held_proc && fd != st.held_sys && fd != st.control) {
+		    fd != st.landlock && fd != st.made && fd != st.listener && fd != st.held_proc && fd != st.held_sys && fd != st.control) {
 			fprintf(stderr, "descriptor %d\n", fd);
 			broken("a descriptor is forgotten");
 		}
@@ -143,7 +143,7 @@ static void run(const uint8_t *program, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct state fresh = {
-	    .control = FD_CONTROL, .root = -1, .proc = -1, .mask_dir = -1, .dev_null = -1, .landlock = -1, .made = -1,
+	    .control = FD_CONTROL, .root = -1, .proc = -1, .mask_dir = -1, .dev_null = -1, .landlock = -1, .made = -1, .listener = -1,
 	    .held_proc = -1, .held_sys = -1};
 	struct bytes in = {data, size};
 	size_t script = take(&in, 2), len;

@@ -263,6 +263,7 @@ static bool host_path_op(void)
 	case OP_PIVOT:
 	case OP_ROOT_PROPAGATION: /* these are in the container's root already */
 	case OP_ROOT_HERE:
+	case OP_EMPTY_ROOT: /* "." of a mount that is nowhere */
 	case OP_CHDIR:
 	case OP_FIND_EXEC:
 	case OP_EXEC:

@@ -28,13 +28,13 @@ static int k_open_tree(int dir, const char *path, unsigned int flags)
 	return new_fd(ROOT, mode, rdev);
 }
 
-static long k_clone3(const struct clone_args_v0 *args, size_t size)
+static long k_clone(int *pidfd)
 {
-	touch(args, size);
+	touch(pidfd, sizeof *pidfd);
 	if (refuse())
 		return -1;
 	if (next() % 4 == 1) {
-		*(int *)(uintptr_t)args->pidfd = new_fd(OTHER, S_IFREG, 0);
+		*pidfd = new_fd(OTHER, S_IFREG, 0);
 		return 1234; /* the caller's part */
 	}
 	return 0;
@@ -88,6 +88,8 @@ static long k_syscall(long number, ...)
 	case SYS_fsconfig:
 		touch_string((const char *)a[2]);
 		touch_string((const char *)a[3]);
+		if (a[1] == FSCONFIG_SET_FD_ && bad_fd((int)a[4]))
+			return -1;
 		return on_fd((int)a[0]);
 	case SYS_fsmount:
 		return bad_fd((int)a[0]) || refuse() ? -1 : new_fd(FRESH, S_IFDIR | 0755, 0);
@@ -99,8 +101,8 @@ static long k_syscall(long number, ...)
 		if (strcmp((const char *)a[0], ".") != 0 || strcmp((const char *)a[1], ".") != 0)
 			broken("pivot_root(2) by a name");
 		return simple();
-	case SYS_clone3:
-		return k_clone3((const struct clone_args_v0 *)a[0], a[1]);
+	case SYS_clone:
+		return k_clone((int *)a[2]);
 	case SYS_rt_sigaction:
 		touch((const void *)a[1], 24 + a[3]);
 		return simple();

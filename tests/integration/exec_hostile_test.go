@@ -107,21 +107,24 @@ func TestExecHostile_what_can_be_traced_has_no_more_than_the_container(t *testin
 	t.Parallel()
 	requires(t, "root", "rt:rung")
 	for _, tt := range []struct {
-		name string
-		more uint64
-		edit func(p *specs.Process)
+		name   string
+		more   uint64
+		filter []string
+		edit   func(p *specs.Process)
 	}{
-		{"no new privileges", 0, func(p *specs.Process) { p.NoNewPrivileges = true }},
-		// loading a filter without no_new_privs takes it (seccomp(2)); docs/security.md, "What is not held"
-		{"a filter", 1 << unix.CAP_SYS_ADMIN, func(p *specs.Process) { p.NoNewPrivileges = false }},
+		{"no new privileges", 0, nil, func(p *specs.Process) { p.NoNewPrivileges = true }},
+		{"a filter", 0, []string{"acct"}, func(p *specs.Process) { p.NoNewPrivileges = false }},
+		// Loading a filter without no_new_privs takes CAP_SYS_ADMIN (seccomp(2)), and this one would forbid what comes
+		// behind it; docs/security.md, "What is not held".
+		{"a filter that forbids the way", 1 << unix.CAP_SYS_ADMIN, []string{"setsid"}, func(p *specs.Process) { p.NoNewPrivileges = false }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBundle(t)
 			caps := []string{"CAP_SYS_PTRACE", "CAP_KILL"}
 			b.Spec.Process.Capabilities = &specs.LinuxCapabilities{Bounding: caps, Effective: caps, Permitted: caps}
 			tt.edit(b.Spec.Process)
-			if tt.more != 0 {
-				b.Spec.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{{Names: []string{"acct"}, Action: specs.ActErrno}}}
+			if tt.filter != nil {
+				b.Spec.Linux.Seccomp = filter(rule(specs.ActErrno, tt.filter...))
 			}
 			copyFile(t, filepath.Join(repository, "tests/bin/hostile"), b.Rootfs+"/hostile", 0o755)
 			b.Spec.Process.Args = []string{"/hostile", "-caps", "rung"}

@@ -55,6 +55,14 @@ type Filter struct {
 	Instructions []byte // struct sock_filter array
 	Flags        uint64 // SECCOMP_FILTER_FLAG_* bits
 	Notify       bool
+	// Refused returns the name of the first call that the filter would not simply allow, or ""; nil: it allows all.
+	Refused func([]Call) string
+}
+
+// Call is a system call of the init.
+type Call struct {
+	Name string
+	Args []uint64
 }
 
 // Facts is what compile must know of the host. Package host finds it out.
@@ -89,9 +97,12 @@ type compiler struct {
 	attrs    plan.Attributes
 	// finalCPUs is process.execCPUAffinity.final as a mask; nil: all that the control group allows
 	finalCPUs []byte
-	// forkLate: the process comes into the container's pid namespace, where those with CAP_SYS_PTRACE may trace it, when it
-	// has given up what it has more than they. In a user namespace it cannot be traced before, dumpable or not.
-	forkLate  bool
+	// forkLate: the process enters a pid namespace that has processes already, where those with CAP_SYS_PTRACE may trace it,
+	// once it has given up what it has more than the container. exec into a user namespace forks early: there it cannot be traced
+	// before execve, dumpable or not.
+	forkLate bool
+	// shared: the pid namespace is another container's, whose processes nothing is known of
+	shared    bool
 	afterFork plan.Program // what then comes behind the fork
 	// heldProc and heldSys: the init holds the mounts on /proc and /sys
 	heldProc, heldSys bool
@@ -124,6 +135,16 @@ func (n *namespaces) has(bit uint64) bool {
 		}
 	}
 	return false
+}
+
+// joinedFD is the descriptor of the namespace that is joined by path, or NoFD.
+func (n *namespaces) joinedFD(bit uint64) plan.FD {
+	for _, j := range n.joined {
+		if j.bit == bit {
+			return j.fd
+		}
+	}
+	return plan.NoFD
 }
 
 // user says whether the container has a user namespace that is not the host's.

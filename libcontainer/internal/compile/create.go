@@ -66,6 +66,8 @@ func (c *compiler) namespaces() {
 		}
 		c.ns.joined = append(c.ns.joined, join{fd: fd, bit: bit, path: n.Path, from: origin})
 	}
+	c.shared = c.ns.joinedFD(unix.CLONE_NEWPID) != plan.NoFD
+	c.forkLate = c.shared
 }
 
 func (c *compiler) idMaps() (err error) {
@@ -99,32 +101,26 @@ func (c *compiler) checkMaps() error {
 	return nil
 }
 
-// needsFork says whether the init has to be a child of the process that is
-// spawned: a joined pid namespace and time offsets hold for children only, and
-// a user namespace is entered step by step.
-func (c *compiler) needsFork() bool {
-	if c.ns.created&(unix.CLONE_NEWUSER|unix.CLONE_NEWTIME) != 0 {
-		return true
-	}
-	for _, j := range c.ns.joined {
-		if j.bit&(unix.CLONE_NEWUSER|unix.CLONE_NEWPID) != 0 {
-			return true
-		}
-	}
-	return false
+// stepwise says whether the init enters its namespaces one after the other, for
+// it is not there yet when it is spawned: a user namespace owns those that are
+// made after it, and time offsets are written before the first process is in
+// their namespace.
+func (c *compiler) stepwise() bool {
+	return c.ns.created&(unix.CLONE_NEWUSER|unix.CLONE_NEWTIME) != 0 || c.ns.joinedFD(unix.CLONE_NEWUSER) != plan.NoFD
 }
 
-// spawnFlags is what clone3 of the runtime makes; forkFlags what the init's own
-// fork makes. The cgroup namespace is unshared once the control group is
-// joined: its root is the group of that moment (cgroup_namespaces(7)).
+// spawnFlags is what clone3 of the runtime makes; enterFlags what the init then
+// makes itself, by a fork, or without one where it forks late. The cgroup
+// namespace is unshared once the control group is joined: its root is the group
+// of that moment (cgroup_namespaces(7)).
 func (c *compiler) spawnFlags() uint64 {
-	if c.needsFork() {
+	if c.stepwise() {
 		return 0
 	}
 	return c.ns.created &^ unix.CLONE_NEWCGROUP
 }
 
-func (c *compiler) forkFlags() uint64 {
+func (c *compiler) enterFlags() uint64 {
 	return c.ns.created &^ (unix.CLONE_NEWCGROUP | unix.CLONE_NEWUSER | unix.CLONE_NEWTIME)
 }
 
@@ -189,13 +185,28 @@ func (c *compiler) enter() error {
 			}
 		}
 	}
-	if c.needsFork() {
-		c.emit("linux.namespaces", &plan.Fork{Flags: c.forkFlags()})
+	switch {
+	case !c.stepwise():
+	case !c.forkLate:
+		c.emit("linux.namespaces", &plan.Fork{Flags: c.enterFlags()})
+	case c.enterFlags() != 0:
+		c.emit("linux.namespaces", &plan.Unshare{Flags: c.enterFlags()})
 	}
 	if c.ns.created&unix.CLONE_NEWCGROUP != 0 {
 		c.emit("linux.namespaces", &plan.Unshare{Flags: unix.CLONE_NEWCGROUP})
 	}
 	return nil
+}
+
+// hookNamespaces is what createContainer hooks enter: programs of the host with
+// the runtime's privileges, and the host's files still below them. A joined pid
+// namespace has processes that could trace them.
+func (c *compiler) hookNamespaces() uint64 {
+	bits := c.ns.all()
+	if c.forkLate {
+		bits &^= unix.CLONE_NEWPID
+	}
+	return bits
 }
 
 func (c *compiler) joinFirst() plan.JoinFlag {
@@ -235,7 +246,9 @@ func timeOffsets(offsets map[string]specs.LinuxTimeOffset) string {
 // while the host's /proc can still be trusted.
 func (c *compiler) identityOfHost() error {
 	l := hasLinux(c.spec)
-	c.emit("", &plan.Setsid{})
+	if !c.forkLate {
+		c.emit("", &plan.Setsid{}) // behind the fork: the terminal is taken by the leader of a session
+	}
 	c.coreSchedule(0)
 	if !c.opt.NoNewKeyring {
 		if p := c.spec.Process; p != nil && p.SelinuxLabel != "" && c.facts.SELinux {
@@ -339,7 +352,7 @@ func (c *compiler) runtimeHalf() error {
 		serve = plan.Serve{}
 		c.hooks("prestart", h.Prestart, 0, c.opt.Bundle) //nolint:staticcheck // deprecated, and still what some engines write
 		c.hooks("createRuntime", h.CreateRuntime, 0, c.opt.Bundle)
-		c.hooks("createContainer", h.CreateContainer, c.ns.all(), c.rootfs)
+		c.hooks("createContainer", h.CreateContainer, c.hookNamespaces(), c.rootfs)
 	}
 	c.step("", serve)
 	if err := c.checkMaps(); err != nil {

@@ -166,9 +166,20 @@ func Test_order(t *testing.T) {
 		}
 		before("identity", "find-exec") // judged as the user that will run it
 		before("find-exec", "gate")     // so that create reports it
-		before("gate", "seccomp")
+		// In a pid namespace that has processes already it is confined before it is one of them.
+		shared := strings.Contains(init, "pidns-fd=")
+		if last := slices.Index(ops, "fork"); shared {
+			for _, op := range []string{"seccomp", "landlock-restrict", "no-new-privileges", "capset", "close-range", "pivot", "identity"} {
+				before(op, "fork")
+			}
+			if last < 0 || slices.Contains(ops[last+1:], "mount-fs") || slices.Contains(ops[last+1:], "sync") {
+				t.Errorf("%s: the pid namespace is joined before the mounts and hooks", file)
+			}
+		} else {
+			before("gate", "seccomp")
+			before("gate", "landlock-restrict")
+		}
 		before("landlock-path", "identity") // the user need not be able to walk there
-		before("gate", "landlock-restrict")
 		before("no-new-privileges", "landlock-restrict")
 		before("landlock-restrict", "seccomp")
 		before("close-from", "gate")

@@ -248,6 +248,9 @@ func (c *compiler) mount(origin string, m *specs.Mount) (late []plan.InitOp, err
 		if idmap != plan.NoFD {
 			return nil, errors.New("its options need mount(2), which cannot map ids: a mount gets a mapping before it is attached")
 		}
+		if c.pidns(m) != plan.NoFD {
+			return nil, errors.New("its options need mount(2), which cannot mount the procfs of a joined pid namespace")
+		}
 		o.data = append(o.data, labelOption...)
 		text := o.dataString()
 		// mount(2) takes a page of them, and would leave out the rest without a word
@@ -257,8 +260,17 @@ func (c *compiler) mount(origin string, m *specs.Mount) (late []plan.InitOp, err
 		c.emit(origin, &plan.MountData{Type: m.Type, Source: m.Source, Target: target, Data: text, MSFlags: o.msFlags, Propagation: o.propagation, Flags: flags})
 		return late, nil
 	}
-	c.emit(origin, &plan.MountFS{Type: m.Type, Source: m.Source, Target: target, Data: data, Attrs: attrs, Propagation: o.propagation, Flags: flags, IDMapFD: idmap, Label: label})
+	c.emit(origin, &plan.MountFS{Type: m.Type, Source: m.Source, Target: target, Data: data, Attrs: attrs, Propagation: o.propagation, Flags: flags, IDMapFD: idmap, PidnsFD: c.pidns(m), Label: label})
 	return late, nil
+}
+
+// pidns is the joined pid namespace that a mount shows. The init enters it when
+// everything is mounted, so the mount has to name it.
+func (c *compiler) pidns(m *specs.Mount) plan.FD {
+	if m.Type != "proc" {
+		return plan.NoFD
+	}
+	return c.ns.joinedFD(unix.CLONE_NEWPID)
 }
 
 // tooLongForFsconfig: a value of fsconfig(2) holds 255 bytes, and overlay's
@@ -368,7 +380,7 @@ func (c *compiler) cgroupMount(origin string, m *specs.Mount, o *mountOptions, t
 		return errors.New("no cgroup2 hierarchy is mounted on this host")
 	}
 	c.emit(origin, &plan.MountFS{
-		Type: "tmpfs", Source: "tmpfs", Target: target, Data: []string{"mode=755"}, Attrs: attrs &^ unix.MOUNT_ATTR_RDONLY, Propagation: o.propagation, Flags: flags, IDMapFD: plan.NoFD,
+		Type: "tmpfs", Source: "tmpfs", Target: target, Data: []string{"mode=755"}, Attrs: attrs &^ unix.MOUNT_ATTR_RDONLY, Propagation: o.propagation, Flags: flags, IDMapFD: plan.NoFD, PidnsFD: plan.NoFD,
 	})
 	for i := range c.opt.Cgroups {
 		g := &c.opt.Cgroups[i]

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"path"
 	"strconv"
@@ -68,15 +69,20 @@ func (c *compiler) process(p *specs.Process, gate bool) error {
 	c.emit("process.cwd", &plan.Chdir{Path: cwd, Flags: plan.ChdirMayDefer})
 	c.emit("", &plan.CloseFrom{First: uint64(3 + c.opt.PreserveFDs)})
 
+	if c.shared {
+		c.emit("", &plan.CloseRange{First: plan.FDFirst, Last: c.nextFD - 1}) // namespaces
+	}
 	restricts, err := c.landlock()
 	if err != nil {
 		return err
 	}
 	caps, bounding, warnings := capabilities(p.Capabilities, c.ownCaps())
 	c.warnings = append(c.warnings, warnings...)
-	// Without no_new_privs a filter and Landlock need CAP_SYS_ADMIN (seccomp(2), landlock(7)), which is kept over the wait and
-	// given up right behind them.
-	early := (c.opt.Filter != nil || restricts) && !p.NoNewPrivileges
+	t := confinement{caps: caps, restricts: restricts, noNewPrivileges: p.NoNewPrivileges}
+	first, err := c.confinesFirst(p, &t)
+	if err != nil {
+		return err
+	}
 	c.emit("process.capabilities.bounding", &plan.Bounding{Keep: bounding})
 	identity := &plan.Identity{UID: uint64(u.UID), GID: uint64(u.GID), SkipGroups: c.skipGroups(u)}
 	if c.keepGroups() == 0 {
@@ -84,18 +90,24 @@ func (c *compiler) process(p *specs.Process, gate bool) error {
 	}
 	c.emit("process.user", identity)
 	c.emit("", &plan.Dumpable{Value: 0}) // a change of ids makes it what fs.suid_dumpable says (proc_sys_fs(5))
-	if early {
+	switch {
+	case first:
+		c.confine(&t, true)
+	case c.admin(&t):
 		c.emit("process.capabilities", &plan.Capset{Effective: caps.Effective, Permitted: caps.Permitted | sysAdmin, Inheritable: caps.Inheritable})
-	} else {
+	default:
 		c.emit("process.capabilities", caps)
 	}
 	if c.forkLate {
-		c.emit("", &plan.Fork{})
+		c.emit("linux.namespaces", &plan.Fork{})
 		c.emit("", &plan.Setsid{})
 		if p.Terminal {
 			c.emit("process.terminal", &plan.ControllingTerminal{})
 		}
 		c.init = append(c.init, c.afterFork...)
+		if first && c.opt.Filter != nil && c.opt.Filter.Notify {
+			c.emit("linux.seccomp.listenerPath", &plan.Listener{})
+		}
 	}
 	c.emit("process.cwd", &plan.Chdir{Path: cwd, Flags: plan.ChdirRetry})
 	find := &plan.FindExec{Candidates: execCandidates(p.Args[0], env, cwd), Argv: p.Args, Env: env}
@@ -111,41 +123,117 @@ func (c *compiler) process(p *specs.Process, gate bool) error {
 		}
 		c.emit("", g)
 	}
-	if p.NoNewPrivileges {
-		c.emit("process.noNewPrivileges", &plan.NoNewPrivileges{})
+	if !first {
+		c.confine(&t, false)
 	}
-	c.confine(caps, early, restricts)
 	c.emit("process.args", &plan.Exec{})
 	return nil
 }
 
 const sysAdmin = uint64(1) << unix.CAP_SYS_ADMIN
 
+// confinement is what takes rights from the process for good.
+type confinement struct {
+	caps            *plan.Capset
+	restricts       bool // Landlock
+	noNewPrivileges bool
+}
+
+// admin says whether it takes CAP_SYS_ADMIN: a filter and Landlock do without
+// no_new_privs (seccomp(2), landlock(7)). It is kept until they are loaded, and
+// given up right behind them.
+func (c *compiler) admin(t *confinement) bool {
+	return (c.opt.Filter != nil || t.restricts) && !t.noNewPrivileges
+}
+
+// confinesFirst says whether the process is confined before it enters a pid
+// namespace where it can be traced: whoever traces it then gets neither
+// CAP_SYS_ADMIN nor a process without its filter. The filter has to allow the
+// little that is left to do. Where it does not, it is loaded behind the gate: it
+// needs no privileges with no_new_privs, and exec knows of nobody who traces.
+func (c *compiler) confinesFirst(p *specs.Process, t *confinement) (bool, error) {
+	f := c.opt.Filter
+	switch {
+	case !c.forkLate:
+		return false, nil
+	case f == nil:
+		return true, nil
+	case f.Notify && (t.noNewPrivileges || !c.shared):
+		return false, nil // the agent learns of the process when it starts
+	case f.Refused == nil:
+		return true, nil
+	}
+	call := f.Refused(c.lastCalls(p, f.Notify))
+	if call != "" && c.shared && !t.noNewPrivileges {
+		return false, errors.New("linux.seccomp: " + call + "(2) is not allowed. In a pid namespace that is joined the filter is loaded before the process enters it," +
+			" and judges what create and start still have to do; set process.noNewPrivileges, or allow the call")
+	}
+	return call == "", nil
+}
+
+// lastCalls is what the init calls between the filter and execve, when it is
+// confined first.
+func (c *compiler) lastCalls(p *specs.Process, notify bool) []Call {
+	calls := []Call{
+		{Name: "capset"}, {Name: "prctl", Args: []uint64{unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE}},
+		{Name: "clone", Args: []uint64{unix.CLONE_PARENT | unix.CLONE_PIDFD}}, {Name: "sendmsg"}, {Name: "exit_group"},
+		{Name: "setsid"}, {Name: "chdir"}, {Name: "getcwd"}, {Name: "newfstatat"}, {Name: "faccessat2"}, {Name: "mmap"},
+		{Name: "rt_sigaction"}, {Name: "recvmsg"}, {Name: "execve"},
+	}
+	if !c.opt.StartNow {
+		calls = append(calls, Call{Name: "accept4"}, Call{Name: "read"}, Call{Name: "close"}, Call{Name: "madvise"})
+	}
+	if notify {
+		calls = append(calls, Call{Name: "write"}, Call{Name: "read"}, Call{Name: "close"})
+	}
+	if p.Terminal {
+		calls = append(calls, Call{Name: "ioctl", Args: []uint64{0, unix.TIOCSCTTY}})
+	}
+	if c.opt.ListenFDs > 0 {
+		calls = append(calls, Call{Name: "getpid"})
+	}
+	for _, o := range c.afterFork {
+		switch o.Op.(type) {
+		case *plan.Rlimit:
+			calls = append(calls, Call{Name: "prlimit64"})
+		case *plan.Scheduler:
+			calls = append(calls, Call{Name: "sched_setattr"})
+		}
+	}
+	return calls
+}
+
 // confine gives up what the process may not have: rights by Landlock, then
 // system calls by the filter, which may forbid Landlock's. Nothing of the init's
 // own work comes behind it that they could judge, but the end of its capabilities
-// and execve.
-func (c *compiler) confine(caps *plan.Capset, early, restricts bool) {
-	f := c.opt.Filter
+// and execve; and, when it comes first, what lastCalls has.
+func (c *compiler) confine(t *confinement, first bool) {
+	f, admin := c.opt.Filter, c.admin(t)
+	if t.noNewPrivileges {
+		c.emit("process.noNewPrivileges", &plan.NoNewPrivileges{})
+	}
 	origin := "linux.seccomp"
 	if f == nil {
 		origin = annotationPath(landlock.Prefix + "*")
 	}
-	if early {
-		c.emit(origin, &plan.Capset{Effective: caps.Effective | sysAdmin, Permitted: caps.Permitted | sysAdmin, Inheritable: caps.Inheritable})
+	if admin {
+		c.emit(origin, &plan.Capset{Effective: t.caps.Effective | sysAdmin, Permitted: t.caps.Permitted | sysAdmin, Inheritable: t.caps.Inheritable})
 	}
-	if restricts {
+	if t.restricts {
 		c.emit(annotationPath(landlock.Prefix+"*"), &plan.LandlockRestrict{})
 	}
 	if f != nil {
 		op := &plan.Seccomp{Filter: f.Instructions, FilterFlags: f.Flags}
-		if f.Notify {
+		switch {
+		case f.Notify && first:
+			op.Flags |= plan.SeccompKeep
+		case f.Notify:
 			op.Flags |= plan.SeccompNotify
 		}
 		c.emit("linux.seccomp", op)
 	}
-	if early {
-		c.emit("process.capabilities", caps)
+	if admin || first {
+		c.emit("process.capabilities", t.caps)
 	}
 }
 

@@ -154,7 +154,7 @@ const (
 	StepPivot
 	// StepUmount is umount.
 	StepUmount
-	// StepFork is clone3.
+	// StepFork is clone.
 	StepFork
 	// StepKeyring is keyctl.
 	StepKeyring
@@ -506,10 +506,13 @@ type SeccompFlag uint64
 const (
 	// SeccompNotify: hand the listener descriptor to the runtime and wait until it has reached the agent.
 	SeccompNotify SeccompFlag = 1 << iota
+	// SeccompKeep: keep the listener for a Listener: the process that the filter is for is not there yet.
+	SeccompKeep
 )
 
 var namesSeccompFlag = [...]string{
 	"notify",
+	"keep",
 }
 
 // String lists the bits that are set, joined by "|".
@@ -641,6 +644,14 @@ const (
 	KindNoHugePages
 	// KindControllingTerminal is the kind of ControllingTerminal.
 	KindControllingTerminal
+	// KindListener is the kind of Listener.
+	KindListener
+	// KindCloseRange is the kind of CloseRange.
+	KindCloseRange
+	// KindEmptyRoot is the kind of EmptyRoot.
+	KindEmptyRoot
+	// KindOpenFS is the kind of OpenFS.
+	KindOpenFS
 )
 
 var kindNames = [...]string{
@@ -705,6 +716,10 @@ var kindNames = [...]string{
 	"root-here",
 	"no-huge-pages",
 	"controlling-terminal",
+	"listener",
+	"close-range",
+	"empty-root",
+	"open-fs",
 }
 
 // Call is the system call that an op of the kind is, and nothing else; "" for one that is several, or work of its own.
@@ -717,7 +732,7 @@ func (k Kind) Call() string {
 	case KindUnshare:
 		return "unshare"
 	case KindFork:
-		return "clone3"
+		return "clone"
 	case KindSetsid:
 		return "setsid"
 	case KindHostname:
@@ -908,7 +923,7 @@ func (o *RootIDs) describe(d *describer) {
 	d.word("flags", o.Flags.String())
 }
 
-// Fork is clone3(flags | CLONE_PARENT | CLONE_PIDFD): the child goes on with the next op, the caller reports the child and ends. A joined pid namespace and time offsets hold only for children.
+// Fork is clone(flags | CLONE_PARENT | CLONE_PIDFD): the child goes on with the next op, the caller reports the child and ends. A joined pid namespace and time offsets hold only for children. Not clone3(2): seccomp filters cannot see its flags, so many refuse it.
 type Fork struct {
 	Flags uint64 // CLONE_NEW* bits
 }
@@ -1070,7 +1085,7 @@ func (o *RootOpen) describe(d *describer) {
 	d.fd("idmap-fd", o.IDMapFD)
 }
 
-// MountFS makes a new file system: fsopen, fsconfig, fsmount, mount_setattr, move_mount onto the target found with openat2(RESOLVE_IN_ROOT).
+// MountFS makes a new file system: fsopen, fsconfig, fsmount, mount_setattr, move_mount onto the target found with openat2(RESOLVE_IN_ROOT). A procfs with PidnsFD shows that namespace, which the init has not entered: by the option pidns= (Linux 6.17), or through a helper process of the runtime (MsgDelegate).
 type MountFS struct {
 	Type        string    // file system type
 	Source      string    // source key
@@ -1081,17 +1096,19 @@ type MountFS struct {
 	Propagation uint64    // MS_SHARED …, 0 for none
 	Flags       MountFlag // MountFlag
 	IDMapFD     FD        // user namespace for an idmapped mount, or -1
+	PidnsFD     FD        // joined pid namespace that a procfs shows, or -1 for the process's own
 }
 
 // Kind implements Op.
 func (*MountFS) Kind() Kind { return KindMountFS }
 
 func (o *MountFS) encode(e *encoder) {
-	e.begin(KindMountFS, 4, 5)
+	e.begin(KindMountFS, 5, 5)
 	e.num(uint64(o.Attrs))
 	e.num(uint64(o.Propagation))
 	e.num(uint64(o.Flags))
 	e.num(uint64(o.IDMapFD))
+	e.num(uint64(o.PidnsFD))
 	e.str(o.Type)
 	e.str(o.Source)
 	e.str(o.Target)
@@ -1110,6 +1127,7 @@ func (o *MountFS) describe(d *describer) {
 	d.word("propagation", flagNamesAt(msNames[:], o.Propagation))
 	d.word("flags", o.Flags.String())
 	d.fd("idmap-fd", o.IDMapFD)
+	d.fd("pidns-fd", o.PidnsFD)
 }
 
 // MountBind clones a mount (open_tree), sets its flags and id mapping while nobody can reach it, and moves it onto the target. A target that is missing is made, a file for a file.
@@ -2064,4 +2082,73 @@ func (*ControllingTerminal) encode(e *encoder) {
 }
 
 func (*ControllingTerminal) describe(d *describer) {
+}
+
+// Listener hands over the listener that a Seccomp with SeccompKeep made, as SeccompNotify does.
+type Listener struct {
+}
+
+// Kind implements Op.
+func (*Listener) Kind() Kind { return KindListener }
+
+func (*Listener) encode(e *encoder) {
+	e.begin(KindListener, 0, 0)
+	e.end()
+}
+
+func (*Listener) describe(d *describer) {
+}
+
+// CloseRange closes descriptors (close_range(2)): before the init enters a namespace where it may be traced.
+type CloseRange struct {
+	First FD // first descriptor
+	Last  FD // last descriptor
+}
+
+// Kind implements Op.
+func (*CloseRange) Kind() Kind { return KindCloseRange }
+
+func (o *CloseRange) encode(e *encoder) {
+	e.begin(KindCloseRange, 2, 0)
+	e.num(uint64(o.First))
+	e.num(uint64(o.Last))
+	e.end()
+}
+
+func (o *CloseRange) describe(d *describer) {
+	d.fd("first", o.First)
+	d.fd("last", o.Last)
+}
+
+// EmptyRoot makes an empty, read-only, detached tmpfs the root and the working directory, and closes every descriptor but the control channel: a helper process that a container can trace has nothing of the host.
+type EmptyRoot struct {
+}
+
+// Kind implements Op.
+func (*EmptyRoot) Kind() Kind { return KindEmptyRoot }
+
+func (*EmptyRoot) encode(e *encoder) {
+	e.begin(KindEmptyRoot, 0, 0)
+	e.end()
+}
+
+func (*EmptyRoot) describe(d *describer) {
+}
+
+// OpenFS is fsopen(2): the context takes its namespaces from this process. SendFD hands it over.
+type OpenFS struct {
+	Type string // file system type
+}
+
+// Kind implements Op.
+func (*OpenFS) Kind() Kind { return KindOpenFS }
+
+func (o *OpenFS) encode(e *encoder) {
+	e.begin(KindOpenFS, 0, 1)
+	e.str(o.Type)
+	e.end()
+}
+
+func (o *OpenFS) describe(d *describer) {
+	d.str("type", o.Type)
 }

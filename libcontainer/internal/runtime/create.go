@@ -171,6 +171,7 @@ func (x *executor) do(a plan.Action) error {
 
 func (x *executor) spawn(a plan.Spawn) error {
 	o := spawnOptions{program: x.plan.Init, clone: a.Clone, cgroupFD: -1, files: x.files, stdio: x.side.Stdio, preserve: a.PreserveFDs}
+	_, o.watch = x.joined(unix.CLONE_NEWPID)
 	var err error
 	if a.IntoCgroup {
 		if o.cgroupFD, err = x.side.CgroupFD(); err != nil {
@@ -265,16 +266,37 @@ func (x *executor) answer(m wire.Message, until plan.Point) (done bool, err erro
 	return false, unexpected(m)
 }
 
-// delegate does with the runtime's privileges, inside the container's mount
-// namespace, what the container's ids were refused: the mount that comes of it
-// belongs to that namespace, with its flags locked as the kernel locks them.
+// delegate does with the runtime's privileges what the init was refused.
 func (x *executor) delegate(m wire.Message) error {
-	c := x.init.child
+	o := x.plan.Init[m.Op]
+	var helper spawnOptions
+	var err error
+	if f, ok := o.Op.(*plan.MountFS); ok {
+		helper, err = x.procfsHelper(o.Origin, f)
+	} else {
+		helper = x.cloneHelper(o)
+	}
+	if err != nil {
+		return err
+	}
+	fd, err := x.exe.oneShot(helper)
+	if err != nil {
+		// the init would only say that it was refused; this is the reason
+		return err
+	}
+	defer sys.Close(fd)
+	return x.init.child.conn.Send(wire.Message{Type: plan.MsgGo, FD: fd})
+}
+
+// cloneHelper opens the source of a mount inside the container's mount
+// namespace: the mount that comes of it belongs to that namespace, with its flags
+// locked as the kernel locks them.
+func (x *executor) cloneHelper(refused plan.InitOp) spawnOptions {
 	clone := &plan.CloneSource{IDMapFD: plan.NoFD}
-	files := map[plan.FD]int{plan.FDFirst: c.pidfd}
+	files := map[plan.FD]int{plan.FDFirst: x.init.child.pidfd}
 	var idmap plan.FD
-	origin := x.plan.Init[m.Op].Origin
-	switch o := x.plan.Init[m.Op].Op.(type) {
+	origin := refused.Origin
+	switch o := refused.Op.(type) {
 	case *plan.MountBind:
 		clone.Path, clone.Flags, idmap = o.Source, o.Flags, o.IDMapFD
 	case *plan.RootOpen:
@@ -285,7 +307,7 @@ func (x *executor) delegate(m wire.Message) error {
 		clone.IDMapFD = plan.FDFirst + 1
 		files[clone.IDMapFD] = x.files[idmap]
 	}
-	fd, err := x.exe.oneShot(spawnOptions{
+	return spawnOptions{
 		program: plan.Program{
 			{Op: &plan.Dumpable{Value: 0}},
 			{Origin: origin, Op: &plan.Setns{FD: plan.FDFirst, Type: unix.CLONE_NEWNS}},
@@ -293,13 +315,7 @@ func (x *executor) delegate(m wire.Message) error {
 			{Op: &plan.SendFD{}},
 		},
 		cgroupFD: -1, files: files, stdio: [3]int{-1, -1, -1},
-	})
-	if err != nil {
-		// the init would only say that it was refused; this is the reason
-		return err
 	}
-	defer sys.Close(fd)
-	return c.conn.Send(wire.Message{Type: plan.MsgGo, FD: fd})
 }
 
 // start gives the order, and waits until the process runs: execve closes the

@@ -61,6 +61,8 @@ type child struct {
 	pidfd   int
 	conn    *wire.Conn
 	forking bool            // the process that was spawned will name the one that goes on
+	fork    int             // the index of its Fork; -1: there is none
+	watched bool            // a tracer may take its channel: messages say who sent them, and its pidfd when it is gone
 	early   []wire.Message  // what that one said before it was named
 	family  bool            // it forks, or is the first of its pid namespace: see reapUnnamed
 	others  map[plan.FD]int // what it got; pidfds of other processes among them
@@ -75,6 +77,8 @@ type spawnOptions struct {
 	files    map[plan.FD]int // inherited at these numbers
 	stdio    [3]int
 	preserve int // descriptors from 3 on that keep their numbers
+	// watch: it enters a pid namespace where it may be traced; see child.watched
+	watch bool
 }
 
 // spawn starts an init with its program in a sealed memfd.
@@ -95,6 +99,12 @@ func (x *Executable) spawn(o spawnOptions) (*child, error) {
 		return nil, err
 	}
 	defer sys.Close(theirs)
+	if o.watch {
+		if err := sys.PassCredentials(ours); err != nil {
+			sys.Close(ours)
+			return nil, err
+		}
+	}
 
 	// What the caller of the runtime left open would be a path to the host, /proc/self/fd/N, for whatever names the
 	// container's program, until execve closes it. The new process gets what files has, and nothing else.
@@ -156,7 +166,8 @@ func (x *Executable) spawn(o spawnOptions) (*child, error) {
 		}
 		return nil, &os.SyscallError{Syscall: what, Err: err}
 	}
-	c := &child{pid: pid, pidfd: pidfd, conn: wire.NewConn(ours), forking: forks(o.program), others: o.files}
+	c := &child{pid: pid, pidfd: pidfd, conn: wire.NewConn(ours), fork: forkOf(o.program), watched: o.watch, others: o.files}
+	c.forking = c.fork >= 0
 	c.family = c.forking || o.clone&unix.CLONE_NEWPID != 0
 	if c.forking {
 		var st unix.Stat_t
@@ -170,29 +181,31 @@ func (x *Executable) spawn(o spawnOptions) (*child, error) {
 	return c, nil
 }
 
-func forks(p plan.Program) bool {
-	for i := range p {
-		if _, ok := p[i].Op.(*plan.Fork); ok {
-			return true
-		}
-	}
-	return false
+// forkOf returns the index of the program's Fork, or -1.
+func forkOf(p plan.Program) int {
+	return slices.IndexFunc(p, func(o plan.InitOp) bool { _, ok := o.Op.(*plan.Fork); return ok })
 }
 
 // receive gives the next message. The process that the init forks may be quicker
 // than its parent is in naming it: what it says, its failure above all, is heard
 // once it is known who says it, or nobody would end it and its control group
-// could not be removed.
+// could not be removed. What comes before the fork is the parent's.
 func (c *child) receive() (wire.Message, error) {
 	for c.forking || len(c.early) == 0 {
-		if c.forking && !c.speaks() {
-			c.reapUnnamed()
+		if (c.forking || c.watched) && !c.speaks() {
+			if c.forking {
+				c.reapUnnamed()
+			}
 			return c.lastWords()
 		}
 		m, err := c.conn.Receive()
 		if err == nil && m.FD >= 0 && m.Type != plan.MsgForked && m.Type != plan.MsgConsole && m.Type != plan.MsgFD {
 			sys.Close(m.FD) // none that belongs to the message
 			m.FD = -1
+		}
+		if err == nil && c.watched && !c.forking && m.Pid != c.pid {
+			sys.Close(m.FD) // the tracer's own words
+			return wire.Message{FD: -1}, unexpected(m)
 		}
 		if c.times != nil && err == nil && c.times.take(m) {
 			continue
@@ -206,18 +219,26 @@ func (c *child) receive() (wire.Message, error) {
 			if err := c.adopt(m); err != nil {
 				return wire.Message{FD: -1}, err
 			}
-		case c.forking && m.Type != plan.MsgMaps:
+		case c.forking && m.Op > c.fork:
 			if len(c.early) == maxEarly {
 				sys.Close(m.FD)
 				return wire.Message{FD: -1}, unexpected(m)
 			}
 			c.early = append(c.early, m)
+		case !c.forking && m.Op <= c.fork && m.Type != plan.MsgFail && m.Type != plan.MsgWarn:
+			// the one that may be traced asks for what only the one before it may
+			sys.Close(m.FD)
+			return wire.Message{FD: -1}, unexpected(m)
 		default:
 			return m, nil
 		}
 	}
 	m := c.early[0]
 	c.early = c.early[1:]
+	if c.watched && m.Pid != c.pid {
+		sys.Close(m.FD)
+		return wire.Message{FD: -1}, unexpected(m)
+	}
 	return m, nil
 }
 
@@ -320,6 +341,9 @@ func (c *child) kill() {
 			c.reapUnnamed() // it may wait for one that nobody knows of
 		} // another is only slow, as one that held a scope may be, and the container's init is beside it
 	}
+	if c.forking {
+		c.reapUnnamed() // it went on after what it said last, and may have forked
+	}
 	_, _ = sys.Reap(c.pid)
 	c.pid = 0
 }
@@ -375,6 +399,10 @@ func isFrom(p plan.Program, m wire.Message) bool {
 		return m.Type == plan.MsgDelegate && o.Flags&delegate != 0
 	case *plan.RootOpen:
 		return m.Type == plan.MsgDelegate && o.Flags&delegate != 0
+	case *plan.MountFS:
+		return m.Type == plan.MsgDelegate && o.PidnsFD != plan.NoFD
+	case *plan.Listener:
+		return m.Type == plan.MsgNotify
 	case *plan.Console:
 		return m.Type == plan.MsgConsole
 	case *plan.Seccomp:

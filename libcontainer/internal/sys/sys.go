@@ -168,27 +168,51 @@ func Send(sock int, data []byte, fd int) error {
 // Receive reads one message and the descriptor that came with it, or -1. n is
 // 0 at the end of the channel.
 func Receive(sock int, buf []byte) (n, fd int, err error) {
-	var oob [32]byte
+	n, fd, _, err = ReceiveFrom(sock, buf)
+	return n, fd, err
+}
+
+// ReceiveFrom is Receive. pid is the process that called sendmsg(2), as this
+// process sees it, or 0 unless PassCredentials was called.
+func ReceiveFrom(sock int, buf []byte) (n, fd, pid int, err error) {
+	var oob [64]byte // a descriptor, or two where alignment asks for it, and credentials
 	var oobn int
 	err = retry(func() (err error) {
 		n, oobn, _, _, err = unix.Recvmsg(sock, buf, oob[:], unix.MSG_CMSG_CLOEXEC)
 		return err
 	})
 	if err != nil {
-		return 0, -1, wrap("recvmsg", err)
+		return 0, -1, 0, wrap("recvmsg", err)
 	}
 	fd = -1
 	if oobn > 0 {
-		if msgs, err := unix.ParseSocketControlMessage(oob[:oobn]); err == nil && len(msgs) == 1 {
-			if fds, err := unix.ParseUnixRights(&msgs[0]); err == nil && len(fds) > 0 {
-				fd = fds[0]
-				for _, extra := range fds[1:] {
-					Close(extra)
+		msgs, err := unix.ParseSocketControlMessage(oob[:oobn])
+		for i := range msgs {
+			if cred, err := unix.ParseUnixCredentials(&msgs[i]); err == nil {
+				pid = int(cred.Pid)
+			}
+			if fds, err := unix.ParseUnixRights(&msgs[i]); err == nil {
+				for _, f := range fds {
+					if fd >= 0 {
+						Close(f)
+					} else {
+						fd = f
+					}
 				}
 			}
 		}
+		if err != nil {
+			Close(fd)
+			return 0, -1, 0, wrap("recvmsg", err)
+		}
 	}
-	return n, fd, nil
+	return n, fd, pid, nil
+}
+
+// PassCredentials has the kernel say with each message who sent it (SO_PASSCRED,
+// unix(7)).
+func PassCredentials(sock int) error {
+	return wrap("setsockopt SO_PASSCRED", unix.SetsockoptInt(sock, unix.SOL_SOCKET, unix.SO_PASSCRED, 1))
 }
 
 // PidfdOpen is pidfd_open(2). ESRCH: there is no such process. Of one that is

@@ -27,6 +27,7 @@ type Message struct {
 	Arg    int64
 	Detail string
 	FD     int // received or to be sent; -1 for none
+	Pid    int // received: who sent it, where the socket passes credentials
 }
 
 // Conn is one end of a channel.
@@ -50,7 +51,7 @@ func (c *Conn) Close() {
 // Receive waits for one message. io.EOF is the end of the channel: the other
 // side is gone, or has become the container's process.
 func (c *Conn) Receive() (Message, error) {
-	n, fd, err := sys.Receive(c.fd, c.buf[:])
+	n, fd, pid, err := sys.ReceiveFrom(c.fd, c.buf[:])
 	if err != nil {
 		return Message{FD: -1}, err
 	}
@@ -70,6 +71,7 @@ func (c *Conn) Receive() (Message, error) {
 		Arg:    int64(binary.NativeEndian.Uint64(b[16:])),
 		Detail: string(b[headerSize:]),
 		FD:     fd,
+		Pid:    pid,
 	}, nil
 }
 

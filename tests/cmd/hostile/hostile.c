@@ -5,6 +5,11 @@
 // and after SIGTERM {"op":"done","count":N,"data":TEXT}: N is how often it had such a process before it, TEXT is what
 // it has got hold of, empty if nothing. With -caps before the names it only looks, and TEXT is all the capabilities that
 // such processes were permitted, in hexadecimal.
+//
+// With -host FILE CAPABILITIES NAMESPACES it may trace (CAP_SYS_PTRACE), so that it gets hold of every process: TEXT is then
+// what is the host's of what it got. FILE is one of the host's that it must not reach, CAPABILITIES a mask, in hexadecimal,
+// of those that the others may have, NAMESPACES the links of the host's, as "mnt:[1],net:[2]". All but itself and its
+// parent are prey. After SIGUSR1 it prints {"op":"swept"} when it has looked at all that there was then.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -19,7 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t over;
+static volatile sig_atomic_t over, asked;
 static char loot[8192];
 static char **names_of_prey;
 
@@ -27,6 +32,12 @@ static void end(int sig)
 {
 	(void)sig;
 	over = 1;
+}
+
+static void ask(int sig)
+{
+	(void)sig;
+	asked++;
 }
 
 static void got(int pid, const char *comm, const char *what, const char *more)
@@ -176,6 +187,115 @@ static void look(int pid)
 		permitted |= strtoull(at + 8, NULL, 16);
 }
 
+static const char *of_host, *host_namespaces;
+static unsigned long long may_have;
+
+// reach tries a file of the host's below a directory that belongs to another process.
+static void reach(int pid, const char *comm, const char *what, int dir)
+{
+	char path[4300], text[64];
+	int fd;
+
+	for (int up = 0; up < 2; up++) {
+		snprintf(path, sizeof(path), "%s%s", up ? "./../../../../../../../../../../../.." : ".", of_host);
+		fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		if (fd < 0)
+			continue;
+		if (read(fd, text, sizeof(text)) > 0)
+			got(pid, comm, what, "a file of the host's was read");
+		close(fd);
+		fd = openat(dir, path, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+		if (fd >= 0) {
+			got(pid, comm, what, "a file of the host's was opened to be written");
+			close(fd);
+		}
+	}
+}
+
+// is_helper says whether the process has an empty root: the helper that opens a procfs has CAP_SYS_ADMIN and a file system
+// context, under a filter that lets it do nothing with them.
+static int is_helper(int pid)
+{
+	char path[64];
+	struct dirent *e;
+	int n = 0;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/proc/%d/root/", pid);
+	d = opendir(path);
+	if (!d)
+		return 1; // it ends, and has no root any more
+	while ((e = readdir(d)))
+		n++;
+	closedir(d);
+	return n == 2; // "." and ".."
+}
+
+static void reach_link(int pid, const char *comm, const char *name)
+{
+	int fd = open_of(pid, name, O_PATH | O_DIRECTORY);
+
+	if (fd < 0)
+		return;
+	reach(pid, comm, name, fd);
+	close(fd);
+}
+
+// host_of takes what is the host's from a process that may be traced.
+static void host_of(int pid, const char *comm)
+{
+	static const char *const names[] = { "ns/mnt", "ns/net", "ns/ipc", "ns/uts", "ns/cgroup" };
+	char path[64], to[256], text[4096], *at;
+	struct dirent *e;
+	ssize_t n;
+	int fd;
+	DIR *d;
+
+	int helper = is_helper(pid);
+
+	reach_link(pid, comm, "root");
+	reach_link(pid, comm, "cwd");
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		snprintf(path, sizeof(path), "/proc/%d/%s", pid, names[i]);
+		n = readlink(path, to, sizeof(to) - 1);
+		if (n <= 0)
+			continue;
+		to[n] = 0;
+		if (strstr(host_namespaces, to))
+			got(pid, comm, "the host's namespace", to);
+	}
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	d = opendir(path);
+	while (d && (e = readdir(d))) {
+		if (e->d_name[0] == '.')
+			continue;
+		n = readlinkat(dirfd(d), e->d_name, to, sizeof(to) - 1);
+		if (n <= 0)
+			continue;
+		to[n] = 0;
+		if (strchr(to, ':') && strncmp(to, "socket:", 7) && strncmp(to, "pipe:", 5) &&
+		    !(helper && !strcmp(to, "anon_inode:[fscontext]"))) // a namespace, a pidfd, a memfd …
+			got(pid, comm, "descriptor", to);
+		fd = openat(dirfd(d), e->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		reach(pid, comm, "descriptor", fd);
+		close(fd);
+	}
+	if (d)
+		closedir(d);
+	fd = open_of(pid, "status", O_RDONLY);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return;
+	text[n] = 0;
+	at = strstr(text, "\nCapPrm:");
+	if (at && strtoull(at + 8, NULL, 16) & ~(may_have | (helper && strstr(text, "\nSeccomp:\t2") ? 1ULL << 21 : 0)))
+		got(pid, comm, "capabilities", strtok(at + 9, "\n"));
+}
+
 // is_prey says whether the process, its state and name as in proc_pid_stat(5), is one to have.
 static int is_prey(int pid, char comm[32])
 {
@@ -207,6 +327,14 @@ static void attack(int pid)
 
 	if (!is_prey(pid, comm))
 		return;
+	if (of_host) {
+		if (pid == getpid() || pid == getppid())
+			return;
+		if (!is_helper(pid) && meetings++ == 0)
+			dprintf(1, "{\"op\":\"seen\",\"pid\":%d,\"data\":\"%.20s\"}\n", pid, comm);
+		host_of(pid, comm);
+		return;
+	}
 	if (!strncmp(comm, "rung:", 5) && meetings++ == 0)
 		dprintf(1, "{\"op\":\"seen\",\"pid\":%d}\n", pid);
 	if (only_looks) {
@@ -226,16 +354,30 @@ int main(int argc, char **argv)
 {
 	struct sigaction act = { .sa_handler = end };
 
-	(void)argc;
+	if (argc > 4 && !strcmp(argv[1], "-host")) {
+		of_host = argv[2];
+		may_have = strtoull(argv[3], NULL, 16);
+		host_namespaces = argv[4];
+		argv += 4;
+	}
 	only_looks = argv[1] && !strcmp(argv[1], "-caps");
-	names_of_prey = argv + 1 + only_looks;
+	static char *everybody[] = { "", NULL };
+	names_of_prey = of_host ? everybody : argv + 1 + only_looks;
 	sigaction(SIGTERM, &act, NULL);
+	act.sa_handler = ask;
+	sigaction(SIGUSR1, &act, NULL);
 	dprintf(1, "{\"op\":\"hostile\"}\n");
-	while (!over)
+	for (int answered = 0; !over;) {
+		int before = asked;
+
 		if (each(attack) < 0) {
 			dprintf(2, "hostile: /proc: %s\n", strerror(errno));
 			return 1;
 		}
+		if (before != answered)
+			dprintf(1, "{\"op\":\"swept\"}\n");
+		answered = before;
+	}
 	if (only_looks)
 		snprintf(loot, sizeof(loot), "%llx", permitted);
 	dprintf(1, "{\"op\":\"done\",\"count\":%lu,\"data\":\"%s\"}\n", meetings, loot);

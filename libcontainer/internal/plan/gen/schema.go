@@ -111,6 +111,7 @@ var flagSets = []flagSet{
 	}},
 	{"SeccompFlag", "SeccompFlag modifies Seccomp.", []flag{
 		{"SeccompNotify", "Hand the listener descriptor to the runtime and wait until it has reached the agent."},
+		{"SeccompKeep", "Keep the listener for a Listener: the process that the filter is for is not there yet."},
 	}},
 }
 
@@ -171,7 +172,7 @@ var enumSets = []enumSet{
 		{"StepChroot", "chroot."},
 		{"StepPivot", "pivot_root."},
 		{"StepUmount", "umount."},
-		{"StepFork", "clone3."},
+		{"StepFork", "clone."},
 		{"StepKeyring", "keyctl."},
 		{"StepBounding", "drop from the bounding set."},
 		{"StepCapset", "capset."},
@@ -203,7 +204,7 @@ var ops = []op{
 	{"Unshare", "Unshare is unshare(2).", []field{{"Flags", tU64, "CLONE_NEW* bits", "clone"}}},
 	{"SyncMaps", "SyncMaps asks the runtime to write the id maps of the user namespace just made, then becomes id 0 in it (setresgid, setresuid; setgroups to none where that is allowed).", []field{{"Flags", tU64, "GroupFlag", "GroupFlag"}}},
 	{"RootIDs", "RootIDs becomes id 0 of the user namespace that was joined.", []field{{"Flags", tU64, "GroupFlag", "GroupFlag"}}},
-	{"Fork", "Fork is clone3(flags | CLONE_PARENT | CLONE_PIDFD): the child goes on with the next op, the caller reports the child and ends. A joined pid namespace and time offsets hold only for children.", []field{
+	{"Fork", "Fork is clone(flags | CLONE_PARENT | CLONE_PIDFD): the child goes on with the next op, the caller reports the child and ends. A joined pid namespace and time offsets hold only for children. Not clone3(2): seccomp filters cannot see its flags, so many refuse it.", []field{
 		{"Flags", tU64, "CLONE_NEW* bits", "clone"},
 	}},
 	{"Sync", "Sync tells the runtime that a point is reached, and waits for MsgGo.", []field{{"Point", tU64, "SyncPoint", ""}}},
@@ -216,10 +217,11 @@ var ops = []op{
 	{"RootOpen", "RootOpen clones the root file system (open_tree), makes it private and mounts it over its own path, so that hooks find it there. All targets are resolved below the descriptor it leaves.", []field{
 		{"Path", tStr, "absolute host path", ""}, {"Flags", tU64, "MountFlag", "MountFlag"}, {"IDMapFD", tFD, "user namespace whose mapping the mount takes, or -1", ""},
 	}},
-	{"MountFS", "MountFS makes a new file system: fsopen, fsconfig, fsmount, mount_setattr, move_mount onto the target found with openat2(RESOLVE_IN_ROOT).", []field{
+	{"MountFS", "MountFS makes a new file system: fsopen, fsconfig, fsmount, mount_setattr, move_mount onto the target found with openat2(RESOLVE_IN_ROOT). A procfs with PidnsFD shows that namespace, which the init has not entered: by the option pidns= (Linux 6.17), or through a helper process of the runtime (MsgDelegate).", []field{
 		{"Type", tStr, "file system type", ""}, {"Source", tStr, "source key", ""}, {"Target", tStr, "path in the container", ""},
 		{"Data", tList, "file system options", ""}, {"Label", tStr, "SELinux label of its root directory, or empty", ""}, {"Attrs", tU64, "MOUNT_ATTR_* bits", "attr"},
 		{"Propagation", tU64, "MS_SHARED …, 0 for none", "ms"}, {"Flags", tU64, "MountFlag", "MountFlag"}, {"IDMapFD", tFD, "user namespace for an idmapped mount, or -1", ""},
+		{"PidnsFD", tFD, "joined pid namespace that a procfs shows, or -1 for the process's own", ""},
 	}},
 	{"MountBind", "MountBind clones a mount (open_tree), sets its flags and id mapping while nobody can reach it, and moves it onto the target. A target that is missing is made, a file for a file.", []field{
 		{"Source", tStr, "host path", ""}, {"Target", tStr, "path in the container", ""},
@@ -311,12 +313,18 @@ var ops = []op{
 	}},
 	{"NoHugePages", "NoHugePages is prctl(PR_SET_THP_DISABLE): no transparent huge pages for this process, and what it forks and executes.", nil},
 	{"ControllingTerminal", "ControllingTerminal makes descriptor 0, a terminal, that of the session (TIOCSCTTY), whose leader this process is.", nil},
+	{"Listener", "Listener hands over the listener that a Seccomp with SeccompKeep made, as SeccompNotify does.", nil},
+	{"CloseRange", "CloseRange closes descriptors (close_range(2)): before the init enters a namespace where it may be traced.", []field{
+		{"First", tFD, "first descriptor", ""}, {"Last", tFD, "last descriptor", ""},
+	}},
+	{"EmptyRoot", "EmptyRoot makes an empty, read-only, detached tmpfs the root and the working directory, and closes every descriptor but the control channel: a helper process that a container can trace has nothing of the host.", nil},
+	{"OpenFS", "OpenFS is fsopen(2): the context takes its namespaces from this process. SendFD hands it over.", []field{{"Type", tStr, "file system type", ""}}},
 }
 
 // calls names the one system call that an op is, for the ops that are one: the
 // time they take is the kernel's, but for the loop around them.
 var calls = []struct{ op, call string }{
-	{"Dumpable", "prctl"}, {"Setns", "setns"}, {"Unshare", "unshare"}, {"Fork", "clone3"}, {"Setsid", "setsid"},
+	{"Dumpable", "prctl"}, {"Setns", "setns"}, {"Unshare", "unshare"}, {"Fork", "clone"}, {"Setsid", "setsid"},
 	{"Hostname", "sethostname"}, {"Domainname", "setdomainname"}, {"Propagation", "mount"}, {"RootPropagation", "mount"},
 	{"RootReadonly", "mount_setattr"}, {"Rlimit", "prlimit64"}, {"Scheduler", "sched_setattr"}, {"IOPriority", "ioprio_set"},
 	{"Affinity", "sched_setaffinity"}, {"Personality", "personality"}, {"MemoryPolicy", "set_mempolicy"}, {"Umask", "umask"},
