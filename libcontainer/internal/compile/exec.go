@@ -98,7 +98,7 @@ func (c *compiler) comeIn(p *specs.Process) error {
 	}
 	c.enterAll(c.ns.created)
 	if c.ns.has(unix.CLONE_NEWPID) {
-		if c.forkLate = !c.ns.user() && !c.facts.Rootless; !c.forkLate {
+		if c.forkLate = !c.ns.user(); !c.forkLate {
 			c.emit("", &plan.Fork{})
 		}
 	}
