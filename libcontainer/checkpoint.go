@@ -81,11 +81,14 @@ func (c *Container) checkpoint(o *CheckpointOptions) error {
 	if c.state.Rootless || host.Rootless() {
 		return errCriuRootless
 	}
-	pidfd, err := c.state.Pidfd()
+	pidfd, err := c.openInit(e)
 	if err != nil {
 		return err
 	}
 	defer sys.Close(pidfd)
+	if _, err := c.config(e); err != nil { // before criu is told of its mounts
+		return err
+	}
 	dirs, err := openImages(&o.ImageOptions, "dump.log", false)
 	if err != nil {
 		return err

@@ -125,7 +125,18 @@ type aliasError struct {
 func (e *aliasError) Is(target error) bool { return target == e.is }
 func (e *aliasError) Unwrap() error        { return e.error }
 
+// group is the cgroups that the record names, to read from: those that are below a mounted hierarchy. What
+// changes a cgroup, or a process in one, asks claim.
 func (c *Container) group() *cgroup.Group {
+	g := c.recorded()
+	if g != nil {
+		g.DropElsewhere()
+	}
+	return g
+}
+
+// recorded is the cgroups as the record names them.
+func (c *Container) recorded() *cgroup.Group {
 	if len(c.state.Cgroups) == 0 {
 		return nil
 	}
@@ -276,7 +287,7 @@ func (c *Container) start() error {
 	default:
 		return fmt.Errorf("cannot start a container in the %s state: %w", status, ErrRunning)
 	}
-	pidfd, err := c.state.Pidfd()
+	pidfd, err := c.openInit(e)
 	if err != nil {
 		return err
 	}
@@ -300,7 +311,7 @@ func (c *Container) start() error {
 		}
 		defer ready.Close()
 	}
-	gate, err := e.DialGate()
+	gate, err := e.DialGate(c.state.CreatorPid)
 	if err != nil {
 		return err
 	}
@@ -337,11 +348,15 @@ func isDir(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// config is the config as it was at create.
+// config is the config as it was at create. One that the record does not know is refused: it names
+// programs to run.
 func (c *Container) config(e *state.Entry) (*specs.Spec, error) {
 	raw, err := e.Config()
 	if err != nil {
 		return nil, err
+	}
+	if !c.state.HasConfig(raw) {
+		return nil, fmt.Errorf("%s/config.json is damaged: the record has another checksum of it", e.Dir())
 	}
 	l, err := spec.Parse(raw)
 	if err != nil {
@@ -446,10 +461,12 @@ func (c *Container) kill(sig unix.Signal, all bool, e *state.Entry) error {
 	stopped := c.state.Status(e, nil) == state.Stopped
 	if all || (sig == unix.SIGKILL && !c.state.OwnPidSpace) {
 		// without a pid namespace of its own the container's processes outlive its init
-		if g := c.group(); g != nil {
-			if err := c.Trace.Do("signal all processes", func() error { return g.Kill(sig) }); err != nil && !stopped {
-				return err
-			}
+		claim := c.claim(e)
+		if err := c.Trace.Do("signal all processes", func() error { return claim.Own.Kill(sig) }); err != nil && !stopped {
+			return err
+		}
+		if err := unclaimed(claim.Others); err != nil && all {
+			return err
 		}
 		if stopped && (all || !c.state.OwnPidSpace) {
 			return nil
@@ -458,12 +475,12 @@ func (c *Container) kill(sig unix.Signal, all bool, e *state.Entry) error {
 	if stopped {
 		return ErrNotRunning
 	}
-	pidfd, err := c.state.Pidfd()
+	pidfd, err := c.openInit(e)
 	if err == nil {
 		err = c.Trace.Do("signal the init", func() error { return sys.PidfdSignal(pidfd, sig) })
 		sys.Close(pidfd)
 		if g := c.group(); err == nil && sig == unix.SIGKILL && g != nil && g.Frozen() {
-			err = g.Thaw() // a frozen process of v1 does not die
+			err = c.claim(e).Own.Thaw() // a frozen process of v1 does not die
 		}
 	}
 	if errors.Is(err, unix.ESRCH) {
@@ -510,10 +527,10 @@ func (c *Container) remove(force bool, warn func(string)) error {
 	case err == nil:
 	case !force:
 		return err
-	case errors.Is(err, unix.ENOENT):
+	case errors.Is(err, unix.ENOENT) && !lost(e):
 		// killed before its intent was written: there is nothing but the directory
 		return e.Remove()
-	case errors.Is(err, state.ErrUnreadable):
+	case errors.Is(err, state.ErrUnreadable), errors.Is(err, unix.ENOENT):
 		unreadable := err
 		if c.state, err = c.salvage(e); err != nil {
 			return fmt.Errorf("%w; %w", unreadable, err)
@@ -571,14 +588,19 @@ func (c *Container) dying() bool {
 	return err == nil && len(pids) == 0
 }
 
-// destroy takes everything of the container away, from its record alone.
+// destroy takes everything of the container away, from its record alone. A cgroup that the record names and
+// that is another container's is left, and warn is told. Processes that may or may not be the container's
+// make it fail.
 func (c *Container) destroy(e *state.Entry, warn func(string)) error {
-	pidfd, err := c.state.Pidfd()
+	claim := c.claim(e)
+	others, unknown := c.doubtful(claim.Others)
+	if err := unclaimed(unknown); err != nil {
+		return err
+	}
+	pidfd, err := c.openInit(e)
 	if err == nil {
 		err = c.Trace.Do("kill the init", func() error { return sys.PidfdSignal(pidfd, unix.SIGKILL) })
-		if g := c.group(); g != nil {
-			_ = g.Thaw() // a frozen process of v1 does not die
-		}
+		_ = claim.Own.Thaw() // a frozen process of v1 does not die
 		if err == nil {
 			span := c.Trace.Begin("wait for the end of the init", trace.Wait)
 			err = awaitInit(pidfd, c.dying)
@@ -589,14 +611,15 @@ func (c *Container) destroy(e *state.Entry, warn func(string)) error {
 	if err != nil && !errors.Is(err, unix.ESRCH) {
 		return err
 	}
-	if g := c.group(); g != nil {
-		if err := c.Trace.Do("remove the control groups", g.Delete); err != nil {
-			if err := g.Kill(unix.SIGKILL); err != nil {
-				return err
-			}
-			if err := g.Delete(); err != nil {
-				return err
-			}
+	if warn != nil {
+		tellOthers(others, warn)
+	}
+	if err := c.Trace.Do("remove the control groups", claim.Own.Delete); err != nil {
+		if err := claim.Own.Kill(unix.SIGKILL); err != nil {
+			return err
+		}
+		if err := claim.Own.Delete(); err != nil {
+			return err
 		}
 	}
 	if err := c.removeRdt(); err != nil {

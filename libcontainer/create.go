@@ -135,10 +135,12 @@ func (m *made) newState() *state.State {
 		OCIVersion: specs.Version, ID: o.ID, Bundle: o.Bundle, Rootfs: m.plan.Rootfs, Phase: state.PhaseIntent,
 		Created: time.Now().UTC().Format(time.RFC3339Nano), Owner: strconv.Itoa(os.Geteuid()), Annotations: s.Annotations,
 		CreatorPid: os.Getpid(), CreatorStart: self.Start, Rootless: m.facts.Rootless, NoNewKeyring: o.NoNewKeyring,
+		Dir: m.entry.Dir(), ConfigSum: state.Sum(m.raw),
 		Notify: m.copts.Filter != nil && m.copts.Filter.Notify,
 	}
 	if m.group != nil {
 		st.Cgroups = stateCgroups(m.group)
+		m.group.SetMark(markFor(st))
 		if u := m.group.Unit(); u != nil {
 			st.CgroupDriver, st.Unit, st.UserUnit = "systemd", u.Name, u.User
 		}
@@ -261,6 +263,7 @@ func (m *made) save(pid int) error {
 		return unix.ESRCH
 	}
 	m.state.Pid, m.state.StartTime, m.state.Phase = pid, p.Start, state.PhaseCreated
+	m.state.Marked = m.group != nil && m.group.Marked()
 	return m.entry.Save(m.state)
 }
 

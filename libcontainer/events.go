@@ -103,11 +103,7 @@ func (c *Container) alive() (*cgroup.Group, error) {
 	if c.status(e) == state.Stopped {
 		return nil, fmt.Errorf("the container has stopped: %w", ErrNotRunning)
 	}
-	g := c.group()
-	if g == nil {
-		return nil, errNoGroups
-	}
-	return g, nil
+	return c.ownGroup(e)
 }
 
 func (c *Container) read(g *cgroup.Group) (*Stats, error) {

@@ -126,6 +126,7 @@ type execution struct {
 	join     *cgroup.Join // nil: the container has no control group
 	files    map[plan.FD]int
 	terminal *console.Terminal
+	own      func(cgroup.Mark) bool // reports whether a cgroup is the container's
 }
 
 func (x *execution) close() {
@@ -163,7 +164,11 @@ func (c *Container) prepareExec(o *ExecOptions) (*execution, error) {
 	if err := checkTerminal(p.Terminal, o.Detach, o.ConsoleSocket); err != nil {
 		return nil, err
 	}
-	x := &execution{c: c, opt: o, files: map[plan.FD]int{}}
+	x := &execution{c: c, opt: o, files: map[plan.FD]int{}, own: c.owns(e)}
+	if err := x.openInit(e, s); err != nil {
+		x.close()
+		return nil, err
+	}
 	if err := x.compile(s, p); err != nil {
 		x.close()
 		return nil, err
@@ -186,12 +191,12 @@ func (x *execution) compile(s *specs.Spec, p *specs.Process) error {
 	for _, w := range warnings {
 		x.opt.warn(w)
 	}
-	return x.openInit(s)
+	return nil
 }
 
 // openInit takes the descriptors by which the container is entered.
-func (x *execution) openInit(s *specs.Spec) error {
-	pidfd, err := x.c.state.Pidfd()
+func (x *execution) openInit(e *state.Entry, s *specs.Spec) error {
+	pidfd, err := x.c.openInit(e)
 	if err != nil {
 		if errors.Is(err, unix.ESRCH) {
 			return fmt.Errorf("cannot exec in a stopped container: %w", ErrNotRunning)
@@ -221,9 +226,13 @@ func (x *execution) options(s *specs.Spec) (compile.Options, error) {
 	if err != nil {
 		return compile.Options{}, err
 	}
+	rdtDirs, err := rdtGroups(c.state)
+	if err != nil {
+		return compile.Options{}, err
+	}
 	copts := compile.Options{
 		ID: c.id, Bundle: c.state.Bundle, InitPid: c.state.Pid, Filter: filter, NoNewKeyring: c.state.NoNewKeyring, Keyring: c.state.Keyring,
-		PreserveFDs: o.PreserveFDs, PidFile: o.PidFile, PidfdSocket: o.PidfdSocket, RdtGroups: rdtGroups(c.state),
+		PreserveFDs: o.PreserveFDs, PidFile: o.PidFile, PidfdSocket: o.PidfdSocket, RdtGroups: rdtDirs,
 	}
 	g := c.group()
 	if g == nil {
@@ -231,6 +240,9 @@ func (x *execution) options(s *specs.Spec) (compile.Options, error) {
 			return copts, errors.New("--cgroup: the container has no control group of its own")
 		}
 		return copts, nil
+	}
+	if err := g.Joinable(cgroupLines(c.state.Pid), x.own); err != nil {
+		return copts, err
 	}
 	if x.join, err = g.Join(c.state.Pid, o.SubGroups); err != nil {
 		return copts, fmt.Errorf("--cgroup: %w", err)

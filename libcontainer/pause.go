@@ -31,9 +31,9 @@ func (c *Container) pause() error {
 	default:
 		return fmt.Errorf("cannot pause a container in the %s state: %w", status, ErrNotRunning)
 	}
-	g := c.group()
-	if g == nil {
-		return errNoGroups
+	g, err := c.ownGroup(e)
+	if err != nil {
+		return err
 	}
 	return g.Freeze()
 }
@@ -56,5 +56,9 @@ func (c *Container) resume() error {
 	if status := c.status(e); status != state.Paused {
 		return fmt.Errorf("cannot resume a container in the %s state: %w", status, ErrNotPaused)
 	}
-	return c.group().Thaw()
+	g, err := c.ownGroup(e)
+	if err != nil {
+		return err
+	}
+	return g.Thaw()
 }

@@ -44,18 +44,29 @@ func (c *Container) removeRdt() error {
 	if !c.state.RdtOwn && c.state.RdtMonitor == "" {
 		return nil
 	}
+	if err := rdt.Check(c.state.RdtClass); err != nil {
+		if errors.Is(err, unix.ENOENT) {
+			return nil
+		}
+		return err
+	}
 	g := rdt.Group{Root: filepath.Dir(c.state.RdtClass), Class: c.state.RdtClass, Own: c.state.RdtOwn, Monitor: c.state.RdtMonitor}
 	return g.Remove()
 }
 
 // rdtGroups are the directories of resctrl that a further process joins.
-func rdtGroups(st *state.State) (dirs []string) {
+func rdtGroups(st *state.State) (dirs []string, err error) {
+	if st.RdtClass != "" {
+		if err := rdt.Check(st.RdtClass); err != nil {
+			return nil, err
+		}
+	}
 	for _, dir := range [...]string{st.RdtClass, st.RdtMonitor} {
 		if dir != "" {
 			dirs = append(dirs, dir)
 		}
 	}
-	return dirs
+	return dirs, nil
 }
 
 var errNoClass = errors.New("the container was created without linux.intelRdt: it has no class of service to change")
@@ -68,6 +79,9 @@ func (c *Container) updateRdt(l3CacheSchema, memBwSchema string) (undo func() er
 	}
 	if c.state.RdtClass == "" {
 		return nil, errNoClass
+	}
+	if err := rdt.Check(c.state.RdtClass); err != nil {
+		return nil, err
 	}
 	return rdt.Set(c.state.RdtClass, l3CacheSchema, memBwSchema)
 }

@@ -78,7 +78,7 @@ func (c *Container) update(o *UpdateOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Trace.Do("write the limits", func() error { return c.setLimits(p, before) }); err != nil {
+	if err := c.Trace.Do("write the limits", func() error { return c.setLimits(e, p, before) }); err != nil {
 		return errors.Join(err, undo())
 	}
 	merge(s.Linux.Resources, r)
@@ -86,23 +86,39 @@ func (c *Container) update(o *UpdateOptions) error {
 		word(&i.L3CacheSchema, o.L3CacheSchema)
 		word(&i.MemBwSchema, o.MemBwSchema)
 	}
-	if err := c.Trace.Do("keep the config", func() error { return e.SaveConfig(spec.AppendSpec(nil, s)) }); err != nil {
+	if err := c.Trace.Do("keep the config", func() error { return c.keepConfig(e, spec.AppendSpec(nil, s)) }); err != nil {
 		return fmt.Errorf("the limits are set, but the container's config could not be kept: %w", err)
 	}
 	return nil
 }
 
-func (c *Container) setLimits(p *plan.Resources, before []plan.DeviceRule) error {
-	g := c.group()
-	if g == nil {
-		return errNoGroups
+func (c *Container) setLimits(e *state.Entry, p *plan.Resources, before []plan.DeviceRule) error {
+	g, err := c.ownGroup(e)
+	if err != nil {
+		return err
 	}
-	err := g.Update(p, before)
+	err = g.Update(p, before)
 	var undo *cgroup.UndoError
 	if errors.As(err, &undo) {
 		return errors.Join(limitError(err), undo)
 	}
 	return limitError(err)
+}
+
+// keepConfig replaces the kept config. The record knows the checksums of both before, so that an update
+// that is killed in between leaves a config that it knows.
+func (c *Container) keepConfig(e *state.Entry, raw []byte) error {
+	if c.state.Schema > 1 {
+		old, err := e.Config()
+		if err != nil {
+			return err
+		}
+		c.state.ConfigSum = state.Sum(old) + "," + state.Sum(raw)
+		if err := e.Save(c.state); err != nil {
+			return err
+		}
+	}
+	return e.SaveConfig(raw)
 }
 
 // updated gives what an update of resources changes, and the rules for devices

@@ -37,33 +37,50 @@ func (g *Group) Create() error {
 func (g *Group) create(d *Dir) error {
 	before := len(g.made)
 	fresh, err := g.mkdir(d.Path, d.Mount)
+	if err == nil && !fresh && g.unit == nil { // systemd refuses a unit that is there already
+		fresh, err = g.takeOver(d)
+	}
 	if err != nil {
 		return err
 	}
+	g.setMark(d.Path)
 	if !d.V2 && d.has("cpuset") {
 		for _, dir := range g.made[before:] {
 			if err := inheritCPUSet(dir, d.Mount); err != nil {
 				return err
 			}
 		}
-	}
-	if fresh || g.unit != nil { // systemd refuses a unit that is there already
-		return nil
-	}
-	pids, err := procs(d.Path)
-	if err != nil && !errors.Is(err, unix.EOPNOTSUPP) { // a threaded group has no cgroup.procs to read
-		return err
-	}
-	if len(pids) > 0 {
-		return fmt.Errorf("%s: %w: it has %d processes, %d among them", d.Path, ErrNotEmpty, len(pids), pids[0])
-	}
-	if frozen(d) {
-		return fmt.Errorf("%s: %w", d.Path, ErrFrozen)
-	}
-	if !d.V2 && d.has("cpuset") {
-		return inheritCPUSet(d.Path, d.Mount) // somebody may have made it and no more
+		if !fresh && g.unit == nil {
+			return inheritCPUSet(d.Path, d.Mount) // somebody may have made it and no more
+		}
 	}
 	return nil
+}
+
+// takeOver makes a cgroup that is there already the container's. One that is in use is refused: with
+// processes in it or in a cgroup below it, or frozen. An empty one that another container has left, or
+// has stopped in, is made again: the limits in it are that container's. Any other keeps what somebody
+// has set in it.
+func (g *Group) takeOver(d *Dir) (fresh bool, err error) {
+	of, marked := markOf(d.Path)
+	pids, err := procsBelow(d.Path)
+	if err != nil && !errors.Is(err, unix.EOPNOTSUPP) { // a threaded group has no cgroup.procs to read
+		return false, err
+	}
+	if len(pids) > 0 {
+		whose := ""
+		if marked {
+			whose = "; it belongs to " + of.String()
+		}
+		return false, fmt.Errorf("%s: %w: it has %d processes, %d among them%s", d.Path, ErrNotEmpty, len(pids), pids[0], whose)
+	}
+	if frozen(d) {
+		return false, fmt.Errorf("%s: %w", d.Path, ErrFrozen)
+	}
+	if !marked || removeTree(d.Path) != nil {
+		return false, nil
+	}
+	return g.mkdir(d.Path, d.Mount)
 }
 
 // mkdir makes a directory, and those above it that are missing.

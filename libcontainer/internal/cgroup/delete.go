@@ -18,7 +18,7 @@ func (g *Group) Delete() error {
 	}
 	err := g.remove()
 	if err == nil && g.unit != nil && (g.unit.started || !g.created) { // the unit of another is not ours to stop
-		err = g.unit.stop()
+		err = g.unit.stop(g.path)
 	}
 	return err
 }

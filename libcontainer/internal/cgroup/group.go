@@ -44,6 +44,9 @@ type Group struct {
 	made    []string // directories that Create made, parents first
 	spawn   int      // see SpawnFD
 	unit    *unit    // of systemd; nil: the groups are made here
+
+	mark     Mark // what Create marks them with
+	unmarked bool // Create could not mark all of them
 }
 
 // New says where the groups of a container are, and touches nothing. An absolute

@@ -3,6 +3,7 @@ package cgroup
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path"
@@ -264,12 +265,22 @@ func round(list []placed) []placed {
 	return out
 }
 
-// stop removes the unit, whose groups are empty or gone.
-func (u *unit) stop() error {
+// stop removes the unit, whose groups are empty or gone. A unit that this process has not started is asked
+// first where its group is: a record can name the unit of somebody else.
+func (u *unit) stop(group string) error {
 	u.left()
 	c, err := u.connect()
 	if err != nil {
 		return err
+	}
+	if !u.started {
+		at, err := c.UnitGroup(u.Name)
+		if err == nil && at != "" && !strings.HasSuffix(at, group) && !strings.HasSuffix(group, at) {
+			err = fmt.Errorf("systemd: unit %s is not the container's: its cgroup is %s, not %s", u.Name, at, group)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	if err := c.Stop(u.Name); err != nil {
 		return err

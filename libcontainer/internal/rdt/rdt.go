@@ -55,6 +55,24 @@ func unescape(s string) string {
 	return s
 }
 
+// Check reports why a directory that a record names cannot be a class of service: it is neither the top of
+// resctrl nor a directory in it. ENOENT: it is gone, or resctrl is not mounted any more.
+func Check(class string) error {
+	if _, err := os.Lstat(class); err != nil {
+		return err
+	}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(class, &fs); err != nil || int64(fs.Type) != unix.RDTGROUP_SUPER_MAGIC {
+		return &os.PathError{Op: "use the class", Path: class, Err: errNoResctrl}
+	}
+	if top, err := Mount(); err != nil || class != top && filepath.Dir(class) != top {
+		return &os.PathError{Op: "use the class", Path: class, Err: errNoResctrl}
+	}
+	return nil
+}
+
+var errNoResctrl = errors.New("not a class of the mounted resctrl file system")
+
 // Group is the class of a container, and its monitoring group.
 type Group struct {
 	Root    string // where resctrl is mounted

@@ -13,8 +13,9 @@ import (
 	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
 )
 
-// Schema is the number of the record's form. A reader refuses higher ones.
-const Schema = 1
+// Schema is the number of the record's form. A reader refuses higher ones, and reads lower ones: schema 1
+// had no checksum and none of the members of appendNew.
+const Schema = 2
 
 // Phases of a container's record.
 const (
@@ -53,6 +54,11 @@ type State struct {
 	RdtClass     string // directory of resctrl that the container is in
 	RdtMonitor   string // the same, of its monitoring group, which goes with it
 	RdtOwn       bool   // the class goes with it too
+	Dir          string // the container's own directory, by the name that create had for it
+	ConfigSum    string // checksums of config.json, see HasConfig
+	Marked       bool   // the cgroups bear the container's mark
+
+	summed bool // it has members of schema 2
 }
 
 // Cgroup is the container's directory in one hierarchy.
@@ -62,8 +68,9 @@ type Cgroup struct {
 	V2   bool
 }
 
-// Append renders the record as JSON.
+// Append renders the record as JSON, with its checksum.
 func (s *State) Append(dst []byte) []byte {
+	start := len(dst)
 	text := func(name, v string) {
 		dst = jsonscan.AppendKey(dst, name)
 		dst = jsonscan.AppendString(dst, v)
@@ -125,7 +132,10 @@ func (s *State) Append(dst []byte) []byte {
 		}
 	}
 	flag("rdt_own", s.RdtOwn)
-	return append(dst, '}', '\n')
+	if s.Schema < 2 {
+		return append(dst, '}', '\n')
+	}
+	return appendSum(s.appendNew(dst), start)
 }
 
 // ErrUnreadable is found in the error about a record that is there and cannot be
@@ -151,6 +161,16 @@ func Parse(file string, raw []byte) (*State, error) {
 	if s.Schema < 1 || s.ID == "" {
 		return nil, &recordError{fmt.Errorf("%s is damaged: it has no schema or id", file)}
 	}
+	if s.Schema == 1 && s.summed {
+		err = errNotWhole // the number was typed over
+	}
+	if s.Schema > 1 {
+		err = whole(raw)
+	}
+	if err != nil {
+		return nil, &recordError{fmt.Errorf("%s is damaged: %w", file, err)}
+	}
+	s.summed = false
 	return s, nil
 }
 
@@ -168,10 +188,15 @@ func parse(raw []byte) (*State, error) {
 
 func (s *State) member(sc *jsonscan.Scanner) {
 	switch name := sc.Name(); name {
-	case "ociVersion", "id", "bundle", "rootfs", "phase", "created", "owner", "cgroup_driver", "unit", "keyring", "pid_file", "rdt_class", "rdt_monitor":
+	case "ociVersion", "id", "bundle", "rootfs", "phase", "created", "owner", "cgroup_driver", "unit", "keyring", "pid_file", "rdt_class", "rdt_monitor", "directory", "config_sum":
 		if v, ok := sc.String(); ok {
 			*s.text(name) = strings.Clone(v)
 		}
+	case "sum":
+		sc.Skip() // of the bytes, not of what they mean: see whole
+		s.summed = true
+	case "marked":
+		s.Marked, _ = sc.Bool()
 	case "schema", "init_process_pid", "creator_pid":
 		if v, ok := sc.Int(32); ok {
 			*s.number(name) = int(v)
@@ -238,6 +263,10 @@ func (s *State) text(name string) *string {
 		return &s.RdtClass
 	case "rdt_monitor":
 		return &s.RdtMonitor
+	case "directory":
+		return &s.Dir
+	case "config_sum":
+		return &s.ConfigSum
 	}
 	return &s.PidFile
 }

@@ -174,23 +174,36 @@ func (s Store) open(id, dir string) (*Entry, error) {
 	return &Entry{id: id, dir: dir, fd: fd}, nil
 }
 
-// trust refuses a record that somebody put into a directory of several users,
-// such as /tmp: it names processes to kill and directories to remove. Records
-// of the caller, of root and of the owner of the whole store are believed; the
-// last are a user's containers that root looks at.
+// trust refuses a store, or a directory in it, that somebody other than the caller and root owns, or can
+// exchange the records of: a record names processes to kill, directories to remove and hooks to run.
+// Who may write to a directory can exchange what is in it, unless the directory is sticky. The store is
+// looked at through its own entry (".."), so that it is the one that was opened.
 func (s Store) trust(fd int, dir string) error {
 	var entry, root unix.Stat_t
 	if err := unix.Fstat(fd, &entry); err != nil {
 		return &os.PathError{Op: "stat", Path: dir, Err: err}
 	}
-	if entry.Uid == 0 || entry.Uid == uint32(unix.Geteuid()) {
-		return nil
-	}
-	if err := unix.Stat(s.Root, &root); err != nil {
+	if err := unix.Fstatat(fd, "..", &root, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return &os.PathError{Op: "stat", Path: s.Root, Err: err}
 	}
-	if entry.Uid != root.Uid {
-		return fmt.Errorf("%s belongs to user %d, %s to user %d: %w", dir, entry.Uid, s.Root, root.Uid, unix.EPERM)
+	if err := trusted(s.Root, &root); err != nil {
+		return err
+	}
+	return trusted(dir, &entry)
+}
+
+// trusted reports who other than the caller and root could have written what is at name.
+func trusted(name string, st *unix.Stat_t) error {
+	const group, others = 0o020, 0o002
+	switch {
+	case st.Uid != 0 && st.Uid != uint32(unix.Geteuid()):
+		return fmt.Errorf("%s belongs to user %d, neither to root nor to the caller: %w", name, st.Uid, unix.EPERM)
+	case st.Mode&unix.S_ISVTX != 0:
+		return nil
+	case st.Mode&others != 0:
+		return fmt.Errorf("%s can be written by every user: %w", name, unix.EPERM)
+	case st.Mode&group != 0 && st.Gid != 0 && st.Gid != uint32(unix.Getegid()):
+		return fmt.Errorf("%s can be written by group %d: %w", name, st.Gid, unix.EPERM)
 	}
 	return nil
 }
@@ -274,18 +287,30 @@ func writeAll(fd int, data []byte) error {
 	return nil
 }
 
-// Load reads the record. fs.ErrNotExist: there is none yet.
+// Load reads the record. fs.ErrNotExist: there is none yet. ErrUnreadable: there is something else in its
+// place, or it is damaged, of a newer form, or the record of another container.
 func (e *Entry) Load() (*State, error) {
 	raw, err := e.read(stateFile)
 	if err != nil {
 		return nil, err
 	}
-	return Parse(filepath.Join(e.dir, stateFile), raw)
+	file := filepath.Join(e.dir, stateFile)
+	st, err := Parse(file, raw)
+	if err != nil {
+		return nil, err
+	}
+	if err := st.check(e.id); err != nil {
+		return nil, &recordError{fmt.Errorf("%s is damaged: %w", file, err)}
+	}
+	if !e.here(st.Dir) {
+		return nil, &recordError{fmt.Errorf("%s was made in another directory, %s: it is the record of another container", file, st.Dir)}
+	}
+	return st, nil
 }
 
-// Salvage gives what can be believed of a record that Load finds unreadable: the
-// init, if its pid and its start time are both there and one living process has
-// them. Paths that a damaged record names are not for removing.
+// Salvage gives what may be true of a record that Load finds unreadable: the init, if its pid and its
+// start time are both there and one living process has them. Whether that process is the container's has
+// to be shown by its cgroup. Paths that a damaged record names are not for removing.
 func (e *Entry) Salvage() *State {
 	s := &State{ID: e.id, Phase: PhaseCreated}
 	raw, err := e.read(stateFile)
@@ -293,6 +318,9 @@ func (e *Entry) Salvage() *State {
 		return s
 	}
 	was, _ := parse(raw)
+	if was.ID != "" && was.ID != e.id {
+		return s // another container's
+	}
 	if fd, err := was.Pidfd(); err == nil {
 		sys.Close(fd)
 		s.Pid, s.StartTime = was.Pid, was.StartTime
@@ -307,15 +335,37 @@ func (e *Entry) SaveConfig(raw []byte) error { return e.replace(configFile, raw)
 // Config reads what SaveConfig kept.
 func (e *Entry) Config() ([]byte, error) { return e.read(configFile) }
 
+// maxFile bounds what is read of a record or a config: more is not one.
+const maxFile = 64 << 20
+
+// read reads a file of the container's. What is no regular file of the caller's or root's is
+// ErrUnreadable: a symbolic link, a directory, a FIFO, which is opened without waiting for a writer.
 func (e *Entry) read(name string) ([]byte, error) {
-	fd, err := unix.Openat(e.fd, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: filepath.Join(e.dir, name), Err: err}
+	file := filepath.Join(e.dir, name)
+	fd, err := unix.Openat(e.fd, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	switch err {
+	case nil:
+	case unix.ELOOP, unix.ENXIO: // a symbolic link; a socket
+		return nil, &recordError{&os.PathError{Op: "open", Path: file, Err: err}}
+	default:
+		return nil, &os.PathError{Op: "open", Path: file, Err: err}
 	}
 	defer sys.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return nil, &os.PathError{Op: "stat", Path: file, Err: err}
+	}
+	switch {
+	case st.Mode&unix.S_IFMT != unix.S_IFREG:
+		return nil, &recordError{fmt.Errorf("%s is damaged: not a regular file", file)}
+	case st.Size > maxFile:
+		return nil, &recordError{fmt.Errorf("%s is damaged: it has %d bytes", file, st.Size)}
+	case st.Uid != 0 && st.Uid != uint32(unix.Geteuid()):
+		return nil, &recordError{fmt.Errorf("%s belongs to user %d, neither to root nor to the caller: %w", file, st.Uid, unix.EPERM)}
+	}
 	b, err := sys.ReadAll(fd)
 	if err != nil {
-		return nil, &os.PathError{Op: "read", Path: filepath.Join(e.dir, name), Err: err}
+		return nil, &os.PathError{Op: "read", Path: file, Err: err}
 	}
 	return b, nil
 }
@@ -343,15 +393,32 @@ func (e *Entry) ListenGate() (int, error) {
 	return fd, nil
 }
 
-// DialGate connects to the gate.
-func (e *Entry) DialGate() (int, error) {
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+// DialGate connects to the gate that the process creator has made. EPERM: another process listens there.
+func (e *Entry) DialGate(creator int) (int, error) {
+	fail := func(op string, err error) (int, error) {
+		return -1, &os.PathError{Op: op, Path: filepath.Join(e.dir, gateFile), Err: err}
+	}
+	// who listens and accepts nothing must not make this wait (EAGAIN)
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return -1, &os.SyscallError{Syscall: "socket", Err: err}
 	}
 	if err := unix.Connect(fd, e.gateAddr()); err != nil {
 		sys.Close(fd)
-		return -1, &os.PathError{Op: "connect", Path: filepath.Join(e.dir, gateFile), Err: err}
+		return fail("connect", err)
+	}
+	// the credentials are those of the process that called listen(2), ended or not
+	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err == nil && int(cred.Pid) != creator {
+		err = unix.EPERM
+	}
+	if err != nil {
+		sys.Close(fd)
+		return fail("this is not the container's gate: connect", err)
+	}
+	if err := unix.SetNonblock(fd, false); err != nil {
+		sys.Close(fd)
+		return fail("connect", err)
 	}
 	return fd, nil
 }

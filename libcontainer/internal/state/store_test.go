@@ -72,6 +72,14 @@ func TestValidID_text(t *testing.T) {
 	}
 }
 
+// of is a record that can be the entry's.
+func of(e *Entry) *State {
+	s := full()
+	s.ID, s.Dir, s.Bundle, s.Unit = e.id, e.dir, "/b", ""
+	s.RdtClass, s.RdtMonitor = "/sys/fs/resctrl/"+e.id, "/sys/fs/resctrl/"+e.id+"/mon_groups/"+e.id
+	return s
+}
+
 func mustCreate(t *testing.T, s Store, id string) *Entry {
 	t.Helper()
 	e, err := s.Create(id)
@@ -97,7 +105,7 @@ func TestStore(t *testing.T) {
 	if _, err := e.Load(); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
-	want := full()
+	want := of(e)
 	if err := e.Save(want); err != nil {
 		t.Fatal(err)
 	}
@@ -191,8 +199,8 @@ func TestStore_owner(t *testing.T) {
 		ok          bool
 	}{
 		{"own", 0, 0, true},
-		{"root's among a user's", 1001, 0, true},
-		{"a user's own", 1001, 1001, true},
+		{"root's among a user's", 1001, 0, false},
+		{"a user's own", 1001, 1001, false},
 		{"a user's among root's", 0, 1001, false},
 		{"of two users", 1001, 1002, false},
 	} {
@@ -210,6 +218,132 @@ func TestStore_owner(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// Who may write to a store, or to a container's directory, can exchange its records.
+func TestStore_writers(t *testing.T) {
+	const sticky = os.ModeSticky
+	other := os.Getegid() + 77
+	for _, tt := range []struct {
+		root, entry fs.FileMode
+		gid         int
+		ok          bool
+	}{
+		{0o711 | sticky, 0o711, -1, true}, {0o777 | sticky, 0o700, -1, true}, {0o775, 0o700, -1, true},
+		{0o777, 0o700, -1, false}, {0o700, 0o777, -1, false}, {0o775, 0o700, other, false}, {0o770 | sticky, 0o770, other, false},
+	} {
+		s := Store{t.TempDir()}
+		e := mustCreate(t, s, "c")
+		if tt.gid >= 0 && errors.Join(os.Chown(s.Root, -1, tt.gid), os.Chown(e.Dir(), -1, tt.gid)) != nil {
+			continue // an ordinary user
+		}
+		if err := errors.Join(os.Chmod(s.Root, tt.root), os.Chmod(e.Dir(), tt.entry)); err != nil {
+			t.Fatal(err)
+		}
+		o, err := s.Open("c")
+		if err == nil {
+			o.Close()
+		}
+		if (err == nil) != tt.ok || err != nil && !errors.Is(err, fs.ErrPermission) {
+			t.Errorf("%v and %v of group %d: %v", tt.root, tt.entry, tt.gid, err)
+		}
+	}
+}
+
+// What is no file of the caller's or root's stops every command, and none waits for it.
+func TestEntry_noFile(t *testing.T) {
+	for name, make := range map[string]func(path string) error{
+		"a directory": func(p string) error { return os.Mkdir(p, 0o700) },
+		"a FIFO":      func(p string) error { return unix.Mkfifo(p, 0o600) },
+		"a socket": func(p string) error {
+			fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+			if err != nil {
+				return err
+			}
+			defer sys.Close(fd)
+			return unix.Bind(fd, &unix.SockaddrUnix{Name: p})
+		},
+		"a symbolic link": func(p string) error { return os.Symlink("/dev/zero", p) },
+		"a huge file": func(p string) error {
+			return errors.Join(os.WriteFile(p, nil, 0o600), os.Truncate(p, 1<<40))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := mustCreate(t, Store{t.TempDir()}, "c")
+			for _, file := range []string{stateFile, configFile} {
+				if err := make(filepath.Join(e.Dir(), file)); err != nil {
+					t.Skip(err)
+				}
+			}
+			if s, err := e.Load(); !errors.Is(err, ErrUnreadable) {
+				t.Errorf("%+v, %v", s, err)
+			}
+			if _, err := e.Config(); !errors.Is(err, ErrUnreadable) {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// A record that was copied from another directory is not this container's.
+func TestEntry_copied(t *testing.T) {
+	s := Store{t.TempDir()}
+	e := mustCreate(t, s, "c")
+	copied := mustCreate(t, Store{t.TempDir()}, "c")
+	rec := of(e)
+	if err := errors.Join(e.Save(rec), copied.Save(rec)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := copied.Load(); !errors.Is(err, ErrUnreadable) || !strings.Contains(err.Error(), "was made in another directory, "+e.Dir()) {
+		t.Error(err)
+	}
+	// by another name of the store it is
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(s.Root, link); err != nil {
+		t.Fatal(err)
+	}
+	o, err := Store{link}.Open("c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	if _, err := o.Load(); err != nil {
+		t.Error(err)
+	}
+	// and where the name is unknown, as in another mount namespace, or after the store was moved
+	moved := s.Root + "-moved"
+	if err := os.Rename(s.Root, moved); err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(moved)
+	m, err := Store{moved}.Open("c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if _, err := m.Load(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A connection to somebody else's socket is no gate: nobody waits for an answer from it.
+func TestGate_ofAnother(t *testing.T) {
+	e := mustCreate(t, Store{t.TempDir()}, "c")
+	l, err := e.ListenGate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sys.Close(l)
+	if _, err := e.DialGate(os.Getpid() + 1); !errors.Is(err, unix.EPERM) || !strings.Contains(err.Error(), "this is not the container's gate") {
+		t.Error(err)
+	}
+	for range 20 { // more than wait to be accepted
+		if fd, err := e.DialGate(os.Getpid()); err == nil {
+			defer sys.Close(fd)
+		} else if !errors.Is(err, unix.EAGAIN) {
+			t.Error(err)
+		}
 	}
 }
 
@@ -250,10 +384,10 @@ func TestSave_full(t *testing.T) {
 	}
 	defer func() { _ = unix.Unmount(root, unix.MNT_DETACH) }()
 	e := mustCreate(t, Store{root}, "c")
-	if err := e.Save(full()); err != nil {
+	if err := e.Save(of(e)); err != nil {
 		t.Fatal(err)
 	}
-	big := full()
+	big := of(e)
 	big.Annotations["big"] = strings.Repeat("x", 100_000)
 	err := e.Save(big)
 	if !errors.Is(err, unix.ENOSPC) || !strings.Contains(err.Error(), "/c/state.json") {
@@ -265,7 +399,7 @@ func TestSave_full(t *testing.T) {
 	if _, err := e.Config(); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a part of the config is left: %v", err)
 	}
-	if got, err := e.Load(); err != nil || !reflect.DeepEqual(got, full()) {
+	if got, err := e.Load(); err != nil || !reflect.DeepEqual(got, of(e)) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if _, err := os.Lstat(filepath.Join(e.Dir(), tempFile)); !errors.Is(err, fs.ErrNotExist) {
@@ -382,7 +516,7 @@ func TestCreate_contended(t *testing.T) {
 				}
 				if !e.Gone() {
 					if mu.TryLock() {
-						if err := e.Save(&State{ID: "c"}); err != nil {
+						if err := e.Save(&State{ID: "c", Bundle: "/b", Rootfs: "/r", Phase: PhaseIntent}); err != nil {
 							t.Error(err)
 						}
 						if _, err := e.Load(); err != nil {
@@ -406,7 +540,7 @@ func TestCreate_contended(t *testing.T) {
 // Readers do not lock: they see one whole record or another.
 func TestSave_readers(t *testing.T) {
 	e := mustCreate(t, Store{t.TempDir()}, "c")
-	one, two := full(), &State{ID: "c", Schema: Schema}
+	one, two := of(e), &State{ID: "c", Schema: Schema, Bundle: "/b", Rootfs: "/r", Phase: PhaseIntent}
 	if err := e.Save(one); err != nil {
 		t.Fatal(err)
 	}
@@ -444,7 +578,7 @@ func TestGate(t *testing.T) {
 			if e.HasGate() {
 				t.Error("a gate before there is one")
 			}
-			if _, err := e.DialGate(); !errors.Is(err, fs.ErrNotExist) || !strings.HasSuffix(err.Error(), "/c/gate: no such file or directory") {
+			if _, err := e.DialGate(os.Getpid()); !errors.Is(err, fs.ErrNotExist) || !strings.HasSuffix(err.Error(), "/c/gate: no such file or directory") {
 				t.Error(err)
 			}
 			l, err := e.ListenGate()
@@ -462,7 +596,7 @@ func TestGate(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer o.Close()
-			c, err := o.DialGate()
+			c, err := o.DialGate(os.Getpid())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -480,7 +614,7 @@ func TestGate(t *testing.T) {
 			}
 			sys.Close(conn)
 			sys.Close(l)
-			if _, err := o.DialGate(); !errors.Is(err, unix.ECONNREFUSED) { // the init has ended
+			if _, err := o.DialGate(os.Getpid()); !errors.Is(err, unix.ECONNREFUSED) { // the init has ended
 				t.Error(err)
 			}
 			for range 2 {
@@ -502,6 +636,7 @@ func TestSalvage(t *testing.T) {
 		t.Fatal("no process of our own")
 	}
 	rec := full()
+	rec.ID = "c"
 	rec.Pid, rec.StartTime = os.Getpid(), self.Start
 	whole := string(rec.Append(nil))
 	end := strings.Index(whole, `,"creator_pid"`)
@@ -510,10 +645,11 @@ func TestSalvage(t *testing.T) {
 		pid          int
 	}{
 		{"cut short", whole[:end], rec.Pid},
-		{"of a newer form", strings.Replace(whole, `"schema":1`, `"schema":77`, 1), rec.Pid},
+		{"of a newer form", strings.Replace(whole, `"schema":2`, `"schema":77`, 1), rec.Pid},
 		{"cut short in the start time", whole[:end-1], 0},
 		{"cut short before it", whole[:strings.Index(whole, `"init_process_start"`)], 0},
 		{"empty", "", 0},
+		{"another container's", strings.Replace(whole, `"id":"c"`, `"id":"d"`, 1), 0},
 		{"another process's pid", strings.Replace(whole[:end], `"init_process_pid":`, `"init_process_pid":1`, 1), 0},
 	} {
 		e := mustCreate(t, Store{t.TempDir()}, "c")

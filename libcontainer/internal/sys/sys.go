@@ -316,9 +316,10 @@ func Reap(pid int) (unix.WaitStatus, error) {
 }
 
 // ReadFile reads a small file whole, with a system call for each part: os.ReadFile
-// would start the poller of the Go runtime for one of procfs.
+// would start the poller of the Go runtime for one of procfs. A FIFO in its place is
+// not waited for.
 func ReadFile(path string) ([]byte, error) {
-	fd, err := Open(path, unix.O_RDONLY)
+	fd, err := Open(path, unix.O_RDONLY|unix.O_NONBLOCK)
 	if err != nil {
 		return nil, err
 	}

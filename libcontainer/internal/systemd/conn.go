@@ -158,6 +158,29 @@ func (c *Conn) Stop(name string) error {
 	return nil
 }
 
+// UnitGroup is the cgroup of a scope or slice, from the root of the hierarchy; "" when the unit is not loaded
+// or not active.
+func (c *Conn) UnitGroup(name string) (string, error) {
+	var at dbus.ObjectPath
+	err := c.manager().Call(managerOf+"GetUnit", 0, name).Store(&at)
+	if isError(err, "org.freedesktop.systemd1.NoSuchUnit") {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("systemd: find %s: %w", name, err)
+	}
+	kind := "Scope"
+	if (&Unit{Name: name}).IsSlice() {
+		kind = "Slice"
+	}
+	v, err := c.bus.Object(busName, at).GetProperty(busName + "." + kind + ".ControlGroup")
+	if err != nil {
+		return "", fmt.Errorf("systemd: ask for the cgroup of %s: %w", name, err)
+	}
+	group, _ := v.Value().(string)
+	return group, nil
+}
+
 // ResetFailed forgets that a unit has failed.
 func (c *Conn) ResetFailed(name string) error {
 	err := c.manager().Call(managerOf+"ResetFailedUnit", 0, name).Err

@@ -4,6 +4,7 @@
 package systemd
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -45,11 +46,45 @@ func ParsePath(cgroupsPath, id string, user bool) (Unit, error) {
 	default:
 		u.Name = prefix + "-" + name + ".scope"
 	}
-	if strings.ContainsAny(u.Name, "/\x00\n") {
-		return u, fmt.Errorf("linux.cgroupsPath: %q is no name of a unit", u.Name)
+	if err := ValidName(u.Name); err != nil {
+		return u, fmt.Errorf("linux.cgroupsPath: invalid unit %q: %w", u.Name, err)
 	}
 	_, err := SlicePath(u.Slice)
 	return u, err
+}
+
+// ValidName reports why name is not one of a unit that can be a container's: a scope or a slice, named by
+// the rules of systemd.unit(5), and none of those that every host has.
+func ValidName(name string) error {
+	const maxName = 255 // UNIT_NAME_MAX, systemd's src/basic/unit-name.h
+	plain, scope := strings.CutSuffix(name, ".scope")
+	if !scope {
+		var slice bool
+		if plain, slice = strings.CutSuffix(name, ".slice"); !slice {
+			return errors.New("not the name of a scope or a slice")
+		}
+		if _, err := SlicePath(name); err != nil || plain == "-" {
+			return errors.New("not the name of a slice")
+		}
+	}
+	switch {
+	case plain == "":
+		return errors.New("it has no name before its suffix")
+	case len(name) > maxName:
+		return fmt.Errorf("longer than %d bytes", maxName)
+	case name == "init.scope" || name == "system.slice" || name == "user.slice" || name == "machine.slice":
+		return errors.New("a unit of the host")
+	case plain[0] == '@' || strings.HasSuffix(plain, "@"):
+		return errors.New("a template")
+	}
+	for i := 0; i < len(plain); i++ {
+		switch c := plain[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte(":-_.\\@", c) >= 0:
+		default:
+			return fmt.Errorf("%q is not allowed in the name of a unit", string(rune(c)))
+		}
+	}
+	return nil
 }
 
 // IsSlice says whether the unit is a slice: it is made without a process, and

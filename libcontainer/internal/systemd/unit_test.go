@@ -10,6 +10,19 @@ import (
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 )
 
+func TestValidName(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"rung-web.scope": true, "libpod-0a.scope": true, "machine-x.slice": true, "a@b.scope": true, `a\x2db.scope`: true, "a:b_c.d.scope": true,
+		"": false, "a": false, "a.service": false, ".scope": false, ".slice": false, "-.slice": false, "a--b.slice": false, "init.scope": false,
+		"system.slice": false, "user.slice": false, "a/b.scope": false, "a b.scope": false, "a\x00.scope": false, "a\n.scope": false, "é.scope": false,
+		"@a.scope": false, "a@.scope": false, "a*.scope": false, strings.Repeat("a", 250) + ".scope": false, "..scope": true,
+	} {
+		if err := ValidName(name); (err == nil) != ok {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
 func TestParsePath(t *testing.T) {
 	for _, c := range []struct {
 		name, path string
@@ -30,7 +43,7 @@ func TestParsePath(t *testing.T) {
 		{"no slice's name", "a:p:x", false, "", "no name of a slice"},
 		{"two dashes", "a--b.slice:p:x", false, "", "two dashes"},
 		{"a dash at the end", "a-.slice:p:x", false, "", "one at an end"},
-		{"out of the slice", "a.slice:p:../x", false, "", "no name of a unit"},
+		{"out of the slice", "a.slice:p:../x", false, "", "invalid unit"},
 		{"a slice that leads out", "../a.slice:p:x", false, "", "no name of a slice"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
