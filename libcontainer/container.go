@@ -37,6 +37,7 @@ type Container struct {
 
 	root, id string
 	state    *state.State
+	inside   []string // the init's cgroups, when openInit looked at them
 }
 
 // State is the state of a container (runtime.md, State), and what list shows.
@@ -461,7 +462,10 @@ func (c *Container) kill(sig unix.Signal, all bool, e *state.Entry) error {
 	stopped := c.state.Status(e, nil) == state.Stopped
 	if all || (sig == unix.SIGKILL && !c.state.OwnPidSpace) {
 		// without a pid namespace of its own the container's processes outlive its init
-		claim := c.claim(e)
+		claim, err := c.claim(e)
+		if err != nil {
+			return err
+		}
 		if err := c.Trace.Do("signal all processes", func() error { return claim.Own.Kill(sig) }); err != nil && !stopped {
 			return err
 		}
@@ -480,7 +484,10 @@ func (c *Container) kill(sig unix.Signal, all bool, e *state.Entry) error {
 		err = c.Trace.Do("signal the init", func() error { return sys.PidfdSignal(pidfd, sig) })
 		sys.Close(pidfd)
 		if g := c.group(); err == nil && sig == unix.SIGKILL && g != nil && g.Frozen() {
-			err = c.claim(e).Own.Thaw() // a frozen process of v1 does not die
+			var claim cgroup.Claim
+			if claim, err = c.claim(e); err == nil {
+				err = claim.Own.Thaw() // a frozen process of v1 does not die
+			}
 		}
 	}
 	if errors.Is(err, unix.ESRCH) {
@@ -592,7 +599,10 @@ func (c *Container) dying() bool {
 // that is another container's is left, and warn is told. Processes that may or may not be the container's
 // make it fail.
 func (c *Container) destroy(e *state.Entry, warn func(string)) error {
-	claim := c.claim(e)
+	claim, err := c.claim(e)
+	if err != nil {
+		return err
+	}
 	others, unknown := c.doubtful(claim.Others)
 	if err := unclaimed(unknown); err != nil {
 		return err

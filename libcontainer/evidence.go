@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup"
+	"github.com/rung-oci/rung/libcontainer/internal/spec"
 	"github.com/rung-oci/rung/libcontainer/internal/state"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
@@ -36,31 +37,47 @@ func (c *Container) owns(e *state.Entry) func(cgroup.Mark) bool {
 }
 
 // claim says which of the cgroups in the record are the container's. Own is empty, never nil.
-func (c *Container) claim(e *state.Entry) cgroup.Claim {
+func (c *Container) claim(e *state.Entry) (cgroup.Claim, error) {
 	g := c.recorded()
 	if g == nil {
-		return cgroup.Claim{Own: cgroup.Open(nil)}
+		return cgroup.Claim{Own: cgroup.Open(nil)}, nil
 	}
 	ev := cgroup.Evidence{
 		Own:      c.owns(e),
 		Marked:   c.state.Marked && c.state.Phase == state.PhaseCreated,
 		Expected: func(dir string) bool { return c.expected(e, dir) },
 	}
-	if p, ok := state.ReadProcess(c.state.Pid); ok && p.Start == c.state.StartTime {
-		ev.Inside = cgroupLines(c.state.Pid)
+	if !ev.Marked {
+		if p, ok := state.ReadProcess(c.state.Pid); ok && p.Start == c.state.StartTime {
+			var err error
+			if ev.Inside, err = cgroupLines(c.state.Pid); err != nil {
+				return cgroup.Claim{}, err
+			}
+		}
 	}
-	return g.Claim(ev)
+	claim, err := g.Claim(ev)
+	if err != nil { // once more: what fails for a moment must not leave a container behind
+		claim, err = g.Claim(ev)
+	}
+	return claim, err
 }
 
 // expected reports whether the config asks for a cgroup at that place. It decides on an empty cgroup
 // without a mark: one that an earlier rung has made, or that a create which was killed has not marked yet.
 func (c *Container) expected(e *state.Entry, dir string) bool {
-	if c.state.Phase == state.PhaseIntent {
-		return true // the config is not kept yet
-	}
 	s, err := c.config(e)
+	if c.state.Phase == state.PhaseIntent && errors.Is(err, unix.ENOENT) {
+		// not kept yet; one that was given by another name is not found, and the default is left
+		l, loadErr := spec.Load(c.state.Bundle)
+		if err = loadErr; err == nil && !c.state.HasConfig(l.Raw) {
+			err = unix.ESTALE
+		}
+		if err == nil {
+			s = l.Spec
+		}
+	}
 	if err != nil {
-		return false
+		return path.Base(dir) == c.id
 	}
 	at := ""
 	if s.Linux != nil {
@@ -81,12 +98,16 @@ func (c *Container) expected(e *state.Entry, dir string) bool {
 	return strings.HasSuffix(dir, path.Clean("/"+at))
 }
 
-func cgroupLines(pid int) []string {
+// cgroupLines is the lines of /proc/<pid>/cgroup, none of a process that has ended.
+func cgroupLines(pid int) ([]string, error) {
 	text, err := sys.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
-	if err != nil {
-		return nil
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) {
+		return nil, nil
 	}
-	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	if err != nil {
+		return nil, err
+	}
+	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n"), nil
 }
 
 // openInit opens the init that the record names, and makes sure that it is the container's. ESRCH: it has
@@ -116,34 +137,44 @@ func (c *Container) shown(e *state.Entry) error {
 	if pid == os.Getpid() {
 		return refuse("it is rung itself")
 	}
-	lines := cgroupLines(pid)
+	lines, err := cgroupLines(pid)
+	if err != nil {
+		return err
+	}
+	c.inside = lines
 	g := c.recorded()
-	held, unmarked := false, false
+	unmarked := ""
 	if g != nil {
-		m, marked, in := g.Holds(lines)
-		if in && marked && own(m) {
+		in, m, marked, err := g.Holds(lines)
+		if err != nil {
+			return err
+		}
+		if marked && own(m) {
 			return nil
 		}
-		held, unmarked = in, in && !marked && !c.state.Marked
+		if !marked && !c.state.Marked {
+			unmarked = in
+		}
 	}
 	if p, ok := state.ReadProcess(pid); !ok || p.Exiting || p.State == 'Z' {
 		return nil // a signal has no effect on it, and it is in no cgroup any more
 	}
-	if m, marked := cgroup.MarkOfProcess(lines); marked {
-		if own(m) {
-			return nil
-		}
-		return refuse("it is in the cgroup of " + m.String())
-	}
+	m, marked, err := cgroup.MarkOfProcess(lines)
 	switch {
+	case err != nil:
+		return err
+	case marked && own(m):
+		return nil
+	case marked:
+		return refuse("it is in the cgroup of " + m.String())
 	case ancestor(pid):
 		return refuse("rung descends from it")
-	case unmarked, g == nil && !c.state.OwnPidSpace:
+	case unmarked != "" && c.expected(e, unmarked):
 		return nil
 	case c.state.OwnPidSpace && firstOfPidNamespace(pid):
 		return nil
-	case held:
-		return refuse("its cgroup does not bear the container's mark")
+	case g == nil && !c.state.OwnPidSpace && hasRoot(pid, c.state.Rootfs):
+		return nil
 	}
 	return refuse("it is not in the container's cgroup")
 }
@@ -161,6 +192,16 @@ func ancestor(pid int) bool {
 		at = p.Parent
 	}
 	return false
+}
+
+// hasRoot reports whether a process has the root file system, and rung has another.
+func hasRoot(pid int, rootfs string) bool {
+	var want, is, own unix.Stat_t
+	if unix.Stat(rootfs, &want) != nil || unix.Stat("/proc/"+strconv.Itoa(pid)+"/root/.", &is) != nil || unix.Stat("/", &own) != nil {
+		return false
+	}
+	same := func(a, b *unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino }
+	return same(&is, &want) && !same(&is, &own)
 }
 
 // firstOfPidNamespace reports whether a process is the first one of a PID namespace below this one's
@@ -193,11 +234,11 @@ func (c *Container) ownGroup(e *state.Entry) (*cgroup.Group, error) {
 	if len(c.state.Cgroups) == 0 {
 		return nil, errNoGroups
 	}
-	claim := c.claim(e)
-	if err := unclaimed(claim.Others); err != nil {
-		return nil, err
+	claim, err := c.claim(e)
+	if err == nil {
+		err = unclaimed(claim.Others)
 	}
-	return claim.Own, nil
+	return claim.Own, err
 }
 
 // doubtful splits what was left alone: cgroups that are another's are no obstacle to the container's

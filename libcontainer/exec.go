@@ -241,7 +241,7 @@ func (x *execution) options(s *specs.Spec) (compile.Options, error) {
 		}
 		return copts, nil
 	}
-	if err := g.Joinable(cgroupLines(c.state.Pid), x.own); err != nil {
+	if err := g.Joinable(c.inside, x.own); err != nil {
 		return copts, err
 	}
 	if x.join, err = g.Join(c.state.Pid, o.SubGroups); err != nil {

@@ -41,11 +41,15 @@ func (c *Container) salvage(e *state.Entry) (*state.State, error) {
 	if err != nil {
 		return st, err
 	}
-	if g := cgroup.Find(layout, c.owns(e)); len(g.Dirs()) > 0 {
-		st.Cgroups, st.Marked = stateCgroups(g), true
+	g, err := cgroup.Find(layout, c.owns(e))
+	if err != nil {
+		return st, err
+	}
+	if len(g.Dirs()) > 0 {
+		st.Cgroups = stateCgroups(g)
 		return st, nil
 	}
-	g, err := c.configured(s, layout)
+	g, err = c.configured(s, layout)
 	if err != nil {
 		return st, err
 	}
@@ -82,9 +86,10 @@ func (c *Container) configured(s *specs.Spec, layout host.CgroupLayout) (*cgroup
 
 // believe reports processes in the groups of which nothing tells whose they are.
 func (c *Container) believe(e *state.Entry, g *cgroup.Group) error {
-	_, unknown := c.doubtful(c.claim(e).Others)
-	if len(unknown) == 0 {
-		return nil
+	claim, err := c.claim(e)
+	_, unknown := c.doubtful(claim.Others)
+	if err != nil || len(unknown) == 0 {
+		return err
 	}
 	o := unknown[0]
 	return fmt.Errorf("nothing else tells whose the %d processes in control group %s are (%d among them): end them, and delete again", len(o.Pids), g.Path(), o.Pids[0])

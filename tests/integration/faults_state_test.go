@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,7 +31,10 @@ var damages = []damage{
 	{"no JSON", func(string) string { return "lorem ipsum" }, "state.json is damaged"},
 	{"no record", func(string) string { return "{}" }, "it has no schema or id"},
 	{"a flipped bit", func(r string) string { return strings.Replace(r, `"schema":`, `"schema";`, 1) }, "state.json is damaged"},
-	{"newer", func(r string) string { return strings.Replace(r, `"schema":1`, `"schema":99`, 1) }, "was written by a newer rung (schema 99, this one knows 1)"},
+	{"newer", func(r string) string { return strings.Replace(r, `"schema":2`, `"schema":99`, 1) }, "was written by a newer rung (schema 99, this one knows 2)"},
+	{"typed over", func(r string) string { return strings.Replace(r, `"phase":"created"`, `"phase":"Created"`, 1) }, "its checksum does not match"},
+	{"spliced", func(r string) string { return cutAt(r, `"cgroups"`) + r[strings.Index(r, `"unit"`):] }, "state.json is damaged"},
+	{"of an older form", func(r string) string { return strings.Replace(r, `"schema":2`, `"schema":1`, 1) }, "its checksum does not match"},
 	{"another pid", func(r string) string {
 		return strings.Replace(cutAt(r, "creator_pid"), `"init_process_pid":`, `"init_process_pid":1`, 1)
 	}, "state.json is damaged"},
@@ -98,7 +100,8 @@ func TestFaults_unreadable_record(t *testing.T) {
 	}
 }
 
-// Without a config either, what is in the group that the container has by default may be anybody's.
+// Without a config either, the mark of its cgroups tells which processes are the container's. Where no cgroup has a mark,
+// what is in the group that the container has by default may be anybody's.
 func TestFaults_unreadable_record_and_no_config(t *testing.T) {
 	requires(t, "rt:rung")
 	b := waiting(t)
@@ -110,16 +113,27 @@ func TestFaults_unreadable_record_and_no_config(t *testing.T) {
 	if err := os.Remove(filepath.Join(b.Root, b.ID, "config.json")); err != nil {
 		t.Fatal(err)
 	}
+	marks := b.unmark()
 	res := b.runtime("delete", "--force", b.ID)
 	wantFailure(t, res, "state.json is damaged", "nothing else tells whose the 1 processes in control group /"+b.ID+" are ("+fmt.Sprint(c.Pid)+" among them)")
 	if waitExit(t, c.Pid, 0) {
 		t.Error("the process was killed, and might have been somebody else's")
 	}
-	// the init is known: it is the container's
+	// the init is known, and in there: it is the container's
 	writeFile(t, b.stateFile(), record[:strings.Index(record, `"creator_pid"`)])
 	b.must("delete", "--force", b.ID)
 	if !waitExit(t, c.Pid, patience) {
 		t.Error("the container's process is left")
+	}
+
+	c = b.runDetached()
+	c.next("waiting")
+	for _, name := range []string{"state.json", "config.json"} {
+		writeFile(t, filepath.Join(b.Root, b.ID, name), "")
+	}
+	b.must("delete", "--force", b.ID)
+	if !waitExit(t, c.Pid, patience) {
+		t.Errorf("the process of a container with the marks %v is left", marks)
 	}
 }
 
@@ -129,13 +143,7 @@ func TestFaults_reused_pid(t *testing.T) {
 	b := waiting(t)
 	c := b.create()
 	bystander := lingering(t)
-	record := readFile(t, b.stateFile())
-	forged := regexp.MustCompile(`"init_process_pid":\d+,"init_process_start":\d+`).ReplaceAllString(record,
-		fmt.Sprintf(`"init_process_pid":%d,"init_process_start":%d`, bystander, startTime(t, bystander)-1))
-	if forged == record {
-		t.Fatalf("no pid in %s", record)
-	}
-	writeFile(t, b.stateFile(), forged)
+	b.forge(`"init_process_pid":\d+,"init_process_start":\d+`, fmt.Sprintf(`"init_process_pid":%d,"init_process_start":%d`, bystander, startTime(t, bystander)-1))
 	b.wantStatus("stopped")
 	wantFailure(t, b.runtime("kill", b.ID, "KILL"), "container not running")
 	wantFailure(t, b.runtime("exec", b.ID, "/probe"), "cannot exec in a stopped container")

@@ -44,6 +44,8 @@ func stage(name string) int {
 			return cmd.Run()
 		case "unshare-time":
 			return unix.Unshare(unix.CLONE_NEWTIME)
+		case "records":
+			return fuzzRecords()
 		case "as-user":
 			return asUser()
 		case "make-keyring":

@@ -62,7 +62,10 @@ func (g *Group) create(d *Dir) error {
 // has stopped in, is made again: the limits in it are that container's. Any other keeps what somebody
 // has set in it.
 func (g *Group) takeOver(d *Dir) (fresh bool, err error) {
-	of, marked := markOf(d.Path)
+	of, marked, err := markOf(d.Path)
+	if err != nil {
+		return false, err
+	}
 	pids, err := procsBelow(d.Path)
 	if err != nil && !errors.Is(err, unix.EOPNOTSUPP) { // a threaded group has no cgroup.procs to read
 		return false, err

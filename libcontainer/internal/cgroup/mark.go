@@ -62,30 +62,39 @@ func (g *Group) setMark(dir string) {
 	}
 }
 
-// readMark reads the mark of a cgroup by get, which is getxattr(2) of it.
-func readMark(get func(name string, buf []byte) (int, error)) (Mark, bool) {
+// readMark reads the mark of a cgroup by get, which is getxattr(2) of it. That there is none, or no cgroup, is
+// no error.
+func readMark(dir string, get func(name string, buf []byte) (int, error)) (Mark, bool, error) {
 	var buf [unix.PathMax + 64]byte
-	n, err := get(trustedMark, buf[:])
-	if err != nil {
-		n, err = get(userMark, buf[:])
+	for _, name := range [...]string{trustedMark, userMark} {
+		switch n, err := get(name, buf[:]); err {
+		case nil:
+			m, ok := parseMark(string(buf[:n]))
+			return m, ok, nil
+		case unix.ENODATA, unix.EOPNOTSUPP, unix.EPERM, unix.ERANGE:
+		case unix.ENOENT, unix.ENODEV:
+			return Mark{}, false, nil
+		default:
+			return Mark{}, false, &os.PathError{Op: "read the attribute " + name + " of", Path: dir, Err: err}
+		}
 	}
-	if err != nil {
-		return Mark{}, false
-	}
-	return parseMark(string(buf[:n]))
+	return Mark{}, false, nil
 }
 
-func markOf(dir string) (Mark, bool) {
-	return readMark(func(name string, buf []byte) (int, error) { return unix.Lgetxattr(dir, name, buf) })
+func markOf(dir string) (Mark, bool, error) {
+	return readMark(dir, func(name string, buf []byte) (int, error) { return unix.Lgetxattr(dir, name, buf) })
 }
 
 // open opens a directory of the record and makes sure that it is a cgroup below the root of a mounted
-// hierarchy: nothing on the way is a link or another mount, and the file system is the one of cgroups.
-// ENOENT: the cgroup is gone.
+// hierarchy: nothing on the way is a link or another mount, and the file system is the one of cgroups. The
+// error is an *OtherError if it is not. ENOENT: the cgroup is gone.
 func (d *Dir) open() (int, error) {
 	below, ok := strings.CutPrefix(d.Path, d.Mount+"/")
+	not := func(err error) (int, error) {
+		return -1, &OtherError{Path: d.Path, Err: &os.PathError{Op: "use the cgroup", Path: d.Path, Err: err}}
+	}
 	if !ok || below == "" || path.Clean(d.Path) != d.Path {
-		return -1, &os.PathError{Op: "use the cgroup", Path: d.Path, Err: errNotBelow}
+		return not(errNotBelow)
 	}
 	mount, err := sys.Open(d.Mount, unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
@@ -96,7 +105,11 @@ func (d *Dir) open() (int, error) {
 		Flags:   unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC,
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_NO_XDEV,
 	})
-	if err != nil {
+	switch err {
+	case nil:
+	case unix.EXDEV, unix.ELOOP, unix.ENOTDIR:
+		return not(err)
+	default:
 		return -1, &os.PathError{Op: "open the cgroup", Path: d.Path, Err: err}
 	}
 	var fs unix.Statfs_t
@@ -104,11 +117,15 @@ func (d *Dir) open() (int, error) {
 	if d.V2 {
 		want = unix.CGROUP2_SUPER_MAGIC
 	}
-	if err := unix.Fstatfs(fd, &fs); err != nil || int64(fs.Type) != want {
-		sys.Close(fd)
-		return -1, &os.PathError{Op: "use the cgroup", Path: d.Path, Err: errNoCgroup}
+	err = unix.Fstatfs(fd, &fs)
+	if err == nil && int64(fs.Type) == want {
+		return fd, nil
 	}
-	return fd, nil
+	sys.Close(fd)
+	if err != nil {
+		return -1, &os.PathError{Op: "statfs", Path: d.Path, Err: err}
+	}
+	return not(errNoCgroup)
 }
 
 var (
@@ -154,8 +171,6 @@ type Claim struct {
 	// Others describes the cgroups that are left alone, each as an error: another container's, and
 	// populated ones that nothing shows to be this container's.
 	Others []*OtherError
-	// Here reports whether one of Own holds the init.
-	Here bool
 }
 
 // OtherError is a cgroup that a record names and that is not, or cannot be shown to be, the container's.
@@ -180,70 +195,77 @@ func (e *OtherError) Unwrap() error { return e.Err }
 
 // Evidence is what Claim knows of a container besides the paths.
 type Evidence struct {
-	Own      func(Mark) bool // reports whether a mark is the container's
-	Marked   bool            // Create could mark every cgroup, and ended: an unmarked one is not the container's
-	Inside   []string        // the init's cgroups, lines of /proc/<pid>/cgroup; nil: it has ended, or is not known
-	Expected func(dir string) bool
+	Own      func(Mark) bool       // reports whether a mark is the container's
+	Marked   bool                  // Create could mark every cgroup, and ended: an unmarked one is not the container's
+	Inside   []string              // the init's cgroups, lines of /proc/<pid>/cgroup; nil: it has ended, or is not known
+	Expected func(dir string) bool // reports whether the config asks for that path; decides on a cgroup without a mark
 }
 
 // Claim looks at each directory that the record names. A cgroup that is gone is nobody's and is not
-// reported.
-func (g *Group) Claim(e Evidence) Claim {
+// reported. The error is that one could not be looked at.
+func (g *Group) Claim(e Evidence) (Claim, error) {
 	g.remount()
 	own := *g
 	own.dirs = nil
 	c := Claim{Own: &own}
 	for i := range g.dirs {
 		d := g.dirs[i]
-		other, here := e.look(&d)
+		err := e.look(&d)
+		var other *OtherError
 		switch {
-		case other == nil:
+		case err == nil:
 			own.dirs = append(own.dirs, d)
-			c.Here = c.Here || here
-		case !gone(other.Err):
+		case errors.As(err, &other):
 			c.Others = append(c.Others, other)
+		case !gone(err):
+			return Claim{}, err
 		}
 	}
 	if len(own.dirs) == 0 && len(g.dirs) > 0 && len(c.Others) > 0 {
 		own.unit = nil
 	}
-	return c
+	return c, nil
 }
 
-// look returns nil for a cgroup that is the container's.
-func (e *Evidence) look(d *Dir) (other *OtherError, here bool) {
+// look returns nil for a cgroup that is the container's, an *OtherError for one that is not.
+func (e *Evidence) look(d *Dir) error {
 	fd, err := d.open()
 	if err != nil {
-		return &OtherError{Path: d.Path, Err: err}, false
+		return err
 	}
 	defer sys.Close(fd)
-	here = d.holds(e.Inside)
-	m, marked := readMark(func(name string, buf []byte) (int, error) { return unix.Fgetxattr(fd, name, buf) })
+	m, marked, err := readMark(d.Path, func(name string, buf []byte) (int, error) { return unix.Fgetxattr(fd, name, buf) })
 	switch {
+	case err != nil:
+		return err
 	case marked && e.Own(m):
-		return nil, here
+		return nil
 	case marked:
-		return &OtherError{Path: d.Path, Of: &m}, false
-	case here && !e.Marked:
-		return nil, true
+		return &OtherError{Path: d.Path, Of: &m}
+	case !e.Marked && d.holds(e.Inside) && e.Expected(d.Path):
+		return nil
 	}
 	pids, err := procsBelow(d.Path)
 	switch {
 	case err != nil:
-		return &OtherError{Path: d.Path, Err: err}, false
+		return err
 	case len(pids) > 0:
-		return &OtherError{Path: d.Path, Pids: pids}, false
-	case e.Marked || e.Expected != nil && !e.Expected(d.Path):
-		return &OtherError{Path: d.Path, Err: &os.PathError{Op: "use the cgroup", Path: d.Path, Err: errNotMade}}, false
+		return &OtherError{Path: d.Path, Pids: pids}
+	case e.Marked || !e.Expected(d.Path):
+		return &OtherError{Path: d.Path, Err: &os.PathError{Op: "use the cgroup", Path: d.Path, Err: errNotMade}}
 	}
-	return nil, false
+	return nil
 }
 
 var errNotMade = errors.New("nothing tells that it was made for this container")
 
 // holds reports whether a process with these lines of /proc/<pid>/cgroup is in the cgroup or below it.
 func (d *Dir) holds(lines []string) bool {
-	at := strings.TrimPrefix(d.Path, d.Mount)
+	at, ok := strings.CutPrefix(d.Path, d.Mount+"/")
+	if !ok || at == "" {
+		return false // every process is below the root of a hierarchy
+	}
+	at = "/" + at
 	for _, line := range lines {
 		_, rest, _ := strings.Cut(line, ":")
 		controllers, in, ok := strings.Cut(rest, ":")
@@ -264,25 +286,25 @@ func (d *Dir) holds(lines []string) bool {
 	return false
 }
 
-// Holds reports whether a process with these lines of /proc/<pid>/cgroup is in one of the cgroups, and the
-// mark of that cgroup.
-func (g *Group) Holds(lines []string) (m Mark, marked, ok bool) {
+// Holds returns the path of a cgroup that a process with these lines of /proc/<pid>/cgroup is in, and its
+// mark; "" if it is in none.
+func (g *Group) Holds(lines []string) (in string, m Mark, marked bool, err error) {
 	g.remount()
 	for i := range g.dirs {
 		if d := &g.dirs[i]; d.holds(lines) {
-			m, marked = markOf(d.Path)
-			return m, marked, true
+			m, marked, err = markOf(d.Path)
+			return d.Path, m, marked, err
 		}
 	}
-	return m, false, false
+	return "", m, false, nil
 }
 
 // MarkOfProcess returns the mark of the container that a process with these lines of /proc/<pid>/cgroup is
 // in, if it is in one that bears a mark.
-func MarkOfProcess(lines []string) (Mark, bool) {
+func MarkOfProcess(lines []string) (Mark, bool, error) {
 	l, err := host.Cgroups()
 	if err != nil {
-		return Mark{}, false
+		return Mark{}, false, err
 	}
 	for i := range l.Hierarchies {
 		h := &l.Hierarchies[i]
@@ -293,45 +315,73 @@ func MarkOfProcess(lines []string) (Mark, bool) {
 				continue
 			}
 			for in = path.Clean("/" + in); in != "/"; in = path.Dir(in) {
-				if m, ok := markOf(h.Mount + in); ok {
-					return m, true
+				if m, ok, err := markOf(h.Mount + in); ok || err != nil {
+					return m, ok, err
 				}
 			}
 		}
 	}
-	return Mark{}, false
+	return Mark{}, false, nil
 }
 
-// Find returns the cgroups in all hierarchies whose mark is the container's. It is for a container whose
-// record is lost, and walks every cgroup of the host that bears no mark.
-func Find(l host.CgroupLayout, own func(Mark) bool) *Group {
+// Find returns the cgroups in all hierarchies whose mark is the container's, and those of the same path in
+// hierarchies where none has it: a create that was killed marks one after the other. It is for a container
+// whose record is lost, and walks every cgroup of the host that bears no mark.
+func Find(l host.CgroupLayout, own func(Mark) bool) (*Group, error) {
 	g := &Group{spawn: -1}
+	var without []*host.Hierarchy
 	for i := range l.Hierarchies {
 		h := &l.Hierarchies[i]
-		for _, dir := range find(h.Mount, own) {
+		found, err := find(h.Mount, own)
+		if err != nil {
+			return nil, err
+		}
+		for _, dir := range found {
 			g.dirs = append(g.dirs, Dir{Name: h.Name, Path: dir, Mount: h.Mount, V2: h.V2, Controllers: h.Controllers})
 			g.path = dir[len(h.Mount):]
 		}
+		if len(found) == 0 {
+			without = append(without, h)
+		}
 	}
-	return g
+	if g.path == "" {
+		return g, nil
+	}
+	for _, h := range without {
+		if dir := h.Mount + g.path; exists(dir) {
+			g.dirs = append(g.dirs, Dir{Name: h.Name, Path: dir, Mount: h.Mount, V2: h.V2, Controllers: h.Controllers})
+		}
+	}
+	return g, nil
 }
 
-func find(dir string, own func(Mark) bool) (found []string) {
+func find(dir string, own func(Mark) bool) (found []string, err error) {
 	below, err := children(dir)
 	if err != nil {
-		return nil
+		if gone(err) || errors.Is(err, unix.ENAMETOOLONG) { // a container that rung did not mark can make one so deep
+			err = nil
+		}
+		return nil, err
 	}
 	slices.Sort(below)
 	for _, child := range below {
-		if m, ok := markOf(child); ok {
-			if own(m) {
-				found = append(found, child)
-			}
+		m, marked, err := markOf(child)
+		if err != nil {
+			return nil, err
+		}
+		if marked && own(m) {
+			found = append(found, child)
+		}
+		if marked {
 			continue // what is in another container's cgroup is not this one's
 		}
-		found = append(found, find(child, own)...)
+		deeper, err := find(child, own)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, deeper...)
 	}
-	return found
+	return found, nil
 }
 
 // Joinable reports whether a process may join the cgroups: the init, with these lines of
@@ -342,8 +392,10 @@ func (g *Group) Joinable(lines []string, own func(Mark) bool) error {
 		if d.holds(lines) {
 			continue
 		}
-		m, marked := markOf(d.Path)
+		m, marked, err := markOf(d.Path)
 		switch {
+		case err != nil:
+			return err
 		case marked && own(m), !exists(d.Path):
 		case marked:
 			return &OtherError{Path: d.Path, Of: &m}
