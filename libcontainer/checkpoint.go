@@ -140,7 +140,7 @@ func (c *Container) checkpoint(o *CheckpointOptions) error {
 	if o.PreDump || o.LeaveRunning {
 		return nil
 	}
-	if err := awaitInit(pidfd, c.dying); err != nil {
+	if err := c.awaitInit(pidfd, e); err != nil {
 		return err
 	}
 	return c.destroy(e, o.warn)

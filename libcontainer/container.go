@@ -482,13 +482,18 @@ func (c *Container) kill(sig unix.Signal, all bool, e *state.Entry) error {
 	pidfd, err := c.openInit(e)
 	if err == nil {
 		err = c.Trace.Do("signal the init", func() error { return sys.PidfdSignal(pidfd, sig) })
-		sys.Close(pidfd)
-		if g := c.group(); err == nil && sig == unix.SIGKILL && g != nil && g.Frozen() {
-			var claim cgroup.Claim
-			if claim, err = c.claim(e); err == nil {
-				err = claim.Own.Thaw() // a frozen process of v1 does not die
+		if err == nil && sig == unix.SIGKILL {
+			if g := c.group(); g != nil && g.Frozen() {
+				var claim cgroup.Claim
+				if claim, err = c.claim(e); err == nil {
+					err = claim.Own.Thaw() // a frozen process of v1 does not die
+				}
+			}
+			if err == nil {
+				err = c.Trace.Do("wait for the end of the init", func() error { return c.awaitInit(pidfd, e) })
 			}
 		}
+		sys.Close(pidfd)
 	}
 	if errors.Is(err, unix.ESRCH) {
 		if all {
@@ -557,25 +562,47 @@ func (c *Container) remove(force bool, warn func(string)) error {
 // initDeadline bounds the wait for a killed init.
 const initDeadline = 10 * time.Second
 
-// awaitInit waits for the end of an init that was killed; dying may tell early
-// that there is nothing left of the container but who has to be reaped.
-func awaitInit(pidfd int, dying func() bool) error {
+// awaitInit waits for the end of an init that was sent SIGKILL. A process of the
+// container can hold it on its way out: as its tracer (PTRACE_O_TRACEEXIT), or, in
+// a frozen v1 cgroup, as one that the kernel waits for at the end of a PID
+// namespace. So rest kills the other processes when it does not end soon. dying may
+// report early that nothing is left of the container but an init to be reaped.
+func awaitInit(pid, pidfd int, dying func() bool, rest func() error) error {
 	const look = 50 * time.Millisecond // mostly it takes less, and the descriptor tells
+	var killed error
 	for deadline := time.Now().Add(initDeadline); ; {
 		err := sys.WaitExit(pidfd, look)
-		if errors.Is(err, unix.ETIMEDOUT) {
-			if dying() {
-				return nil
-			}
-			if time.Now().Before(deadline) {
-				continue
-			}
+		if !errors.Is(err, unix.ETIMEDOUT) {
+			return err
 		}
-		if err != nil {
-			return fmt.Errorf("wait for the end of the container's init, which was killed: %w", err)
+		if dying() {
+			return nil
 		}
-		return nil
+		if time.Now().After(deadline) {
+			err = fmt.Errorf("wait for the end of the container's init, which was killed: %w", err)
+			if text := cgroup.WaitsFor(pid); text != "" {
+				err = fmt.Errorf("%w: %s", err, text)
+			}
+			return errors.Join(err, killed)
+		}
+		killed = rest()
 	}
+}
+
+func (c *Container) awaitInit(pidfd int, e *state.Entry) error {
+	return awaitInit(c.state.Pid, pidfd, c.dying, func() error { return c.killRest(e) })
+}
+
+// killRest kills every process that is shown to be the container's.
+func (c *Container) killRest(e *state.Entry) error {
+	if c.group() == nil {
+		return c.killFamily()
+	}
+	claim, err := c.claim(e)
+	if err != nil {
+		return err
+	}
+	return claim.Own.Kill(unix.SIGKILL)
 }
 
 // dying says that the init ends and nobody else of the container runs. The first
@@ -613,7 +640,7 @@ func (c *Container) destroy(e *state.Entry, warn func(string)) error {
 		_ = claim.Own.Thaw() // a frozen process of v1 does not die
 		if err == nil {
 			span := c.Trace.Begin("wait for the end of the init", trace.Wait)
-			err = awaitInit(pidfd, c.dying)
+			err = c.awaitInit(pidfd, e)
 			span.End(err)
 		}
 		sys.Close(pidfd)

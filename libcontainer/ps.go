@@ -2,12 +2,16 @@ package libcontainer
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/rung-oci/rung/libcontainer/internal/state"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
+	"golang.org/x/sys/unix"
 )
 
 // Pids lists the processes of the container, those in control groups below its
@@ -76,6 +80,40 @@ func (c *Container) family() ([]int, error) {
 	}
 	slices.Sort(list)
 	return list, nil
+}
+
+// killFamily kills the processes of a container without cgroups. A pidfd is opened
+// before the process is found in the family again, so that its number was not given
+// to another process meanwhile.
+func (c *Container) killFamily() error {
+	first, err := c.family()
+	if err != nil {
+		return err
+	}
+	fds := make(map[int]int, len(first))
+	defer func() {
+		for _, fd := range fds {
+			sys.Close(fd)
+		}
+	}()
+	for _, pid := range first {
+		if fd, err := sys.PidfdOpen(pid); err == nil {
+			fds[pid] = fd
+		}
+	}
+	again, err := c.family()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, pid := range again {
+		if fd, ok := fds[pid]; ok {
+			if err := sys.PidfdSignal(fd, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+				errs = append(errs, fmt.Errorf("kill process %d: %w", pid, err))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // parentOf reads field 4 of /proc/<pid>/stat, the second after the name, which

@@ -206,7 +206,13 @@ func (x *restoration) undo() error {
 	var errs []error
 	if x.pidfd >= 0 {
 		if err := sys.PidfdSignal(x.pidfd, unix.SIGKILL); err == nil {
-			errs = append(errs, awaitInit(x.pidfd, func() bool { return false }))
+			rest := func() error {
+				if x.group == nil {
+					return nil
+				}
+				return x.group.Kill(unix.SIGKILL)
+			}
+			errs = append(errs, awaitInit(x.state.Pid, x.pidfd, func() bool { return false }, rest))
 		}
 		sys.Close(x.pidfd)
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -61,10 +62,11 @@ const (
 	allPauses  = 2 * time.Second
 )
 
-// removeTree removes a group, and groups below it first where there are any.
+// removeTree removes a group, and groups below it first where there are any. A
+// container that owns its cgroup may have nested them deeper than a path can name.
 func removeTree(dir string) error {
 	pause := firstPause
-	for waited := time.Duration(0); ; waited += pause {
+	for waited := time.Duration(0); ; {
 		err := unix.Rmdir(dir)
 		switch err {
 		case nil, unix.ENOENT:
@@ -78,19 +80,14 @@ func removeTree(dir string) error {
 		if pids, _ := procs(dir); len(pids) > 0 {
 			return &os.PathError{Op: "remove the control group", Path: dir, Err: &busyError{err}}
 		}
-		below, listErr := children(dir)
-		if listErr != nil {
-			if errors.Is(listErr, unix.ENOENT) {
-				return nil
-			}
-			return listErr
-		}
-		for _, child := range below {
-			if err := removeTree(child); err != nil {
-				return err
-			}
-		}
-		if len(below) > 0 {
+		removed, walkErr := removeBelow(dir)
+		switch {
+		case gone(walkErr):
+			return nil
+		case walkErr != nil:
+			return walkErr
+		case removed > 0:
+			waited = 0
 			continue
 		}
 		if waited > allPauses {
@@ -100,7 +97,35 @@ func removeTree(dir string) error {
 			pause *= 2
 		}
 		time.Sleep(pause)
+		waited += pause
 	}
+}
+
+// removeBelow removes the groups below one, and gives how many it removed. A group
+// that stays because of its processes is an error; others stay silently, since a
+// process that was reaped may still count for a moment.
+func removeBelow(dir string) (removed int, err error) {
+	err = walk(dir, visitor{leave: func(parent int, name string) error {
+		err := unix.Unlinkat(parent, name, unix.AT_REMOVEDIR)
+		switch err {
+		case nil:
+			removed++
+		case unix.ENOENT, unix.EINTR:
+		case unix.EBUSY, unix.ENOTEMPTY:
+			fd, openErr := openGroup(parent, name)
+			if openErr != nil {
+				return nil
+			}
+			defer sys.Close(fd)
+			if pids, _ := procsAt(fd); len(pids) > 0 {
+				return &busyError{err}
+			}
+		default:
+			return err
+		}
+		return nil
+	}})
+	return removed, err
 }
 
 // busyError is EBUSY whose reason is known: processes.

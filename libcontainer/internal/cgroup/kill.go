@@ -36,37 +36,153 @@ func (g *Group) Kill(sig unix.Signal) error {
 	return signalEach(pids, sig)
 }
 
-// killAll kills until nobody is left.
+// killAll kills until nobody is left. Everything that a container can do against
+// it with a cgroup of its own lasts for one round at most: each round stops the
+// forks, sends SIGKILL to every process of every group, thaws the groups that the
+// container has frozen (v1 holds killed processes too), and looks again. A process
+// that another one traces may stand still on its way out (PTRACE_O_TRACEEXIT): it
+// goes on when its tracer has ended, in the same round.
 func (g *Group) killAll() error {
 	end := time.Now().Add(killDeadline)
-	if d := g.v2(); d != nil {
-		// cgroup.kill takes forks in flight too (Linux 5.14)
-		switch err := sys.WriteFile(d.Path+"/cgroup.kill", "1"); {
-		case err == nil:
-			if f := g.v1("freezer"); f != nil && frozen(f) {
-				if err := g.Thaw(); err != nil { // v1 holds even killed ones
-					return err
-				}
-			}
-			if err := waitEmpty(d.Path, end); err != nil {
-				return err
-			}
-		case !gone(err) && !errors.Is(err, unix.EOPNOTSUPP):
-			return err
-		}
-	}
-	for {
-		pids, err := g.anyPids()
+	for wait := firstWait; ; wait = min(2*wait, longestWait) {
+		pids, err := g.killRound(min(wait, time.Until(end)))
 		if err != nil || len(pids) == 0 {
 			return errors.Join(err, g.thawLeft())
 		}
-		if err := g.killRound(pids, end); err != nil {
-			return err
-		}
 		if time.Now().After(end) {
-			return fmt.Errorf("kill all processes of %s: %d are left, %d among them: %w", g.path, len(pids), pids[0], unix.ETIMEDOUT)
+			_ = g.thawLeft()
+			return fmt.Errorf("kill all processes of %s: %w: %s", g.path, unix.ETIMEDOUT, g.left(pids))
 		}
 	}
+}
+
+// How long a round of killAll waits for the end of those that it has killed.
+const (
+	firstWait   = 50 * time.Millisecond
+	longestWait = time.Second
+	watched     = 64 // processes at a time, for each costs a descriptor
+)
+
+// killRound kills all processes that can be seen, waits, and gives those of the
+// groups that were there; none: there is nobody left.
+func (g *Group) killRound(wait time.Duration) ([]int, error) {
+	end := time.Now().Add(wait)
+	whole, err := g.killWhole()
+	if err != nil {
+		return nil, err
+	}
+	if whole {
+		if err := g.thawBelow(); err != nil {
+			return nil, err
+		}
+		if err := waitEmpty(g.v2().Path, end); err != nil && !errors.Is(err, unix.ETIMEDOUT) {
+			return nil, err
+		}
+	}
+	pids, err := g.anyPids()
+	if err != nil || len(pids) == 0 {
+		return nil, err
+	}
+	if !whole && len(pids) > 1 {
+		g.stopForks() // or else what forks fast enough would need many rounds
+		if again, err := g.anyPids(); err == nil {
+			pids = again
+		}
+	}
+	fds := make([]unix.PollFd, 0, min(len(pids), watched))
+	defer func() {
+		for i := range fds {
+			sys.Close(int(fds[i].Fd))
+		}
+	}()
+	for _, pid := range visible(pids) {
+		fd, err := pidfdOf(pid)
+		if err != nil {
+			continue // ended meanwhile, or out of descriptors: another round
+		}
+		err = sys.PidfdSignal(fd, unix.SIGKILL)
+		if len(fds) < watched {
+			fds = append(fds, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
+		} else {
+			sys.Close(fd)
+		}
+		if err != nil && !errors.Is(err, unix.ESRCH) {
+			_ = g.thawBelow()
+			return nil, &os.PathError{Op: "kill a process of", Path: g.path, Err: errnoOf(err)}
+		}
+	}
+	if err := g.thawBelow(); err != nil {
+		return nil, err
+	}
+	awaitAll(fds, end)
+	if len(fds) == 0 {
+		time.Sleep(100 * time.Microsecond) // those that are ending leave by themselves
+	}
+	return pids, nil
+}
+
+// killWhole kills by cgroup.kill (Linux 5.14), which takes forks in flight too, and
+// processes of PID namespaces that cannot be seen from here. whole is false where
+// there is no such file, or it does not work: in a threaded group.
+func (g *Group) killWhole() (whole bool, err error) {
+	d := g.v2()
+	if d == nil {
+		return false, nil
+	}
+	switch err = sys.WriteFile(d.Path+"/cgroup.kill", "1"); {
+	case err == nil:
+		return true, nil
+	case gone(err) || errors.Is(err, unix.EOPNOTSUPP):
+		return false, nil
+	}
+	return false, err
+}
+
+// stopForks freezes the groups for a moment. It does not insist: a process that
+// does not come to stand is killed all the same.
+func (g *Group) stopForks() {
+	d := g.freezer()
+	switch {
+	case d == nil:
+	case d.V2:
+		_ = sys.WriteFile(d.Path+"/cgroup.freeze", "1")
+	default:
+		for range 20 {
+			if sys.WriteFile(d.Path+"/freezer.state", "FROZEN") != nil {
+				return
+			}
+			if state, err := readFile(d.Path + "/freezer.state"); err != nil || state == "FROZEN" {
+				return
+			}
+			time.Sleep(100 * time.Microsecond)
+		}
+	}
+}
+
+// thawBelow thaws the container's groups from the top down: in a v1 hierarchy
+// frozen processes do not die, and a container that owns its cgroup can freeze
+// groups below it. cgroup v2 kills frozen processes; only its top group is thawed.
+func (g *Group) thawBelow() error {
+	if d := g.v2(); d != nil && frozen(d) {
+		if err := freezeV2(d.Path, false); err != nil {
+			return err
+		}
+	}
+	d := g.v1("freezer")
+	if d == nil {
+		return nil
+	}
+	err := walk(d.Path, visitor{enter: func(fd int) error {
+		state, err := readAt(fd, "freezer.state")
+		if err != nil || state == "THAWED" {
+			return err
+		}
+		return writeAt(fd, "freezer.state", "THAWED")
+	}})
+	if gone(err) {
+		return nil
+	}
+	return err
 }
 
 // thawLeft: a group that is kept must not be found frozen by the next container.
@@ -77,53 +193,20 @@ func (g *Group) thawLeft() error {
 	return nil
 }
 
-// killRound kills those that can be seen, and waits for them.
-func (g *Group) killRound(pids []int, end time.Time) error {
-	if g.freezer() != nil && !g.Frozen() && len(pids) > 1 {
-		_ = g.Freeze() // or else what forks fast enough would need many rounds
-		if again, err := g.anyPids(); err == nil {
-			pids = again
+// awaitAll waits until all processes behind the pidfds have ended, or the time is up.
+func awaitAll(fds []unix.PollFd, end time.Time) {
+	for i := range fds {
+		for {
+			left := time.Until(end)
+			if left <= 0 {
+				return
+			}
+			n, err := unix.Poll(fds[i:i+1], int(left.Milliseconds())+1)
+			if n > 0 || err != nil && err != unix.EINTR {
+				break
+			}
 		}
 	}
-	fds := make([]unix.PollFd, 0, len(pids))
-	defer func() {
-		for i := range fds {
-			sys.Close(int(fds[i].Fd))
-		}
-	}()
-	for _, pid := range pids {
-		fd, err := pidfdOf(pid)
-		if err != nil {
-			continue // ended meanwhile, or out of descriptors: another round
-		}
-		fds = append(fds, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
-		if err := sys.PidfdSignal(fd, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
-			return &os.PathError{Op: "kill a process of", Path: g.path, Err: errnoOf(err)}
-		}
-		if len(fds) == 256 {
-			break
-		}
-	}
-	if g.Frozen() {
-		if err := g.Thaw(); err != nil { // v1 holds even killed ones
-			return err
-		}
-	}
-	waiting := fds
-	for len(waiting) > 0 {
-		left := time.Until(end)
-		if left <= 0 {
-			return nil
-		}
-		p := waiting[:1]
-		if n, err := unix.Poll(p, int(min(left.Milliseconds()+1, 1000))); err == nil && n == 1 {
-			waiting = waiting[1:]
-		}
-	}
-	if len(fds) == 0 {
-		time.Sleep(100 * time.Microsecond) // those that are ending leave by themselves
-	}
-	return nil
 }
 
 // waitEmpty waits until a cgroup v2 subtree has no process.

@@ -9,24 +9,45 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// procs lists the processes of one group, without those of groups below it.
+// procs lists the processes of one group, without those of groups below it. 0
+// stands for processes of a PID namespace that this process cannot see into.
 func procs(dir string) ([]int, error) {
 	text, err := readFile(dir + "/cgroup.procs")
 	if errors.Is(err, unix.EOPNOTSUPP) {
-		// threads of a threaded group: their processes show in the group at the top of it
 		text, err = readFile(dir + "/cgroup.threads")
 	}
-	if err != nil || text == "" {
-		return nil, err
+	return pidList(text), err
+}
+
+// procsAt is procs for an open group. A threaded group has no cgroup.procs that
+// can be read: its threads are listed, any of which stands for its process.
+func procsAt(fd int) ([]int, error) {
+	text, err := readAt(fd, "cgroup.procs")
+	if err == unix.EOPNOTSUPP {
+		text, err = readAt(fd, "cgroup.threads")
+	}
+	return pidList(text), err
+}
+
+func pidList(text string) []int {
+	if text == "" {
+		return nil
 	}
 	list := make([]int, 0, strings.Count(text, "\n")+1)
 	for line := range strings.Lines(text) {
-		// 0 is a process of a pid namespace that cannot be seen from here
-		if pid, err := strconv.Atoi(strings.TrimSuffix(line, "\n")); err == nil && pid > 0 {
+		if pid, err := strconv.Atoi(strings.TrimSuffix(line, "\n")); err == nil && pid >= 0 {
 			list = append(list, pid)
 		}
 	}
-	return list, nil
+	return list
+}
+
+// visible drops the 0 of processes that have no number here from a sorted list.
+func visible(pids []int) []int {
+	if len(pids) > 0 && pids[0] == 0 {
+		return pids[1:]
+	}
+	return pids
 }
 
 // members are the directories whose trees tell who is in the container. Every
@@ -49,10 +70,14 @@ func (g *Group) members() (dirs []string) {
 
 // Pids lists the processes of the container, those in groups below its own too,
 // in ascending order. A container without groups left has none.
-func (g *Group) Pids() ([]int, error) { return pidsIn(g.members()) }
+func (g *Group) Pids() ([]int, error) {
+	pids, err := pidsIn(g.members())
+	return visible(pids), err
+}
 
 // anyPids also lists those that are in some of the groups only: an init whose
-// runtime was killed while it was joining them.
+// runtime was killed while it was joining them. 0 is among them for processes
+// that have no number in this PID namespace.
 func (g *Group) anyPids() ([]int, error) {
 	dirs := make([]string, len(g.dirs))
 	for i := range g.dirs {
@@ -74,26 +99,16 @@ func pidsIn(dirs []string) ([]int, error) {
 	return slices.Compact(all), nil
 }
 
-func procsBelow(dir string) ([]int, error) {
-	list, err := procs(dir)
-	if err != nil {
-		if gone(err) {
-			err = nil
-		}
-		return nil, err
+func procsBelow(dir string) (list []int, err error) {
+	err = walk(dir, visitor{enter: func(fd int) error {
+		pids, err := procsAt(fd)
+		list = append(list, pids...)
+		return err
+	}})
+	if gone(err) {
+		err = nil
 	}
-	below, err := children(dir)
-	if err != nil && !gone(err) {
-		return list, err
-	}
-	for _, child := range below {
-		more, err := procsBelow(child)
-		if err != nil {
-			return list, err
-		}
-		list = append(list, more...)
-	}
-	return list, nil
+	return list, err
 }
 
 // gone: a file of a removed group that was open answers ENODEV.
