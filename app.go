@@ -36,6 +36,10 @@ func run(args []string, stdout, stderr *os.File) int {
 	}
 	if err != nil {
 		g.report(err)
+		if sig, ok := libcontainer.InterruptedBy(err); ok {
+			libcontainer.EndBySignal(sig)
+			return 128 + int(sig) // the first process of a PID namespace stays
+		}
 		return g.failure
 	}
 	return g.status

@@ -60,7 +60,7 @@ EXAMPLE:
 			if err := g.begin(); err != nil {
 				return err
 			}
-			o.Warn = g.warn
+			o.Warn, o.CatchSignals = g.warn, true
 			if g.log.level >= levelDebug {
 				o.Debug = g.note
 			}

@@ -31,7 +31,7 @@ EXAMPLE:
 // find is a handle on the container of that id.
 func (g *globals) find(id string) *libcontainer.Container {
 	c := libcontainer.Find(g.root, id)
-	c.Trace = g.trace
+	c.Trace, c.CatchSignals = g.trace, true
 	return c
 }
 

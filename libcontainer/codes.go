@@ -26,6 +26,7 @@ const (
 	CodeTerminal   = "terminal"   // its terminal
 	CodeExec       = "exec"       // the program cannot be executed
 	CodeHook       = "hook"       // a hook failed
+	CodeInterrupt  = "interrupt"  // a signal ended the operation
 	CodeCriu       = "criu"       // a checkpoint or restore
 	CodePermission = "permission" // the caller lacks a privilege
 	CodeSystem     = "system"     // anything else that the system refused
@@ -193,6 +194,12 @@ var catalogue = [...]Code{
 		"It ended with another status than 0, took longer than its timeout, or could not be started. What it printed is in the message",
 		`rung: create web: hooks.createRuntime[0]: error running createRuntime hook #0: /usr/bin/hook: exit status 3 after 2ms: no network`,
 		"run it by hand, with the container's state (rung state) on its standard input; rung --trace keeps its whole output",
+	},
+	{
+		CodeInterrupt, "A signal ended the operation",
+		"SIGTERM, SIGINT or SIGHUP came before the container's process ran, or while rung waited. Everything is undone, and rung ends by the signal",
+		`rung: run web: hooks.createRuntime[0]: error running createRuntime hook #0: /usr/bin/hook: interrupted by SIGTERM`,
+		"nothing, if you sent the signal; else the container's engine had a timeout: rung --trace shows what took the time",
 	},
 	{
 		CodeCriu, "A checkpoint or restore failed",

@@ -14,6 +14,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup"
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
+	"github.com/rung-oci/rung/libcontainer/internal/console"
 	"github.com/rung-oci/rung/libcontainer/internal/hooks"
 	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
 	"github.com/rung-oci/rung/libcontainer/internal/notify"
@@ -34,10 +35,14 @@ type Container struct {
 	NotifySocket string
 	// Trace gets what is done to the container; may be nil.
 	Trace *Trace
+	// CatchSignals has SIGTERM, SIGINT and SIGHUP end Start, Kill, Delete, Pause and Update in an orderly way, with an
+	// error that InterruptedBy knows, in place of this process. They stay caught.
+	CatchSignals bool
 
 	root, id string
 	state    *state.State
-	inside   []string // the init's cgroups, when openInit looked at them
+	inside   []string         // the init's cgroups, when openInit looked at them
+	signals  *console.Signals // that were caught; or nil
 }
 
 // State is the state of a container (runtime.md, State), and what list shows.
@@ -146,6 +151,7 @@ func (c *Container) recorded() *cgroup.Group {
 		dirs[i] = cgroup.Dir{Name: g.Name, Path: g.Path, V2: g.V2}
 	}
 	g := cgroup.Open(dirs)
+	g.Interrupted = c.signals.Interrupted
 	if c.state.Unit != "" {
 		g.SetUnit(systemd.Unit{Name: c.state.Unit, User: c.state.UserUnit})
 	}
@@ -293,6 +299,9 @@ func (c *Container) start() error {
 		return err
 	}
 	defer sys.Close(pidfd)
+	if err := c.catch(); err != nil {
+		return err
+	}
 	var s *specs.Spec
 	if c.state.StartHooks || c.state.Poststart || c.state.Notify {
 		if s, err = c.config(e); err != nil {
@@ -301,7 +310,7 @@ func (c *Container) start() error {
 	}
 	if c.state.StartHooks {
 		if err := c.startHooks(s, pidfd); err != nil {
-			_ = c.kill(unix.SIGKILL, true, e)
+			c.endFailed(e)
 			return err
 		}
 	}
@@ -322,15 +331,21 @@ func (c *Container) start() error {
 		n = &plan.Notify{Path: s.Linux.Seccomp.ListenerPath, Metadata: s.Linux.Seccomp.ListenerMetadata}
 	}
 	side := &runtime.Side{
-		Notify: func(fd int, n plan.Notify, pid int) error { return sendListener(c.state, state.Creating, fd, n, pid) },
-		Warn:   func(string) {},
-		Trace:  c.Trace,
+		Notify: func(fd int, n plan.Notify, pid int) error {
+			return c.signals.Do(func() error { return sendListener(c.state, state.Creating, fd, n, pid) })
+		},
+		Warn:    func(string) {},
+		Trace:   c.Trace,
+		Signals: c.signals,
 	}
 	if err := runtime.StartAtGate(gate, pidfd, c.state.Pid, n, side); err != nil {
+		if _, ok := InterruptedBy(err); ok {
+			c.endFailed(e) // it has its order: an init that is stopped would carry it out later
+		}
 		return err
 	}
 	if err := c.Trace.Do("remove the gate", e.RemoveGate); err != nil {
-		_ = c.kill(unix.SIGKILL, true, e) // a start that fails leaves nothing running
+		c.endFailed(e)
 		return err
 	}
 	if c.state.Poststart {
@@ -339,9 +354,18 @@ func (c *Container) start() error {
 		}
 	}
 	if ready != nil {
-		_, err = ready.Forward(c.NotifySocket, c.state.Pid)
+		err = c.signals.Do(func() error {
+			_, err := ready.Forward(c.NotifySocket, c.state.Pid)
+			return err
+		})
 	}
 	return err
+}
+
+// endFailed kills the container: a start that fails leaves nothing running.
+func (c *Container) endFailed(e *state.Entry) {
+	c.signals.Forget()
+	_ = c.kill(unix.SIGKILL, true, e)
 }
 
 func isDir(path string) bool {
@@ -374,7 +398,7 @@ func (c *Container) startHooks(s *specs.Spec, pidfd int) error {
 	if err != nil {
 		return err
 	}
-	p := &prepared{opt: &CreateOptions{ID: c.id, Trace: c.Trace}, spec: s}
+	p := &prepared{opt: &CreateOptions{ID: c.id, Trace: c.Trace}, spec: s, signals: c.signals}
 	securityModules(&p.facts, s, s.Process)
 	p.facts.Rootless, p.facts.Unprivileged = c.state.Rootless, os.Geteuid() != 0
 	p.copts = compile.Options{ID: c.id, Bundle: c.state.Bundle, Filter: filter}
@@ -393,7 +417,7 @@ func runStartHooks(p *prepared, g *cgroup.Group, s *state.State, list []plan.Hoo
 		}
 		cgroupFD = g.SpawnFD()
 	}
-	exe, err := runtime.OpenExecutable(p.opt.Trace)
+	exe, err := runtime.OpenExecutable(p.opt.Trace, p.signals)
 	if err != nil {
 		return err
 	}
@@ -408,7 +432,7 @@ func runStartHooks(p *prepared, g *cgroup.Group, s *state.State, list []plan.Hoo
 	st := hooks.StateJSON(s.OCIVersion, s.ID, state.Created, s.Pid, s.Bundle, s.Annotations)
 	stdout, stderr := compile.HookOutput(s.Annotations, s.Bundle)
 	_, err = hooks.Run("startContainer", list, st, hooks.Options{
-		Stdout: stdout, Stderr: stderr, Trace: p.opt.Trace,
+		Stdout: stdout, Stderr: stderr, Trace: p.opt.Trace, Signals: p.signals,
 		Spawn: func(h plan.Hook, stdio [3]*os.File) (hooks.Spawned, error) {
 			prog, err := compile.ContainerHook(p.spec, o, p.facts, h)
 			if err != nil {
@@ -418,7 +442,7 @@ func runStartHooks(p *prepared, g *cgroup.Group, s *state.State, list []plan.Hoo
 			if err != nil {
 				return hooks.Spawned{}, err
 			}
-			return hooks.Spawned{Wait: pr.Wait, Kill: pr.Kill}, nil
+			return hooks.Spawned{Wait: pr.Wait, Kill: pr.Kill, Pidfd: pr.Pidfd()}, nil
 		},
 	})
 	return err
@@ -436,7 +460,7 @@ func hookListener(sp *specs.Spec, s *state.State) func(listener, pid int) error 
 // hookOptions are those of hooks in the runtime's own namespaces.
 func (c *Container) hookOptions() hooks.Options {
 	stdout, stderr := compile.HookOutput(c.state.Annotations, c.state.Bundle)
-	return hooks.Options{Dir: c.state.Bundle, Stdout: stdout, Stderr: stderr, Trace: c.Trace}
+	return hooks.Options{Dir: c.state.Bundle, Stdout: stdout, Stderr: stderr, Trace: c.Trace, Signals: c.signals}
 }
 
 // poststart hooks come after the start and before it returns (config.md,
@@ -459,6 +483,9 @@ func (c *Container) Kill(sig syscall.Signal, all bool) error {
 }
 
 func (c *Container) kill(sig unix.Signal, all bool, e *state.Entry) error {
+	if err := c.catch(); err != nil {
+		return err
+	}
 	stopped := c.state.Status(e, nil) == state.Stopped
 	if all || (sig == unix.SIGKILL && !c.state.OwnPidSpace) {
 		// without a pid namespace of its own the container's processes outlive its init
@@ -556,6 +583,9 @@ func (c *Container) remove(force bool, warn func(string)) error {
 	if status := c.status(e); !force && status != state.Stopped && status != state.Created {
 		return fmt.Errorf("cannot delete container %s that is not stopped: %s: %w", c.id, status, ErrRunning)
 	}
+	if err := c.catch(); err != nil {
+		return err
+	}
 	return c.destroy(e, warn)
 }
 
@@ -567,7 +597,7 @@ const initDeadline = 10 * time.Second
 // a frozen v1 cgroup, as one that the kernel waits for at the end of a PID
 // namespace. So rest kills the other processes when it does not end soon. dying may
 // report early that nothing is left of the container but an init to be reaped.
-func awaitInit(pid, pidfd int, dying func() bool, rest func() error) error {
+func awaitInit(pid, pidfd int, dying func() bool, rest func() error, signals *console.Signals) error {
 	const look = 50 * time.Millisecond // mostly it takes less, and the descriptor tells
 	var killed error
 	for deadline := time.Now().Add(initDeadline); ; {
@@ -578,9 +608,12 @@ func awaitInit(pid, pidfd int, dying func() bool, rest func() error) error {
 		if dying() {
 			return nil
 		}
+		if err := signals.Interrupted(); err != nil {
+			return err
+		}
 		if time.Now().After(deadline) {
 			err = fmt.Errorf("wait for the end of the container's init, which was killed: %w", err)
-			if text := cgroup.WaitsFor(pid); text != "" {
+			if text := state.WaitsFor(pid); text != "" {
 				err = fmt.Errorf("%w: %s", err, text)
 			}
 			return errors.Join(err, killed)
@@ -590,7 +623,7 @@ func awaitInit(pid, pidfd int, dying func() bool, rest func() error) error {
 }
 
 func (c *Container) awaitInit(pidfd int, e *state.Entry) error {
-	return awaitInit(c.state.Pid, pidfd, c.dying, func() error { return c.killRest(e) })
+	return awaitInit(c.state.Pid, pidfd, c.dying, func() error { return c.killRest(e) }, c.signals)
 }
 
 // killRest kills every process that is shown to be the container's.
@@ -662,12 +695,16 @@ func (c *Container) destroy(e *state.Entry, warn func(string)) error {
 	if err := c.removeRdt(); err != nil {
 		return err
 	}
+	var interrupted error
 	if c.state.Poststop {
-		if err := c.poststop(e); err != nil && warn != nil {
+		err := c.poststop(e)
+		if _, ok := InterruptedBy(err); ok {
+			interrupted = err
+		} else if err != nil && warn != nil {
 			warn(err.Error())
 		}
 	}
-	return c.Trace.Do("remove the state", e.Remove)
+	return errors.Join(c.Trace.Do("remove the state", e.Remove), interrupted)
 }
 
 // poststop hooks run after the container is deleted and before delete returns.

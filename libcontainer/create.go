@@ -32,6 +32,9 @@ func Create(o CreateOptions) (*Container, error) {
 		defer p.close()
 		err = checkTerminal(p.spec.Process.Terminal, true, o.ConsoleSocket)
 	}
+	if err == nil {
+		p.signals, err = catchFor(true, o.CatchSignals)
+	}
 	if err != nil {
 		return nil, opError("create", o.ID, err)
 	}
@@ -93,7 +96,7 @@ func (p *prepared) make() (_ *made, err error) {
 		}
 	}()
 	sealing := p.opt.Trace.Begin("seal the init program", trace.Own)
-	exe, err := runtime.OpenExecutable(p.opt.Trace)
+	exe, err := runtime.OpenExecutable(p.opt.Trace, p.signals)
 	sealing.End(err)
 	if err != nil {
 		return nil, err
@@ -193,11 +196,13 @@ func (m *made) side(exe *runtime.Executable) *runtime.Side {
 		RunHooks:   func(h plan.RunHooks, i *runtime.Init) error { return m.runHooks(exe, h, i) },
 		Save:       m.save,
 		PidFile:    writePidFile,
-		Pidfd:      sendPidfd,
-		Notify:     m.sendListener,
-		Warn:       m.opt.warn,
-		Debug:      m.opt.Debug,
-		Trace:      m.opt.Trace,
+		Pidfd: func(path string, pidfd int) error {
+			return m.signals.Do(func() error { return sendPidfd(path, pidfd) })
+		},
+		Notify: m.sendListener,
+		Warn:   m.opt.warn,
+		Debug:  m.opt.Debug,
+		Trace:  m.opt.Trace,
 	}
 	if g := m.group; g != nil {
 		made := false
@@ -210,6 +215,7 @@ func (m *made) side(exe *runtime.Executable) *runtime.Side {
 		s.CgroupLate = func(r *plan.Resources) error { return limitError(g.ApplyLate(r)) }
 		s.CgroupDelegate = g.Delegate
 		s.CgroupFD = func() (int, error) { return g.SpawnFD(), nil }
+		s.Release = func(int) { _ = g.Thaw() }
 		s.CgroupClean = func() error {
 			m.kills = g.OOMKills()
 			err := g.Delete()
@@ -236,12 +242,12 @@ func (m *made) intent() (err error) {
 }
 
 func (m *made) takeTerminal(master int) (err error) {
-	m.terminal, err = takeTerminal(m.opt.ConsoleSocket, master)
+	m.terminal, err = takeTerminal(m.opt.ConsoleSocket, master, m.signals)
 	return err
 }
 
 // takeTerminal hands a terminal's master on to the socket, or holds it.
-func takeTerminal(socket string, master int) (*console.Terminal, error) {
+func takeTerminal(socket string, master int, signals *console.Signals) (*console.Terminal, error) {
 	if socket == "" {
 		// before the start: the process finds the size of the caller's terminal
 		t, err := console.Open(master)
@@ -251,7 +257,7 @@ func takeTerminal(socket string, master int) (*console.Terminal, error) {
 		return t, err
 	}
 	defer sys.Close(master)
-	if err := console.SendMaster(socket, master); err != nil {
+	if err := signals.Do(func() error { return console.SendMaster(socket, master) }); err != nil {
 		return nil, withCode(CodeTerminal, fmt.Errorf("hand over the terminal: %w", err))
 	}
 	return nil, nil
@@ -268,7 +274,7 @@ func (m *made) save(pid int) error {
 }
 
 func (m *made) sendListener(listener int, n plan.Notify, pid int) error {
-	return sendListener(m.state, state.Creating, listener, n, pid)
+	return m.signals.Do(func() error { return sendListener(m.state, state.Creating, listener, n, pid) })
 }
 
 func sendListener(s *state.State, status string, listener int, n plan.Notify, pid int) error {
@@ -290,7 +296,7 @@ func (m *made) runHooks(exe *runtime.Executable, h plan.RunHooks, i *runtime.Ini
 		status = state.Running
 	}
 	st := hooks.StateJSON(m.state.OCIVersion, m.state.ID, status, i.Pid, m.state.Bundle, m.state.Annotations)
-	o := hooks.Options{Dir: h.Dir, Stdout: h.Stdout, Stderr: h.Stderr, Trace: m.opt.Trace}
+	o := hooks.Options{Dir: h.Dir, Stdout: h.Stdout, Stderr: h.Stderr, Trace: m.opt.Trace, Signals: m.signals}
 	switch {
 	case h.Kind == "startContainer":
 		return runStartHooks(m.prepared, m.group, m.state, h.Hooks, i.Pidfd())
@@ -314,7 +320,7 @@ func spawnIn(exe *runtime.Executable, pidfd int, program func(plan.Hook) (plan.P
 		if err != nil {
 			return hooks.Spawned{}, err
 		}
-		return hooks.Spawned{Wait: p.Wait, Kill: p.Kill}, nil
+		return hooks.Spawned{Wait: p.Wait, Kill: p.Kill, Pidfd: p.Pidfd()}, nil
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rung-oci/rung/libcontainer/internal/console"
 	"github.com/rung-oci/rung/libcontainer/internal/hooks"
 	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
 	"github.com/rung-oci/rung/libcontainer/internal/runtime"
@@ -125,9 +126,16 @@ func (e *Error) classify() {
 		step     *runtime.StepError
 		died     *runtime.DiedError
 		syntax   *jsonscan.Error
+
+		interrupt *console.Interrupt
 	)
 	e.Code = CodeSystem
 	switch err := e.Err; {
+	case errors.As(err, &interrupt):
+		e.Code = CodeInterrupt
+		if errors.As(err, &hook) {
+			e.Step, e.Path = "run-hooks", hook.JSONPath()
+		}
 	case errors.As(err, &own):
 		e.Code = own.code
 	case errors.Is(err, state.ErrInvalidID):

@@ -53,6 +53,8 @@ type ExecOptions struct {
 
 	Warn  func(text string)
 	Debug func(text string)
+
+	CatchSignals bool // with Detach: as in CreateOptions; without it, Exec catches all signals
 }
 
 func (o *ExecOptions) warn(text string) {
@@ -87,13 +89,12 @@ func (c *Container) exec(o *ExecOptions) (int, error) {
 		return -1, err
 	}
 	defer x.close()
-	var signals *console.Signals
-	if !o.Detach {
-		if signals, err = console.Watch(); err != nil {
-			return -1, err
-		}
+	signals, err := catchFor(o.Detach, o.CatchSignals)
+	if err != nil {
+		return -1, err
 	}
-	exe, err := runtime.OpenExecutable(c.Trace)
+	x.signals = signals
+	exe, err := runtime.OpenExecutable(c.Trace, signals)
 	if err != nil {
 		return -1, err
 	}
@@ -127,6 +128,7 @@ type execution struct {
 	files    map[plan.FD]int
 	terminal *console.Terminal
 	own      func(cgroup.Mark) bool // reports whether a cgroup is the container's
+	signals  *console.Signals       // that end it before the process runs; nil: none are caught
 }
 
 func (x *execution) close() {
@@ -261,22 +263,36 @@ func (x *execution) side() *runtime.Side {
 	s := &runtime.Side{
 		Stdio: stdio(x.opt.Stdin, x.opt.Stdout, x.opt.Stderr),
 		Terminal: func(master int) (err error) {
-			x.terminal, err = takeTerminal(x.opt.ConsoleSocket, master)
+			x.terminal, err = takeTerminal(x.opt.ConsoleSocket, master, x.signals)
 			return err
 		},
 		PidFile: writePidFile,
-		Pidfd:   sendPidfd,
+		Pidfd: func(path string, pidfd int) error {
+			return x.signals.Do(func() error { return sendPidfd(path, pidfd) })
+		},
 		Notify: func(fd int, n plan.Notify, pid int) error {
-			return sendListener(x.c.state, state.Running, fd, n, pid)
+			return x.signals.Do(func() error { return sendListener(x.c.state, state.Running, fd, n, pid) })
 		},
 		Warn:  x.opt.warn,
 		Debug: x.opt.Debug,
 		Trace: x.c.Trace,
 	}
 	if x.join != nil {
-		s.CgroupFD, s.CgroupBusy = x.join.FD, x.join.Busy
+		s.CgroupFD, s.CgroupBusy, s.Release = x.join.FD, x.join.Busy, x.join.ReleaseFrozen
+		if !x.opt.IgnorePaused {
+			s.Stalled = x.stalled
+		}
 	}
 	return s
+}
+
+// stalled refuses to wait for a process in a frozen cgroup: the container was paused
+// meanwhile, or has frozen the cgroup that its init is in.
+func (x *execution) stalled(pid int) error {
+	if x.join.Frozen(pid) {
+		return errPaused
+	}
+	return nil
 }
 
 // process is the process that the options and the config describe together.

@@ -68,6 +68,10 @@ type CreateOptions struct {
 	Warn  func(text string)
 	Debug func(text string)
 	Trace *Trace // what was done is added to it; may be nil
+
+	// CatchSignals has SIGTERM, SIGINT and SIGHUP end the operation, with everything undone and an error that
+	// InterruptedBy knows, in place of this process. They stay caught. It is for programs that do nothing else.
+	CatchSignals bool
 }
 
 // RunOptions is CreateOptions with what only run knows.

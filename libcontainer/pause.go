@@ -35,6 +35,10 @@ func (c *Container) pause() error {
 	if err != nil {
 		return err
 	}
+	if err := c.catch(); err != nil {
+		return err
+	}
+	g.Interrupted = c.signals.Interrupted
 	return g.Freeze()
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/rung-oci/rung/libcontainer/internal/annotation"
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup"
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
+	"github.com/rung-oci/rung/libcontainer/internal/console"
 	"github.com/rung-oci/rung/libcontainer/internal/host"
 	"github.com/rung-oci/rung/libcontainer/internal/landlock"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
@@ -35,6 +36,8 @@ type prepared struct {
 	facts      compile.Facts
 	copts      compile.Options
 	plan       *plan.Plan
+
+	signals *console.Signals // that end the operation; nil: none are caught
 }
 
 // prepare reads and judges the config and compiles the plan. It changes
@@ -345,7 +348,7 @@ func (p *prepared) newGroup(layout host.CgroupLayout, path string) (*cgroup.Grou
 		return nil, err
 	}
 	return cgroup.NewUnit(layout, u, p.opt.ID, properties, func() (int, func(), error) {
-		exe, err := runtime.OpenExecutable(nil)
+		exe, err := runtime.OpenExecutable(nil, nil)
 		if err != nil {
 			return 0, nil, err
 		}

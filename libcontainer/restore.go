@@ -86,6 +86,7 @@ func restore(o *RestoreOptions) (status int, err error) {
 			return -1, err
 		}
 	}
+	p.signals = signals
 	x := &restoration{opt: o, dirs: dirs, extra: extra}
 	if err := x.make(p); err != nil {
 		return -1, err
@@ -95,11 +96,12 @@ func restore(o *RestoreOptions) (status int, err error) {
 	if o.Detach {
 		return 0, nil
 	}
-	c := &Container{root: o.Root, id: o.ID, state: x.state, Trace: o.Trace}
+	c := &Container{root: o.Root, id: o.ID, state: x.state, Trace: o.Trace, signals: signals}
 	c.flush(o.warn)
 	x.entry.Unlock()
 	status, err = stay(x.state.Pid, x.pidfd, x.terminal, signals)
-	if lockErr := x.entry.Lock(); lockErr != nil {
+	signals.Forget()
+	if lockErr := signals.Do(x.entry.Lock); lockErr != nil {
 		return status, errors.Join(err, lockErr)
 	}
 	if !x.entry.Gone() {
@@ -212,7 +214,7 @@ func (x *restoration) undo() error {
 				}
 				return x.group.Kill(unix.SIGKILL)
 			}
-			errs = append(errs, awaitInit(x.state.Pid, x.pidfd, func() bool { return false }, rest))
+			errs = append(errs, awaitInit(x.state.Pid, x.pidfd, func() bool { return false }, rest, nil))
 		}
 		sys.Close(x.pidfd)
 	}
@@ -315,7 +317,7 @@ func (x *restoration) earlyHooks(pid int) error {
 	}
 	st := hooks.StateJSON(x.state.OCIVersion, x.state.ID, state.Creating, pid, x.state.Bundle, x.state.Annotations)
 	stdout, stderr := compile.HookOutput(x.state.Annotations, x.state.Bundle)
-	o := hooks.Options{Dir: x.state.Bundle, Stdout: stdout, Stderr: stderr, Trace: x.made.opt.Trace}
+	o := hooks.Options{Dir: x.state.Bundle, Stdout: stdout, Stderr: stderr, Trace: x.made.opt.Trace, Signals: x.signals}
 	_, err := hooks.Run("prestart", compile.Hooks(h.Prestart), st, o) //nolint:staticcheck // deprecated, and still what some engines write
 	if err == nil {
 		_, err = hooks.Run("createRuntime", compile.Hooks(h.CreateRuntime), st, o)

@@ -33,22 +33,24 @@ func (p *prepared) run(o *RunOptions) (status int, err error) {
 			return -1, &os.SyscallError{Syscall: "prctl PR_SET_CHILD_SUBREAPER", Err: err}
 		}
 	}
-	var signals *console.Signals
-	if !o.Detach {
-		if signals, err = console.Watch(); err != nil {
-			return -1, err
-		}
+	signals, err := catchFor(o.Detach, o.CatchSignals)
+	if err != nil {
+		return -1, err
 	}
+	p.signals = signals
 	m, err := p.make()
 	if err != nil {
 		return -1, err
 	}
-	c := &Container{root: o.Root, id: o.ID, state: m.state, Trace: o.Trace}
+	c := &Container{root: o.Root, id: o.ID, state: m.state, Trace: o.Trace, signals: signals}
 	defer m.entry.Close()
 	if o.Detach {
 		defer m.init.Close()
 		if m.notify != nil {
-			_, err = m.notify.Forward(o.NotifySocket, m.state.Pid)
+			err = signals.Do(func() error {
+				_, err := m.notify.Forward(o.NotifySocket, m.state.Pid)
+				return err
+			})
 		}
 		return 0, err
 	}
@@ -68,13 +70,26 @@ func (p *prepared) run(o *RunOptions) (status int, err error) {
 	if err == nil && o.Keep {
 		return status, nil
 	}
-	if lockErr := m.entry.Lock(); lockErr != nil {
+	signals.Forget()
+	if lockErr := signals.Do(m.entry.Lock); lockErr != nil {
 		return status, errors.Join(err, lockErr)
 	}
 	if !m.entry.Gone() {
 		err = errors.Join(err, c.destroy(m.entry, o.warn))
 	}
 	return status, err
+}
+
+// catchFor catches the signals that Foreground sends to the process, or those that
+// end the operation.
+func catchFor(detach, catch bool) (*console.Signals, error) {
+	switch {
+	case !detach:
+		return console.Watch()
+	case catch:
+		return console.WatchEnding()
+	}
+	return nil, nil
 }
 
 // foreground stays with a process until it ends, and closes what it has of it.

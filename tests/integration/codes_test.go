@@ -141,6 +141,14 @@ var causes = map[string]struct {
 		},
 		path: "hooks.createRuntime[0]",
 	},
+	libcontainer.CodeInterrupt: {
+		do: func(b *bundle) Result {
+			f, _ := b.hang("createRuntime", "run", "--bundle", b.Dir, b.ID)()
+			_ = f.cmd.Process.Signal(unix.SIGTERM)
+			return f.exit()
+		},
+		path: "hooks.createRuntime[0]",
+	},
 	libcontainer.CodeCriu: {do: func(b *bundle) Result {
 		b.create()
 		return b.runtime("checkpoint", "--image-path", filepath.Join(b.Dir, "images"), b.ID)

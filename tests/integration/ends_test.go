@@ -20,6 +20,7 @@ func (b *bundle) resisting(ways ...string) *container {
 	b.Spec.Process.Args = append([]string{"/resist"}, ways...)
 	b.Spec.Mounts = append(b.Spec.Mounts, cgroupMount("rw"))
 	b.t.Cleanup(func() {
+		b.must("delete", "--force", b.ID)
 		for _, dir := range cgroupsOf(b.ID) {
 			b.t.Errorf("left: cgroup %s", dir)
 			endTree(dir)

@@ -24,7 +24,8 @@ func (b *bundle) accident(harm func()) {
 }
 
 // hang adds a hook of that kind that never ends, and gives what starts the command that runs it and waits until it does.
-func (b *bundle) hang(kind string) (start func() (f *foreground, hook int)) {
+// line is that command, where it is not run --detach, or delete --force for a poststop hook.
+func (b *bundle) hang(kind string, line ...string) (start func() (f *foreground, hook int)) {
 	b.t.Helper()
 	fifo := filepath.Join(b.Dir, "hook.fifo")
 	if err := unix.Mkfifo(fifo, 0o666); err != nil {
@@ -39,7 +40,9 @@ func (b *bundle) hang(kind string) (start func() (f *foreground, hook int)) {
 	mkdir(b.t, b.Rootfs+b.Dir, 0o755) // where a startContainer hook finds the bundle
 	h := b.probeHook(kind, "hook.fifo", "--until-term")
 	h.Env = []string{"RUNG_TEST=" + b.ID}
-	line := []string{"run", "--detach", "--bundle", b.Dir, b.ID}
+	if line == nil {
+		line = []string{"run", "--detach", "--bundle", b.Dir, b.ID}
+	}
 	if kind == "poststop" {
 		h.Path = filepath.Join(b.Dir, "hook")
 		copyFile(b.t, probePath, h.Path, 0o755)

@@ -50,7 +50,8 @@ func (c *stop) String() string {
 type harm struct {
 	killCommand bool
 	killCaller  bool
-	errno       unix.Errno // the call is not made, and fails so
+	errno       unix.Errno  // the call is not made, and fails so
+	signal      unix.Signal // is sent to the command before the call
 }
 
 // tree is a traced command with all that descends from it.
@@ -327,6 +328,10 @@ func (tr *tree) atCall(tid int) {
 		if err := failCall(tid, h.errno); err != nil {
 			tr.t.Errorf("%v: make it fail: %v", c, err)
 		}
+		tr.quiet = true
+	}
+	if h.signal != 0 {
+		_ = unix.Kill(tr.main, h.signal)
 		tr.quiet = true
 	}
 	if h.killCommand {

@@ -38,9 +38,9 @@ func (g *Group) Freeze() error {
 	case d == nil:
 		return errNoFreezer
 	case d.V2:
-		return freezeV2(d.Path, true)
+		return g.freezeV2(d.Path, true)
 	}
-	return freezeV1(d.Path)
+	return g.freezeV1(d.Path)
 }
 
 // Thaw lets the processes go on, whichever freezer holds them. A container that
@@ -50,7 +50,7 @@ func (g *Group) Thaw() error {
 	found := false
 	if d := g.v2(); d != nil && exists(d.Path+"/cgroup.freeze") {
 		found = true
-		errs = append(errs, freezeV2(d.Path, false))
+		errs = append(errs, g.freezeV2(d.Path, false))
 	}
 	if d := g.v1("freezer"); d != nil {
 		found = true
@@ -94,7 +94,7 @@ const freezeDeadline = 5 * time.Second
 
 // freezeV2 writes cgroup.freeze and waits for cgroup.events to say so; it
 // signals a change by POLLPRI.
-func freezeV2(dir string, freeze bool) error {
+func (g *Group) freezeV2(dir string, freeze bool) error {
 	value := "0"
 	if freeze {
 		value = "1"
@@ -113,15 +113,16 @@ func freezeV2(dir string, freeze bool) error {
 	if !freeze {
 		return nil // an ancestor may hold it frozen still
 	}
-	if err := waitEvent(fd, dir, "frozen", "1", freezeDeadline); err != nil {
+	if err := waitEvent(fd, dir, "frozen", "1", freezeDeadline, g.interrupted); err != nil {
 		_ = sys.WriteFile(dir+"/cgroup.freeze", "0")
 		return fmt.Errorf("freeze: %w", err)
 	}
 	return nil
 }
 
-// waitEvent waits until a key of an open cgroup.events has a value.
-func waitEvent(fd int, dir, key, value string, limit time.Duration) error {
+// waitEvent waits until a key of an open cgroup.events has a value, or until
+// interrupted, unless that is nil, has an error.
+func waitEvent(fd int, dir, key, value string, limit time.Duration, interrupted func() error) error {
 	buf := make([]byte, 256)
 	for end := time.Now().Add(limit); ; {
 		n, err := unix.Pread(fd, buf, 0)
@@ -130,6 +131,11 @@ func waitEvent(fd int, dir, key, value string, limit time.Duration) error {
 		}
 		if n > 0 && flatKey(string(buf[:n]), key) == value {
 			return nil
+		}
+		if interrupted != nil {
+			if err := interrupted(); err != nil {
+				return err
+			}
 		}
 		left := time.Until(end)
 		if left <= 0 {
@@ -142,7 +148,7 @@ func waitEvent(fd int, dir, key, value string, limit time.Duration) error {
 
 // freezeV1 writes FROZEN until it holds. New processes can escape a round, and a
 // group that is stuck in FREEZING gets going by a moment of THAWED.
-func freezeV1(dir string) error {
+func (g *Group) freezeV1(dir string) error {
 	file := dir + "/freezer.state"
 	pause := 20 * time.Microsecond
 	end := time.Now().Add(freezeDeadline)
@@ -159,6 +165,10 @@ func freezeV1(dir string) error {
 		}
 		if state == "FROZEN" {
 			return nil
+		}
+		if err := g.interrupted(); err != nil {
+			_ = sys.WriteFile(file, "THAWED")
+			return fmt.Errorf("freeze: %w", err)
 		}
 		if time.Now().After(end) {
 			_ = sys.WriteFile(file, "THAWED")

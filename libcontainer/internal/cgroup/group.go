@@ -47,6 +47,17 @@ type Group struct {
 
 	mark     Mark // what Create marks them with
 	unmarked bool // Create could not mark all of them
+
+	// Interrupted is asked while Freeze, Kill and Delete wait, which fail with its
+	// error. nil: they wait as long as they do.
+	Interrupted func() error
+}
+
+func (g *Group) interrupted() error {
+	if g.Interrupted == nil {
+		return nil
+	}
+	return g.Interrupted()
 }
 
 // New says where the groups of a container are, and touches nothing. An absolute

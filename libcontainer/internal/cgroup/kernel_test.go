@@ -221,7 +221,7 @@ func TestKill_frozenByV1(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := join(t, g, "sleep 1000 & wait")
-	if err := freezeV1(d.Path); err != nil {
+	if err := (&Group{}).freezeV1(d.Path); err != nil {
 		t.Fatal(err)
 	}
 	go func() { _ = cmd.Wait() }()

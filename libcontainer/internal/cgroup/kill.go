@@ -49,6 +49,9 @@ func (g *Group) killAll() error {
 		if err != nil || len(pids) == 0 {
 			return errors.Join(err, g.thawLeft())
 		}
+		if err := g.interrupted(); err != nil {
+			return errors.Join(err, g.thawLeft())
+		}
 		if time.Now().After(end) {
 			_ = g.thawLeft()
 			return fmt.Errorf("kill all processes of %s: %w: %s", g.path, unix.ETIMEDOUT, g.left(pids))
@@ -164,7 +167,7 @@ func (g *Group) stopForks() {
 // groups below it. cgroup v2 kills frozen processes; only its top group is thawed.
 func (g *Group) thawBelow() error {
 	if d := g.v2(); d != nil && frozen(d) {
-		if err := freezeV2(d.Path, false); err != nil {
+		if err := g.freezeV2(d.Path, false); err != nil {
 			return err
 		}
 	}
@@ -219,7 +222,7 @@ func waitEmpty(dir string, end time.Time) error {
 		return err
 	}
 	defer sys.Close(fd)
-	err = waitEvent(fd, dir, "populated", "0", time.Until(end))
+	err = waitEvent(fd, dir, "populated", "0", time.Until(end), nil)
 	if gone(err) {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rung-oci/rung/libcontainer/internal/state"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
 )
 
@@ -16,7 +17,7 @@ func (g *Group) left(pids []int) string {
 		if len(list) == most {
 			break
 		}
-		if text := WaitsFor(pid); text != "" {
+		if text := state.WaitsFor(pid); text != "" {
 			list = append(list, text)
 		}
 	}
@@ -25,39 +26,6 @@ func (g *Group) left(pids []int) string {
 		hidden = ", and processes of another PID namespace, which cannot be seen from here"
 	}
 	return fmt.Sprintf("%d are left (%s)%s", len(visible(pids)), strings.Join(list, "; "), hidden)
-}
-
-// WaitsFor names a process that was killed and has not ended, and says what it
-// waits for, as far as proc(5) tells: a tracer, a call in the kernel, a frozen
-// cgroup. It is empty for a process that is gone.
-func WaitsFor(pid int) string {
-	proc := "/proc/" + strconv.Itoa(pid)
-	status, err := readFile(proc + "/status")
-	if err != nil {
-		return ""
-	}
-	text := "process " + strconv.Itoa(pid) + " " + strconv.Quote(statusField(status, "Name"))
-	state := statusField(status, "State")
-	call, _ := readFile(proc + "/wchan") // "0" for a process that does not wait, and for who may not know
-	tracer := statusField(status, "TracerPid")
-	switch {
-	case strings.HasPrefix(state, "t") && tracer != "0":
-		return text + " is stopped by its tracer, process " + tracer
-	case call == "__refrigerator":
-		return text + " is frozen by a control group above the container's"
-	case strings.HasPrefix(state, "D") && call != "" && call != "0":
-		return text + " is in uninterruptible sleep in the kernel (" + call + ")"
-	}
-	return text + " is in state " + state
-}
-
-func statusField(status, key string) string {
-	for line := range strings.Lines(status) {
-		if value, ok := strings.CutPrefix(line, key+":"); ok {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
 }
 
 // ReleaseFrozen moves a process that was killed out of a frozen v1 cgroup, where it

@@ -12,10 +12,13 @@ import (
 
 // handOver has the signals written to fd, a byte each: the number. What does not
 // fit is let be: so many wait that one more tells nothing new.
-func handOver(fd int, signals []unix.Signal) error {
-	list := make([]os.Signal, len(signals))
-	for i, n := range signals {
-		list[i] = n
+// keepIgnored leaves those alone that the caller has this process ignore.
+func handOver(fd int, signals []unix.Signal, keepIgnored bool) error {
+	list := make([]os.Signal, 0, len(signals))
+	for _, n := range signals {
+		if !keepIgnored || !signal.Ignored(n) {
+			list = append(list, n)
+		}
 	}
 	caught := make(chan os.Signal, 64)
 	signal.Notify(caught, list...)
@@ -26,5 +29,11 @@ func handOver(fd int, signals []unix.Signal) error {
 			}
 		}
 	}()
+	return nil
+}
+
+// resetHandler has the kernel do with a signal what it does by default.
+func resetHandler(n unix.Signal) error {
+	signal.Reset(n)
 	return nil
 }

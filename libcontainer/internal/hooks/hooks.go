@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rung-oci/rung/libcontainer/internal/console"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/trace"
 	"golang.org/x/sys/unix"
@@ -37,6 +38,9 @@ type Options struct {
 	// Output also gets what the hooks print, while they do; nil: nobody. A
 	// write that blocks, blocks the hook; one that fails is the last.
 	Output io.Writer
+	// Signals kill the hook that runs when one of them asks for an end: the Error's
+	// reason is then a *console.Interrupt, and no further hook is started. nil: none.
+	Signals *console.Signals
 	// Trace has a span of each hook, with what it printed, and has it continue the
 	// trace: TRACEPARENT and TRACESTATE are added to its environment, unless the
 	// config has set them. nil: none.
@@ -155,6 +159,10 @@ func RunAll(kind string, hooks []plan.Hook, stateJSON []byte, o Options) ([]Resu
 		if err != nil {
 			errs = append(errs, err)
 		}
+		var interrupted *console.Interrupt
+		if errors.As(err, &interrupted) {
+			break
+		}
 	}
 	return results, errors.Join(errs...)
 }
@@ -247,10 +255,7 @@ func runOne(kind string, index int, h plan.Hook, state []byte, o *Options) (Resu
 	out := tail{also: o.Output}
 	collected := make(chan struct{})
 	go func() { out.collect(r); close(collected) }()
-	done := make(chan ended, 1)
-	go func() { ws, err := p.Wait(); done <- ended{ws, err} }()
-
-	end, timedOut := await(done, h.Timeout, p.Kill)
+	end, timedOut := await(p, h.Timeout, o.Signals)
 	_ = r.SetReadDeadline(time.Unix(1, 0))
 	<-collected
 	res.Duration = time.Since(res.Begin)
@@ -266,23 +271,30 @@ func runOne(kind string, index int, h plan.Hook, state []byte, o *Options) (Resu
 	return res, nil
 }
 
-// await waits for the hook, for timeout at most if there is one; then kills it.
-func await(done <-chan ended, timeout time.Duration, kill func()) (end ended, timedOut bool) {
-	if timeout <= 0 {
-		return <-done, false
+// await waits for the hook, for timeout at most if there is one, and until a signal
+// asks for an end; then it kills the hook.
+func await(p Spawned, timeout time.Duration, signals *console.Signals) (end ended, timedOut bool) {
+	if p.Pidfd < 0 {
+		ws, err := p.Wait()
+		return ended{ws, err}, false
 	}
-	timer := time.NewTimer(timeout)
-	defer timer.Stop()
-	select {
-	case end = <-done:
-		return end, false
-	case <-timer.C:
+	var deadline time.Time
+	if timeout > 0 {
+		deadline = time.Now().Add(timeout)
 	}
-	kill()
-	timer.Reset(patience)
-	select {
-	case end = <-done:
-	case <-timer.C:
+	err := signals.AwaitExit(p.Pidfd, deadline)
+	if err == nil {
+		ws, err := p.Wait()
+		return ended{ws, err}, false
 	}
-	return end, true
+	p.Kill()
+	var none *console.Signals // it is ended already
+	if none.AwaitExit(p.Pidfd, time.Now().Add(patience)) == nil {
+		end.status, _ = p.Wait()
+	}
+	if errors.Is(err, unix.ETIMEDOUT) {
+		return end, true
+	}
+	end.err = err
+	return end, false
 }

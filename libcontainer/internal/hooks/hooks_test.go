@@ -251,7 +251,7 @@ func TestRun_spawn(t *testing.T) {
 	_, err = Run("startContainer", []plan.Hook{{Path: "/x"}}, nil, Options{
 		Spawn: func(_ plan.Hook, stdio [3]*os.File) (Spawned, error) {
 			_, _ = stdio[2].WriteString("last words\n")
-			return Spawned{Wait: func() (unix.WaitStatus, error) { return 0, broken }, Kill: func() {}}, nil
+			return Spawned{Wait: func() (unix.WaitStatus, error) { return 0, broken }, Kill: func() {}, Pidfd: -1}, nil
 		},
 	})
 	if !errors.Is(err, broken) || !strings.HasSuffix(err.Error(), ": no room: last words") {

@@ -3,7 +3,6 @@ package hooks
 import (
 	"os"
 	"slices"
-	"sync"
 	"syscall"
 
 	"github.com/rung-oci/rung/internal/sysmon"
@@ -12,19 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Spawned is a hook that runs. Wait is called once, from a goroutine of its own;
-// Kill at any time, also after the hook has ended.
+// Spawned is a hook that runs. Wait is called once, when Pidfd says that it has
+// ended, or at once where that is -1; Kill before Wait.
 type Spawned struct {
-	Wait func() (unix.WaitStatus, error)
-	Kill func()
-}
-
-// process is a hook in the runtime's namespaces, the leader of its own process
-// group.
-type process struct {
-	pid    int
-	mu     sync.Mutex
-	reaped bool // from then on the pid may be somebody else's
+	Wait  func() (unix.WaitStatus, error)
+	Kill  func()
+	Pidfd int // readable when the hook has ended; Wait closes it
 }
 
 // spawn starts a hook with nothing but its own descriptors and environment.
@@ -39,12 +31,13 @@ func spawn(h plan.Hook, dir string, stdio [3]*os.File) (Spawned, error) {
 	}
 	// what the runtime inherited, or is asked to hand to the container, is no hook's
 	_ = sys.CloseOnExecFrom(3)
+	pidfd := -1
 	done := sysmon.Forking()
 	pid, err := syscall.ForkExec(h.Path, argv, &syscall.ProcAttr{
 		Dir:   dir,
 		Env:   env,
 		Files: []uintptr{stdio[0].Fd(), stdio[1].Fd(), stdio[2].Fd()},
-		Sys:   &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
+		Sys:   &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, PidFD: &pidfd},
 	})
 	done()
 	if err != nil {
@@ -56,34 +49,15 @@ func spawn(h plan.Hook, dir string, stdio [3]*os.File) (Spawned, error) {
 		}
 		return Spawned{}, &os.SyscallError{Syscall: "execve", Err: err}
 	}
-	p := &process{pid: pid}
-	return Spawned{Wait: p.wait, Kill: p.kill}, nil
-}
-
-// wait does not reap before the lock is taken, so that kill never meets a pid
-// that was given away.
-func (p *process) wait() (unix.WaitStatus, error) {
-	for {
-		err := unix.Waitid(unix.P_PID, p.pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
-		if err == nil {
-			break
-		}
-		if err != unix.EINTR {
-			return 0, &os.SyscallError{Syscall: "waitid", Err: err}
-		}
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.reaped = true
-	return sys.Reap(p.pid)
-}
-
-func (p *process) kill() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.reaped {
-		_ = unix.Kill(-p.pid, unix.SIGKILL)
-	}
+	return Spawned{
+		Pidfd: pidfd,
+		Wait: func() (unix.WaitStatus, error) {
+			defer sys.Close(pidfd)
+			return sys.Reap(pid)
+		},
+		// not reaped yet: the number is its own, that of the group too
+		Kill: func() { _ = unix.Kill(-pid, unix.SIGKILL) },
+	}, nil
 }
 
 // input gives the read end of something that holds the state and ends after it.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/rung-oci/rung/libcontainer/internal/console"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"github.com/rung-oci/rung/libcontainer/internal/trace"
@@ -38,6 +39,13 @@ type Side struct {
 	Warn           func(text string)
 	Debug          func(text string) // may be nil
 	Trace          *trace.Trace      // may be nil
+	Signals        *console.Signals  // of StartAtGate; the Executable has those of what it starts; may be nil
+
+	// Release lets an init end that was killed while a v1 freezer holds it; may be nil.
+	Release func(pid int)
+	// Stalled says why an init that has been silent for some time will not answer;
+	// nil, or an error of nil: it may.
+	Stalled func(pid int) error
 }
 
 // Init is a container's init that this process has started.
@@ -188,11 +196,12 @@ func (x *executor) spawn(a plan.Spawn) error {
 	if err != nil {
 		return err
 	}
+	c.release, c.stalled = x.side.Release, x.side.Stalled
 	x.init = &Init{Pid: c.pid, exe: x.exe, child: c}
 	x.undo.Push("init", func() error {
-		c.kill()
+		err := c.kill()
 		c.close()
-		return nil
+		return err
 	})
 	return nil
 }

@@ -25,6 +25,9 @@ func (p *Process) Wait() (unix.WaitStatus, error) {
 	return ws, err
 }
 
+// Pidfd is readable when the process has ended; it stays the Process's.
+func (p *Process) Pidfd() int { return p.pidfd }
+
 // Kill ends the process.
 func (p *Process) Kill() {
 	if p.pidfd >= 0 {
@@ -68,11 +71,12 @@ func Enter(exe *Executable, program plan.Program, pidfd, cgroupFD, root int, std
 		case errors.Is(err, io.EOF), errors.Is(err, unix.ECONNRESET):
 			return &Process{Pid: c.pid, pidfd: c.pidfd}, nil
 		case err != nil:
-			c.kill()
+			err = errors.Join(err, c.kill())
+			sys.Close(c.pidfd)
 			return nil, err
 		}
 		if err := enterAnswer(c, program, m, notify); err != nil {
-			c.kill()
+			err = errors.Join(err, c.kill())
 			sys.Close(c.pidfd)
 			return nil, err
 		}

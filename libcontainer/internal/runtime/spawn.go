@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/rung-oci/rung/internal/sysmon"
+	"github.com/rung-oci/rung/libcontainer/internal/console"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/state"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
@@ -28,14 +29,16 @@ import (
 // Executable is a sealed descriptor of the init program, from which inits are
 // started. It is opened once for a command; Close it before the container runs.
 type Executable struct {
-	fd    int
-	trace *trace.Trace // of whatever is started; or nil
+	fd      int
+	trace   *trace.Trace     // of whatever is started; or nil
+	signals *console.Signals // that end the wait for what is started; or nil
 }
 
 // OpenExecutable seals a copy of the init program: it is what processes of the
 // container find behind /proc/PID/exe, and no file of the host (CVE-2019-5736).
-// Its inits tell t, unless that is nil, when each of their ops ended.
-func OpenExecutable(t *trace.Trace) (*Executable, error) {
+// Its inits tell t, unless that is nil, when each of their ops ended. Signals that
+// ask for an end interrupt the wait for an init, with a *console.Interrupt.
+func OpenExecutable(t *trace.Trace, signals *console.Signals) (*Executable, error) {
 	program, err := elf.Program()
 	if err != nil {
 		return nil, err
@@ -44,7 +47,7 @@ func OpenExecutable(t *trace.Trace) (*Executable, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Executable{fd: fd, trace: t}, nil
+	return &Executable{fd: fd, trace: t, signals: signals}, nil
 }
 
 // Close lets go of the executable.
@@ -68,6 +71,10 @@ type child struct {
 	others  map[plan.FD]int // what it got; pidfds of other processes among them
 	peer    uint64          // the inode of its end of the channel
 	times   *times          // nil: nobody asked
+	ours    bool            // this process started it
+	signals *console.Signals
+	release func(pid int)       // lets a killed process end that a v1 freezer holds; or nil
+	stalled func(pid int) error // why a process that does not answer never will; or nil
 }
 
 type spawnOptions struct {
@@ -166,7 +173,7 @@ func (x *Executable) spawn(o spawnOptions) (*child, error) {
 		}
 		return nil, &os.SyscallError{Syscall: what, Err: err}
 	}
-	c := &child{pid: pid, pidfd: pidfd, conn: wire.NewConn(ours), fork: forkOf(o.program), watched: o.watch, others: o.files}
+	c := &child{pid: pid, pidfd: pidfd, conn: wire.NewConn(ours), fork: forkOf(o.program), watched: o.watch, others: o.files, ours: true, signals: x.signals}
 	c.forking = c.fork >= 0
 	c.family = c.forking || o.clone&unix.CLONE_NEWPID != 0
 	if c.forking {
@@ -192,7 +199,10 @@ func forkOf(p plan.Program) int {
 // could not be removed. What comes before the fork is the parent's.
 func (c *child) receive() (wire.Message, error) {
 	for c.forking || len(c.early) == 0 {
-		if (c.forking || c.watched) && !c.speaks() {
+		switch spoke, err := c.await(); {
+		case err != nil:
+			return wire.Message{FD: -1}, err
+		case !spoke:
 			if c.forking {
 				c.reapUnnamed()
 			}
@@ -242,22 +252,60 @@ func (c *child) receive() (wire.Message, error) {
 	return m, nil
 }
 
-// speaks waits until there is a message, or the end of the channel. false: the
-// process that should name the one it forks was killed before it did. That one, if
-// there is one, holds the channel open, and waits as we do: it ends with it.
-func (c *child) speaks() bool {
-	for c.pidfd >= 0 {
-		p := [2]unix.PollFd{{Fd: int32(c.conn.FD()), Events: unix.POLLIN}, {Fd: int32(c.pidfd), Events: unix.POLLIN}}
-		_, err := unix.Poll(p[:], -1)
+// stallCheck is how long an init may be silent before it is looked at.
+const stallCheck = 100 * time.Millisecond
+
+// await waits until there is a message, or the end of the channel. spoke is false
+// when the process that should name the one it forks was killed before it did. That
+// one, if there is one, holds the channel open, and waits as we do: it ends with it.
+// The error is a *console.Interrupt, or what stalled says of an init that is silent.
+func (c *child) await() (spoke bool, err error) {
+	for {
+		p := [3]unix.PollFd{{Fd: int32(c.conn.FD()), Events: unix.POLLIN}, {Fd: int32(c.signals.FD()), Events: unix.POLLIN}, {Fd: -1, Events: unix.POLLIN}}
+		if c.forking || c.watched {
+			p[2].Fd = int32(c.pidfd)
+		}
+		n, err := unix.Poll(p[:], int(stallCheck.Milliseconds()))
 		switch {
 		case err == unix.EINTR:
 		case err != nil || p[0].Revents != 0: // what it said before it ended comes first
-			return true
-		default:
-			return false
+			return true, nil
+		case p[2].Revents != 0:
+			return false, nil
+		case p[1].Revents != 0:
+			if err := c.signals.Interrupted(); err != nil {
+				return false, err
+			}
+		case n == 0:
+			if err := c.stir(); err != nil {
+				return false, err
+			}
 		}
 	}
-	return true
+}
+
+// stir continues an init that a process of the container has stopped: from the op
+// fork of exec on they see it, and may signal it with CAP_KILL. Nobody else may: an
+// init that this process did not start waits at its gate, and whoever stopped that
+// can continue it. A program that runs already is left alone: execve closes the
+// channel, and a stopped process does not get there in between.
+func (c *child) stir() error {
+	if c.stalled != nil {
+		if err := c.stalled(c.pid); err != nil {
+			return err
+		}
+	}
+	if !c.ours {
+		return nil
+	}
+	if p, ok := state.ReadProcess(c.pid); !ok || p.State != 'T' {
+		return nil
+	}
+	closed := []unix.PollFd{{Fd: int32(c.conn.FD()), Events: unix.POLLIN}}
+	if n, err := unix.Poll(closed, 0); err == nil && n == 0 && c.pidfd >= 0 {
+		_ = sys.PidfdSignal(c.pidfd, unix.SIGCONT)
+	}
+	return nil
 }
 
 // reapUnnamed ends and reaps the inits that were forked for this container and not
@@ -328,24 +376,35 @@ func (c *child) lastWords() (wire.Message, error) {
 	return wire.Message{FD: -1}, io.EOF
 }
 
+// killPatience is how long a killed child is waited for: a process that traces it,
+// or a call in the kernel, can hold it for ever.
+const killPatience = 5 * time.Second
+
 // kill ends a child that is of no more use, and reaps it.
-func (c *child) kill() {
+func (c *child) kill() error {
 	if c.pid <= 0 {
-		return
+		return nil
 	}
 	if c.pidfd < 0 || sys.PidfdSignal(c.pidfd, unix.SIGKILL) != nil {
 		_ = unix.Kill(c.pid, unix.SIGKILL)
 	}
-	for c.pidfd >= 0 && sys.WaitExit(c.pidfd, 50*time.Millisecond) != nil {
+	for end := time.Now().Add(killPatience); c.pidfd >= 0 && sys.WaitExit(c.pidfd, 50*time.Millisecond) != nil; {
 		if c.family {
 			c.reapUnnamed() // it may wait for one that nobody knows of
 		} // another is only slow, as one that held a scope may be, and the container's init is beside it
+		if c.release != nil {
+			c.release(c.pid)
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("wait for the end of the init, which was killed: %w: %s", unix.ETIMEDOUT, state.WaitsFor(c.pid))
+		}
 	}
 	if c.forking {
 		c.reapUnnamed() // it went on after what it said last, and may have forked
 	}
 	_, _ = sys.Reap(c.pid)
 	c.pid = 0
+	return nil
 }
 
 func (c *child) close() {
@@ -456,7 +515,7 @@ func (x *Executable) oneShot(o spawnOptions) (int, error) {
 		return -1, err
 	}
 	defer c.close()
-	defer c.kill()
+	defer func() { _ = c.kill() }()
 	for {
 		m, err := c.receive()
 		switch {
@@ -490,5 +549,5 @@ func Occupy(exe *Executable) (pid int, leave func(), err error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return c.pid, func() { c.kill(); c.close() }, nil
+	return c.pid, func() { _ = c.kill(); c.close() }, nil
 }

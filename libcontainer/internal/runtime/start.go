@@ -10,7 +10,7 @@ import (
 // socket, pidfd the init's; both stay the caller's. notify, when it is not
 // nil, says where the seccomp listener goes.
 func StartAtGate(gate, pidfd, pid int, n *plan.Notify, side *Side) error {
-	c := &child{pidfd: pidfd, conn: wire.NewConn(gate)}
+	c := &child{pidfd: pidfd, conn: wire.NewConn(gate), signals: side.Signals}
 	x := &executor{plan: &plan.Plan{}, side: side, init: &Init{Pid: pid, child: c}, notify: n}
 	if err := sendOrder(gate); err != nil {
 		return err

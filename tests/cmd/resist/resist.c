@@ -7,6 +7,8 @@
 //	leaderless    a child whose first thread has ended, and another thread goes on
 //	chains        processes that fork and end, one after the other, for some seconds
 //	nested        a child in a user and a PID namespace of its own, the first process there
+//	stops         stops each process of the runtime that comes in, once, and adds a line to /stopped
+//	keeps-stopping  stops them for ever
 //	own=DIR       a cgroup of mode 0 with a process
 //	frozen=DIR    a frozen cgroup with a process, and below it another frozen one
 //	deep=DIR      cgroups nested deeper than PATH_MAX, the last one frozen, with a process
@@ -189,6 +191,54 @@ static void chains(void)
 		}
 }
 
+static int of_runtime(int pid)
+{
+	char path[32], comm[32];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = read(fd, comm, sizeof(comm));
+	close(fd);
+	return n >= 5 && !strncmp(comm, "rung:", 5);
+}
+
+// stop stops what comes in by exec, which has the name of the runtime's init until it is the container's.
+static void stop(int once)
+{
+	int log = open("/stopped", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644), last = 0;
+
+	if (log < 0)
+		die("/stopped");
+	if (child() != 0)
+		return;
+	tell();
+	for (int p = 2;; p = p > 300 ? 2 : p + 1) {
+		if (!of_runtime(p) || (once && p == last))
+			continue;
+		last = p;
+		if (kill(p, SIGSTOP))
+			continue;
+		if (!of_runtime(p))
+			kill(p, SIGCONT); // too late: it is the container's
+		else if (write(log, "x\n", 2) != 2)
+			die("write");
+	}
+}
+
+static void stops(void)
+{
+	stop(1);
+}
+
+static void keeps_stopping(void)
+{
+	stop(0);
+}
+
 static void nested(void)
 {
 	if (child() == 0) {
@@ -270,7 +320,7 @@ static const struct way {
 	void (*go)(void);
 } ways[] = {
 	{ "traced", traced }, { "stopped", stopped }, { "vfork", vforked }, { "leaderless", leaderless }, { "chains", chains },
-	{ "nested", nested }, { "own", NULL }, { "frozen", NULL }, { "deep", deep }, { "wide", wide }, { "threaded", threaded }, { "self", self },
+	{ "nested", nested }, { "stops", stops }, { "keeps-stopping", keeps_stopping }, { "own", NULL }, { "frozen", NULL }, { "deep", deep }, { "wide", wide }, { "threaded", threaded }, { "self", self },
 };
 
 static void go(const char *arg)
