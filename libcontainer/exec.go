@@ -129,6 +129,7 @@ type execution struct {
 	terminal *console.Terminal
 	own      func(cgroup.Mark) bool // reports whether a cgroup is the container's
 	signals  *console.Signals       // that end it before the process runs; nil: none are caught
+	paused   bool                   // the container is
 }
 
 func (x *execution) close() {
@@ -147,7 +148,8 @@ func (c *Container) prepareExec(o *ExecOptions) (*execution, error) {
 		return nil, err
 	}
 	defer e.Close()
-	switch status := c.status(e); {
+	status := c.status(e)
+	switch {
 	case status == state.Stopped:
 		return nil, fmt.Errorf("cannot exec in a stopped container: %w", ErrNotRunning)
 	case status == state.Creating:
@@ -166,7 +168,7 @@ func (c *Container) prepareExec(o *ExecOptions) (*execution, error) {
 	if err := checkTerminal(p.Terminal, o.Detach, o.ConsoleSocket); err != nil {
 		return nil, err
 	}
-	x := &execution{c: c, opt: o, files: map[plan.FD]int{}, own: c.owns(e)}
+	x := &execution{c: c, opt: o, files: map[plan.FD]int{}, own: c.owns(e), paused: status == state.Paused}
 	if err := x.openInit(e, s); err != nil {
 		x.close()
 		return nil, err
@@ -278,6 +280,7 @@ func (x *execution) side() *runtime.Side {
 		Trace: x.c.Trace,
 	}
 	if x.join != nil {
+		s.Held = x.paused
 		s.CgroupFD, s.CgroupBusy, s.Release = x.join.FD, x.join.Busy, x.join.ReleaseFrozen
 		if !x.opt.IgnorePaused {
 			s.Stalled = x.stalled
@@ -289,6 +292,9 @@ func (x *execution) side() *runtime.Side {
 // stalled refuses to wait for a process in a frozen cgroup: the container was paused
 // meanwhile, or has frozen the cgroup that its init is in.
 func (x *execution) stalled(pid int) error {
+	if pid == 0 {
+		pid = x.c.state.Pid // its cgroup is the one to join
+	}
 	if x.join.Frozen(pid) {
 		return errPaused
 	}

@@ -173,6 +173,11 @@ func TestEnds_exec_beside_an_init_that_has_frozen_itself(t *testing.T) {
 	b := newBundle(t)
 	c := b.resisting("self=/sys/fs/cgroup")
 	writeGroup(t, b.cgroupDir(""), "cgroup.subtree_control", "+hugetlb") // no process may be here any more
+	for !strings.Contains(readFile(t, b.cgroupDir("")+"/self/cgroup.events"), "frozen 1") {
+		if _, err := unix.Poll(nil, 5); err != nil && err != unix.EINTR {
+			t.Fatal(err)
+		}
+	}
 	res := c.exec(nil, "--exit", "0")
 	wantFailure(t, res, "cannot exec in a paused container")
 	f := b.foreground("exec", "--ignore-paused", c.ID, "/probe", "--exit", "0")

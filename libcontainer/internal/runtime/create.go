@@ -43,9 +43,11 @@ type Side struct {
 
 	// Release lets an init end that was killed while a v1 freezer holds it; may be nil.
 	Release func(pid int)
-	// Stalled says why an init that has been silent for some time will not answer;
-	// nil, or an error of nil: it may.
+	// Stalled says why an init that has been silent for some time will not answer, or,
+	// with 0, why one that joins by CgroupBusy will not; nil, or an error of nil: it may.
 	Stalled func(pid int) error
+	// Held says that the cgroup may be frozen while the init starts.
+	Held bool
 }
 
 // Init is a container's init that this process has started.
@@ -178,7 +180,7 @@ func (x *executor) do(a plan.Action) error {
 }
 
 func (x *executor) spawn(a plan.Spawn) error {
-	o := spawnOptions{program: x.plan.Init, clone: a.Clone, cgroupFD: -1, files: x.files, stdio: x.side.Stdio, preserve: a.PreserveFDs}
+	o := spawnOptions{program: x.plan.Init, clone: a.Clone, cgroupFD: -1, files: x.files, stdio: x.side.Stdio, preserve: a.PreserveFDs, held: x.side.Held}
 	_, o.watch = x.joined(unix.CLONE_NEWPID)
 	var err error
 	if a.IntoCgroup {
@@ -190,6 +192,12 @@ func (x *executor) spawn(a plan.Spawn) error {
 	if errors.Is(err, unix.EBUSY) && o.cgroupFD >= 0 && x.side.CgroupBusy != nil {
 		if o.cgroupFD, err = x.side.CgroupBusy(); err != nil {
 			return err
+		}
+		o.held = true
+		if x.side.Stalled != nil {
+			if err := x.side.Stalled(0); err != nil {
+				return err
+			}
 		}
 		c, err = x.exe.spawn(o)
 	}

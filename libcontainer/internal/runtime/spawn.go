@@ -86,6 +86,7 @@ type spawnOptions struct {
 	preserve int // descriptors from 3 on that keep their numbers
 	// watch: it enters a pid namespace where it may be traced; see child.watched
 	watch bool
+	held  bool // its cgroup may be frozen: see forkExec
 }
 
 // spawn starts an init with its program in a sealed memfd.
@@ -158,7 +159,9 @@ func (x *Executable) spawn(o spawnOptions) (*child, error) {
 	}
 	span := x.trace.Begin("clone3, execve", trace.Call)
 	done := sysmon.Forking()
-	pid, err := syscall.ForkExec("/proc/self/fd/"+strconv.Itoa(int(plan.FDExecutable)), []string{"rung:[init]"}, attr)
+	pid, err := x.forkExec(o.held, func() (int, error) {
+		return syscall.ForkExec("/proc/self/fd/"+strconv.Itoa(int(plan.FDExecutable)), []string{"rung:[init]"}, attr)
+	})
 	done()
 	span.End(err)
 	if err != nil {
@@ -253,7 +256,7 @@ func (c *child) receive() (wire.Message, error) {
 }
 
 // stallCheck is how long an init may be silent before it is looked at.
-const stallCheck = 100 * time.Millisecond
+const stallCheck = 500 * time.Millisecond
 
 // await waits until there is a message, or the end of the channel. spoke is false
 // when the process that should name the one it forks was killed before it did. That

@@ -206,6 +206,26 @@ static int of_runtime(int pid)
 	return n >= 5 && !strncmp(comm, "rung:", 5);
 }
 
+// is_stopped says whether a process stands, or is gone.
+static int is_stopped(int pid)
+{
+	char path[32], stat[512], *state;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 1;
+	n = read(fd, stat, sizeof(stat) - 1);
+	close(fd);
+	if (n <= 0)
+		return 1;
+	stat[n] = 0;
+	state = strrchr(stat, ')');
+	return !state || state[2] == 'T' || state[2] == 'Z' || state[2] == 'X';
+}
+
 // stop stops what comes in by exec, which has the name of the runtime's init until it is the container's.
 static void stop(int once)
 {
@@ -222,6 +242,8 @@ static void stop(int once)
 		last = p;
 		if (kill(p, SIGSTOP))
 			continue;
+		while (!is_stopped(p))
+			;
 		if (!of_runtime(p))
 			kill(p, SIGCONT); // too late: it is the container's
 		else if (write(log, "x\n", 2) != 2)
