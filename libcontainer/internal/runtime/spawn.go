@@ -355,7 +355,23 @@ func (c *child) reapUnnamed() {
 		default:
 			continue
 		}
-		_ = unix.Kill(pid, unix.SIGKILL)
+		c.end(pid)
+	}
+}
+
+// end kills and reaps a child that has no pidfd here. One that does not end soon, as
+// in a frozen v1 cgroup that it cannot be taken out of, is left for another round.
+func (c *child) end(pid int) {
+	_ = unix.Kill(pid, unix.SIGKILL)
+	if c.release != nil {
+		c.release(pid)
+	}
+	fd, err := sys.PidfdOpen(pid)
+	if err != nil {
+		return
+	}
+	defer sys.Close(fd)
+	if sys.WaitExit(fd, time.Second) == nil {
 		_, _ = sys.Reap(pid)
 	}
 }
