@@ -227,6 +227,8 @@ func hint(s *runtime.StepError) string {
 		return "process.args[0] is looked up in the container's PATH, inside its root file system"
 	case s.Step == "bounding" && errors.Is(s, unix.EPERM), s.Step == "capset" && errors.Is(s, unix.EPERM):
 		return "the runtime itself lacks a capability that process.capabilities asks for"
+	case s.Step == "keyring" && errors.Is(s, unix.EPERM):
+		return "another user made a keyring of that name before: /proc/keys shows its owner, and it goes with that user's processes"
 	case s.Step == "fork" && errors.Is(s, unix.ENOSPC):
 		return "a limit in /proc/sys/user/max_*_namespaces is reached"
 	}

@@ -49,12 +49,15 @@ func openImages(o *ImageOptions, log string, restore bool) (*imageDirs, error) {
 		d.images.Close()
 		return nil, err
 	}
-	// criu, as root, writes to names that it finds there, and follows links. What is restored is in the hands of
-	// whoever had the images in any case.
-	for _, dir := range [...]*os.File{d.images, d.work} {
-		if err := outfile.Closed(int(dir.Fd())); err != nil && !restore {
+	// criu, as root, writes images and its log to names that it finds there, and follows links. At a restore it
+	// writes the log alone, to the work directory.
+	for _, dir := range [...]*os.File{d.work, d.images} {
+		if restore && dir == d.images {
+			continue
+		}
+		if err := outfile.Closed(int(dir.Fd())); err != nil {
 			d.close()
-			return nil, &os.PathError{Op: "write images to", Path: dir.Name(), Err: err}
+			return nil, &os.PathError{Op: "let criu write to", Path: dir.Name(), Err: err}
 		}
 	}
 	return &d, nil

@@ -177,3 +177,34 @@ func TestExternalFile(t *testing.T) {
 		}
 	}
 }
+
+// criu follows the links that another user puts where it writes.
+func TestOpenImages_directories_of_other_users(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: a directory of another user")
+	}
+	own, foreign := t.TempDir(), t.TempDir()
+	for _, dir := range []string{own, foreign} {
+		if err := os.WriteFile(filepath.Join(dir, extraFile), []byte("{}"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chown(foreign, 65533, 65533); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		images, work     string
+		restore, refused bool
+	}{
+		{own, "", false, false}, {own, own, true, false}, {foreign, "", false, true}, {own, foreign, false, true}, {foreign, own, false, true},
+		{foreign, "", true, true}, {own, foreign, true, true}, {foreign, own, true, false},
+	} {
+		d, err := openImages(&ImageOptions{ImagePath: c.images, WorkPath: c.work}, "log", c.restore)
+		if errors.Is(err, unix.EPERM) != c.refused || err != nil && !c.refused {
+			t.Errorf("%+v: %v", c, err)
+		}
+		if err == nil {
+			d.close()
+		}
+	}
+}

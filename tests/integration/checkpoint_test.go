@@ -211,10 +211,13 @@ func TestCheckpoint_bind_mounts(t *testing.T) {
 		bind(file, "/etc/one", "bind"), bind(inner, "/link", "bind"),
 	)(b.Spec)
 	mkdir(t, filepath.Join(outer, "deep/er"), 0o755)
+	_, socket := manager(t, b.Dir) // its directory is a mount of the runtime's own
+	b.Env = []string{"NOTIFY_SOCKET=" + socket}
 	b.Spec.Process.Args = []string{
-		"/probe", "--echo", "ready", "--line", "--read", "/mnt/outer/deep/er/mark", "--read", "/etc/one", "--read", "/home/there/mark", "--create", "/mnt/outer/x", "", "--report", "--line",
+		"/probe", "--echo", "ready", "--notify", "READY=1", "--line", "--read", "/mnt/outer/deep/er/mark", "--read", "/etc/one", "--read", "/home/there/mark", "--create", "/mnt/outer/x", "", "--report", "--line",
 	}
 	c := b.untilReady()
+	wantErrno(t, c.next("notify"), 0)
 	c.dump()
 	for _, gone := range []string{filepath.Join(outer, "deep/er"), filepath.Join(outer, "deep"), filepath.Join(b.Rootfs, "etc/one"), filepath.Join(b.Rootfs, "mnt/outer")} {
 		if err := os.Remove(gone); err != nil {
@@ -222,6 +225,14 @@ func TestCheckpoint_bind_mounts(t *testing.T) {
 		}
 	}
 	c.restore()
+	found := false
+	for _, m := range mountsOf(t, itoa(c.Pid)) {
+		if m.point == "/run/notify" {
+			found = true
+			wantFlags(t, m.point, m.flags, "ro nosuid nodev noexec")
+		}
+	}
+	want(t, "the directory of the sd_notify socket is mounted", found, true)
 	c.say("go on")
 	c.next("line")
 	for _, text := range []string{"inner", "a file", "inner"} {
