@@ -258,8 +258,7 @@ func pidNamespaces(t *testing.T, pid int) int {
 }
 
 // The helper process has nothing that is worth tracing it: it is looked at as it opens the procfs.
-func TestSharedPidns_the_helper_has_nothing(t *testing.T) {
-	t.Parallel()
+func TestSharedPidns_the_helper_has_nothing(t *testing.T) { // alone: a tracer waits for everybody's orphans
 	requires(t, "root", "rt:rung")
 	holder := nsHolder(t, specs.PIDNamespace)
 	b := newBundle(t)
