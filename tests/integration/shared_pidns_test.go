@@ -477,3 +477,39 @@ func TestSharedPidns_with_time_offsets(t *testing.T) {
 	a.must("kill", a.ID, "KILL")
 	a.wait()
 }
+
+// exec into a container with a user namespace of its own, among processes that are in the host's: dumpable or not, they may
+// trace what has come from there.
+func TestSharedPidns_exec_into_a_user_namespace(t *testing.T) {
+	t.Parallel()
+	requires(t, "root", "userns", "rt:rung")
+	a, canary := watcher(t, nil)
+	b := a.joiner()
+	b.mapped(mapping(0, 100000, 65536), mapping(0, 100000, 65536))
+	for i, m := range b.Spec.Mounts {
+		if m.Type == "proc" { // one of its own would need the pid namespace
+			b.Spec.Mounts[i] = bind("/proc", "/proc", "rbind")
+		}
+	}
+	b.Spec.Linux.MaskedPaths, b.Spec.Linux.ReadonlyPaths = nil, nil
+	b.Spec.Process.NoNewPrivileges = false
+	b.Spec.Linux.Seccomp = filter(rule(specs.ActErrno, "acct"))
+	b.Spec.Process.Args = []string{"/probe", "--until-term"}
+	c := b.create().start()
+	c.next("waiting")
+	for i := range 20 {
+		want(t, "exit status", c.exec(nil, "--exit", itoa(i)).Exit, i)
+	}
+	held := c.execHeld(c.ID, "/probe", "--exit", "0") // stands still until the watcher has looked at it
+	a.must("kill", a.ID, "USR1")
+	for line := ""; !strings.Contains(line, `"swept"`); {
+		var ok bool
+		if line, ok = a.line(); !ok {
+			t.Fatal("the watcher has ended")
+		}
+	}
+	held.release()
+	c.must("kill", c.ID, "KILL")
+	c.wait()
+	a.wantNothing(canary)
+}

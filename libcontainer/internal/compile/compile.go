@@ -98,8 +98,7 @@ type compiler struct {
 	// finalCPUs is process.execCPUAffinity.final as a mask; nil: all that the control group allows
 	finalCPUs []byte
 	// forkLate: the process enters a pid namespace that has processes already, where those with CAP_SYS_PTRACE may trace it,
-	// once it has given up what it has more than the container. exec into a user namespace forks early: there it cannot be traced
-	// before execve, dumpable or not.
+	// once it has given up what it has more than the container.
 	forkLate bool
 	// shared: the pid namespace is another container's, whose processes nothing is known of
 	shared    bool

@@ -97,12 +97,8 @@ func (c *compiler) comeIn(p *specs.Process) error {
 		c.coreSchedule(c.opt.InitPid)
 	}
 	c.enterAll(c.ns.created)
-	if c.ns.has(unix.CLONE_NEWPID) {
-		if c.forkLate = !c.ns.user(); !c.forkLate {
-			c.emit("", &plan.Fork{})
-		}
-	}
-	if !c.forkLate {
+	// In a user namespace, too: the pid namespace may be shared with containers that are in the host's.
+	if c.forkLate = c.ns.has(unix.CLONE_NEWPID); !c.forkLate {
 		c.emit("", &plan.Setsid{}) // behind the fork: the terminal is taken by the leader of a session
 	}
 	root := &plan.RootHere{FD: plan.NoFD}

@@ -250,7 +250,7 @@ func (c *compiler) attributes(p *specs.Process) error {
 	outside := c.ns.user() && !c.facts.Rootless
 	for i, r := range limits {
 		switch {
-		case outside, c.forkLate && c.ownCaps()&(1<<unix.CAP_SYS_RESOURCE) != 0:
+		case outside, c.forkLate && !c.facts.Rootless && c.ownCaps()&(1<<unix.CAP_SYS_RESOURCE) != 0:
 			c.attrs.Rlimits = append(c.attrs.Rlimits, *r)
 		case c.forkLate:
 			c.afterFork = append(c.afterFork, plan.InitOp{Origin: at("process.rlimits", i), Op: r})
@@ -264,7 +264,7 @@ func (c *compiler) attributes(p *specs.Process) error {
 			return err
 		}
 		switch {
-		case outside, c.forkLate && c.ownCaps()&(1<<unix.CAP_SYS_NICE) != 0:
+		case outside, c.forkLate && !c.facts.Rootless && c.ownCaps()&(1<<unix.CAP_SYS_NICE) != 0:
 			c.attrs.Scheduler = s
 		case c.forkLate:
 			c.afterFork = append(c.afterFork, plan.InitOp{Origin: "process.scheduler", Op: s})

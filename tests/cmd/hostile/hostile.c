@@ -274,6 +274,7 @@ static void host_of(int pid, const char *comm)
 			continue;
 		to[n] = 0;
 		if (strchr(to, ':') && strncmp(to, "socket:", 7) && strncmp(to, "pipe:", 5) &&
+		    strcmp(to, "anon_inode:[pidfd]") && // of the container's init, in exec
 		    !(helper && !strcmp(to, "anon_inode:[fscontext]"))) // a namespace, a pidfd, a memfd …
 			got(pid, comm, "descriptor", to);
 		fd = openat(dirfd(d), e->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
