@@ -337,6 +337,12 @@ int memcmp(const void *a, const void *b, size_t n)
 	return 0;
 }
 
+// glibc 2.43 has these as macros too, which keep the const of their argument as C23 wants it.
+#undef memchr
+#undef strchr
+#undef strrchr
+#undef strstr
+
 void *memchr(const void *p, int c, size_t n)
 {
 	const unsigned char *x = p;
