@@ -57,6 +57,9 @@ func (c *Container) update(o *UpdateOptions) error {
 	if c.status(e) == state.Stopped {
 		return fmt.Errorf("cannot update a container that has stopped: %w", ErrNotRunning)
 	}
+	if err := c.catch(); err != nil { // limits are all written, or put back
+		return err
+	}
 	s, err := c.config(e)
 	if err != nil {
 		return err
