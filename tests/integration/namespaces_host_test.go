@@ -2,6 +2,7 @@ package integration
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -11,19 +12,35 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hostPaths are names of the host's own namespace of a kind: none of them looks like the others.
-func (b *bundle) hostPaths(kind specs.LinuxNamespaceType) map[string]string {
+// hostOf makes namespaces of a process, in which nobody else is, the host's for the container: the runtime is called in
+// them. So nothing of the machine is at stake when a rule fails.
+func (b *bundle) hostOf(kinds ...specs.LinuxNamespaceType) (keeper int, enter []string) {
 	b.t.Helper()
-	pin := filepath.Join(b.Dir, "pinned-"+string(kind))
-	paths := map[string]string{
-		"the runtime's": "/proc/self/ns/" + kernelName(kind), "another process's": nsPath(os.Getpid(), kind), "by a link": filepath.Join(b.Dir, "link-"+string(kind)),
+	keeper = nsHolder(b.t, kinds...)
+	enter = []string{"nsenter"}
+	for _, k := range kinds {
+		option := map[specs.LinuxNamespaceType]string{specs.NetworkNamespace: "net", specs.IPCNamespace: "ipc", specs.UTSNamespace: "uts", specs.MountNamespace: "mount"}[k]
+		enter = append(enter, "--"+option+"="+nsPath(keeper, k))
 	}
-	if err := os.Symlink(nsPath(os.Getpid(), kind), paths["by a link"]); err != nil {
+	b.Wrap = enter
+	return keeper, enter
+}
+
+// hostPaths are names of such a namespace: none of them looks like the others.
+func (b *bundle) hostPaths(keeper int, kind specs.LinuxNamespaceType) map[string]string {
+	b.t.Helper()
+	paths := map[string]string{"the runtime's": "/proc/self/ns/" + kernelName(kind)}
+	if kind == specs.UserNamespace {
+		return paths
+	}
+	paths["another process's"], paths["by a link"] = nsPath(keeper, kind), filepath.Join(b.Dir, "link-"+string(kind))
+	if err := os.Symlink(nsPath(keeper, kind), paths["by a link"]); err != nil {
 		b.t.Fatal(err)
 	}
 	if kind != specs.MountNamespace { // which cannot be bound in itself
+		pin := filepath.Join(b.Dir, "pinned-"+string(kind))
 		writeFile(b.t, pin, "")
-		b.mount(nsPath(os.Getpid(), kind), pin, "", unix.MS_BIND, "")
+		b.mount(nsPath(keeper, kind), pin, "", unix.MS_BIND, "")
 		paths["pinned"] = pin
 	}
 	return paths
@@ -34,23 +51,22 @@ func TestNamespaces_a_path_to_the_hosts_own_is_as_none(t *testing.T) {
 	t.Parallel()
 	requires(t, "rt:rung")
 	for _, c := range []struct {
-		name  string
-		kind  specs.LinuxNamespaceType
-		edit  func(*specs.Spec)
-		path  string // of the config
-		kept  string // a file of the host's that must not change
-		value string
+		name string
+		kind specs.LinuxNamespaceType
+		edit func(*specs.Spec)
+		path string // of the config
+		kept string // a file of the host's that must not change
 	}{
-		{"net sysctl", specs.NetworkNamespace, withSysctl(map[string]string{"net.ipv4.ping_group_range": "7 7"}), "linux.sysctl", "/proc/sys/net/ipv4/ping_group_range", ""},
-		{"ipc sysctl", specs.IPCNamespace, withSysctl(map[string]string{"kernel.msgmax": "7777"}), "linux.sysctl", "/proc/sys/kernel/msgmax", ""},
-		{"mqueue sysctl", specs.IPCNamespace, withSysctl(map[string]string{"fs.mqueue.msg_max": "7"}), "linux.sysctl", "/proc/sys/fs/mqueue/msg_max", ""},
-		{"uts sysctl", specs.UTSNamespace, withSysctl(map[string]string{"kernel.domainname": "rung.test"}), "linux.sysctl", "/proc/sys/kernel/domainname", ""},
-		{"host name", specs.UTSNamespace, func(s *specs.Spec) { s.Hostname = "rung-test-host" }, "hostname", "/proc/sys/kernel/hostname", ""},
-		{"domain name", specs.UTSNamespace, func(s *specs.Spec) { s.Domainname = "rung.test" }, "domainname", "/proc/sys/kernel/domainname", ""},
-		{"network device", specs.NetworkNamespace, func(s *specs.Spec) { s.Linux.NetDevices = map[string]specs.LinuxNetDevice{"rung-none": {}} }, "linux.netDevices", "", ""},
-		{"masked path", specs.MountNamespace, func(s *specs.Spec) { s.Mounts, s.Linux.ReadonlyPaths = nil, nil }, "linux.maskedPaths", "", ""},
-		{"read-only path", specs.MountNamespace, func(s *specs.Spec) { s.Mounts, s.Linux.MaskedPaths = nil, nil }, "linux.readonlyPaths", "", ""},
-		{"user namespace", specs.UserNamespace, nil, "linux.namespaces[6].path", "", ""},
+		{"net sysctl", specs.NetworkNamespace, withSysctl(map[string]string{"net.ipv4.ping_group_range": "7 7"}), "linux.sysctl", "/proc/sys/net/ipv4/ping_group_range"},
+		{"ipc sysctl", specs.IPCNamespace, withSysctl(map[string]string{"kernel.msgmax": "7777"}), "linux.sysctl", "/proc/sys/kernel/msgmax"},
+		{"mqueue sysctl", specs.IPCNamespace, withSysctl(map[string]string{"fs.mqueue.msg_max": "7"}), "linux.sysctl", "/proc/sys/fs/mqueue/msg_max"},
+		{"uts sysctl", specs.UTSNamespace, withSysctl(map[string]string{"kernel.domainname": "rung.test"}), "linux.sysctl", "/proc/sys/kernel/domainname"},
+		{"host name", specs.UTSNamespace, func(s *specs.Spec) { s.Hostname = "rung-test-host" }, "hostname", "/proc/sys/kernel/hostname"},
+		{"domain name", specs.UTSNamespace, func(s *specs.Spec) { s.Domainname = "rung.test" }, "domainname", "/proc/sys/kernel/domainname"},
+		{"network device", specs.NetworkNamespace, func(s *specs.Spec) { s.Linux.NetDevices = map[string]specs.LinuxNetDevice{"lo": {Name: "l1"}} }, "linux.netDevices", ""},
+		{"masked path", specs.MountNamespace, func(s *specs.Spec) { s.Mounts, s.Linux.ReadonlyPaths = nil, nil }, "linux.maskedPaths", ""},
+		{"read-only path", specs.MountNamespace, func(s *specs.Spec) { s.Mounts, s.Linux.MaskedPaths = nil, nil }, "linux.readonlyPaths", ""},
+		{"user namespace", specs.UserNamespace, nil, "linux.namespaces[6].path", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -59,17 +75,22 @@ func TestNamespaces_a_path_to_the_hosts_own_is_as_none(t *testing.T) {
 				c.edit(b.Spec)
 			}
 			b.Spec.Process.Args = []string{"/probe", "--echo", "it-started"}
-			if c.kind == specs.MountNamespace { // nothing of the host's is at stake when the rule fails
-				b.Wrap = []string{"unshare", "--mount", "--propagation", "private"}
+			keeper, enter := 0, []string(nil)
+			if c.kind != specs.UserNamespace {
+				keeper, enter = b.hostOf(c.kind)
 			}
-			before := ""
-			if c.kept != "" {
-				before = readFile(t, c.kept)
-			}
-			for name, path := range b.hostPaths(c.kind) {
-				if c.kind == specs.MountNamespace && name != "the runtime's" {
-					continue // is another one here
+			value := func() string {
+				if c.kept == "" {
+					return ""
 				}
+				out, err := exec.Command(enter[0], append(enter[1:], "cat", c.kept)...).Output()
+				if err != nil {
+					t.Fatal(err)
+				}
+				return string(out)
+			}
+			before := value()
+			for name, path := range b.hostPaths(keeper, c.kind) {
 				setNS(b.Spec, c.kind, path)
 				res := b.run()
 				wantFailure(t, res, c.path)
@@ -83,28 +104,23 @@ func TestNamespaces_a_path_to_the_hosts_own_is_as_none(t *testing.T) {
 				}
 				want(t, name+": check says so", fatal, true)
 			}
-			if c.kept != "" {
-				want(t, c.kept, readFile(t, c.kept), before)
-			}
+			want(t, c.kept, value(), before)
 		})
 	}
 }
 
 // The runtime may be in a namespace of the engine's: that of process 1 is the host's all the same. Process 1 is a shell
-// here, in a PID namespace of its own: that of the machine may not be looked at.
+// here, in namespaces of its own: that of the machine may not be looked at.
 func TestNamespaces_the_hosts_own_from_another_one(t *testing.T) {
 	t.Parallel()
 	requires(t, "rt:rung")
 	b := newBundle(t)
-	b.Wrap = []string{"unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", `unshare --net "$@"; exit $?`, "sh"}
-	const kept = "/proc/sys/net/ipv4/ping_group_range"
+	b.Wrap = []string{"unshare", "--net", "--pid", "--fork", "--mount-proc", "sh", "-c", `unshare --net "$@"; exit $?`, "sh"}
 	withSysctl(map[string]string{"net.ipv4.ping_group_range": "7 7"})(b.Spec)
-	before := readFile(t, kept)
 	for _, path := range []string{"/proc/1/ns/net", "/proc/self/ns/net"} {
 		setNS(b.Spec, specs.NetworkNamespace, path)
 		wantFailure(t, b.run(), "linux.sysctl", "would be set on the host")
 	}
-	want(t, kept, readFile(t, kept), before)
 }
 
 // A namespace that is joined and is somebody else's is set up as before.
@@ -150,8 +166,7 @@ func TestNamespaces_the_hosts_mounts_are_not_pivoted(t *testing.T) {
 	t.Parallel()
 	requires(t, "rt:rung")
 	b := newBundle(t)
-	keeper := nsHolder(t, specs.MountNamespace) // the "host" of this test, in which nobody else is
-	b.Wrap = []string{"nsenter", "--mount=" + nsPath(keeper, specs.MountNamespace)}
+	keeper, _ := b.hostOf(specs.MountNamespace)
 	setNS(b.Spec, specs.MountNamespace, nsPath(keeper, specs.MountNamespace))
 	b.Spec.Mounts, b.Spec.Linux.MaskedPaths, b.Spec.Linux.ReadonlyPaths = nil, nil, nil
 	withoutNS(b.Spec, specs.CgroupNamespace)
