@@ -68,6 +68,9 @@ func TestFeatures_complete(t *testing.T) {
 		a["org.opencontainers.runc.checkpoint.enabled"] != "false" || a["org.rung-oci.rung.commands"] != "create run" {
 		t.Errorf("annotations %q", a)
 	}
+	if p := strings.Fields(f.Annotations["org.rung-oci.rung.systemd-properties"]); !slices.Contains(p, "CollectMode") || slices.Contains(p, "KillMode") {
+		t.Errorf("properties %q", p)
+	}
 	again, err := json.MarshalIndent(f, "", "    ")
 	if err != nil {
 		t.Fatal(err)
