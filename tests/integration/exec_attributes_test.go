@@ -356,6 +356,7 @@ func TestExec_in_a_user_namespace(t *testing.T) {
 	b.Spec.Process.User.AdditionalGids = []uint32{10}
 	c := b.running()
 	r := c.execProbe(nil, "--create", "/made", "x")
+	want(t, "oom_score_adj", r.OOMScoreAdj, "5")
 	want(t, "user namespace", r.NS["user"], nsID(t, c.Pid, "user"))
 	want(t, "uid", r.UID[0], 0)
 	wantSlice(t, "groups", r.Groups, []uint32{10})
@@ -465,6 +466,7 @@ func TestExec_rootless(t *testing.T) {
 	b := rootlessBundle(t)
 	c := b.running(func(s *specs.Spec) { s.Process.OOMScoreAdj = ptr(5) })
 	r := c.execProbe(nil, "--create", "/made", "x")
+	want(t, "oom_score_adj", r.OOMScoreAdj, "5")
 	want(t, "uid", r.UID[0], 0)
 	want(t, "user namespace", r.NS["user"], nsID(t, c.Pid, "user"))
 	wantErrno(t, r.action(t, 0), 0)

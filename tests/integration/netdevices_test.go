@@ -296,7 +296,7 @@ func TestNetDevices_the_runtimes_own_namespace_is_refused(t *testing.T) {
 	setNS(b.Spec, specs.NetworkNamespace, nsPath(host, specs.NetworkNamespace))
 	bindSys(b.Spec)
 	res := b.run()
-	if res.Exit == 0 || !strings.Contains(res.Stderr, "linux.netDevices.d0: move it: the container's network namespace is the runtime's own: invalid argument (EINVAL)") {
+	if res.Exit == 0 || !strings.Contains(res.Stderr, "linux.netDevices: needs a network namespace in linux.namespaces to move devices to") {
 		t.Errorf("run: exit status %d, %q", res.Exit, res.Stderr)
 	}
 }

@@ -72,7 +72,7 @@ var badOnHost = []struct {
 	{"no such namespace", nil, values{"linux.namespaces[2].path": "/no/such"}, nil, `linux.namespaces[2]: open /no/such: no such file or directory`},
 	{"a namespace that is a file", nil, values{"linux.namespaces[2].path": "/etc/passwd"}, nil, `linux.namespaces[2]: /etc/passwd is not a namespace of type network: inappropriate ioctl for device`},
 	{"a namespace of another kind", nil, values{"linux.namespaces[2].path": "/proc/self/ns/uts"}, nil, `linux.namespaces[2]: /proc/self/ns/uts is not a namespace of type network: invalid argument`},
-	{"the user namespace of the caller", nil, values{"linux.namespaces[2]": object{"type": "user", "path": "/proc/self/ns/user"}}, nil, `linux.namespaces[2]: join the user namespace: invalid argument (EINVAL)`},
+	{"the user namespace of the caller", nil, values{"linux.namespaces[2]": object{"type": "user", "path": "/proc/self/ns/user"}}, nil, `invalid configuration: linux.namespaces[2].path: "/proc/self/ns/user" is the host's user namespace, which cannot be joined (setns(2)) (config-linux.md#namespaces)`},
 	// hooks
 	{"no such hook", nil, values{"hooks": object{"createRuntime": list{object{"path": "/no/such"}}}}, nil, `hooks.createRuntime[0]: error running createRuntime hook #0: /no/such: execve: no such file or directory`},
 	{"a hook that is a directory", nil, values{"hooks": object{"prestart": list{object{"path": "/etc"}}}}, nil, `hooks.prestart[0]: error running prestart hook #0: /etc: execve: permission denied`},

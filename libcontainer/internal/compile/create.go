@@ -129,12 +129,7 @@ func (c *compiler) enterFlags() uint64 {
 func (c *compiler) enter() error {
 	// A runtime without privileges writes the id maps as the owner of /proc/<pid>, which a non-dumpable process takes from it.
 	late := c.facts.Rootless && c.ns.created&unix.CLONE_NEWUSER != 0
-	if !late {
-		c.emit("", &plan.Dumpable{Value: 0})
-	}
-	if p := c.spec.Process; p != nil && p.OOMScoreAdj != nil {
-		c.emit("process.oomScoreAdj", &plan.ProcWrite{Path: "self/oom_score_adj", Data: strconv.Itoa(*p.OOMScoreAdj), Flags: c.mayBeDenied()})
-	}
+	c.oomScore(c.spec.Process, !late)
 	for _, g := range c.opt.Cgroups {
 		if g.Join {
 			c.emit("linux.cgroupsPath", &plan.WriteFile{Path: g.Dir + "/tasks", Data: "0"})
@@ -224,11 +219,24 @@ func (c *compiler) joinMount(f plan.JoinFlag) {
 	}
 }
 
-func (c *compiler) mayBeDenied() plan.ProcFlag {
-	if c.facts.Rootless {
-		return plan.ProcWarnDenied
+// oomScore writes the score, and makes the process non-dumpable, if that is not for later. The
+// files of a non-dumpable process are those of the host's root (proc(5)): a runtime without
+// privileges writes before that, when the process is in no namespace of somebody else's.
+func (c *compiler) oomScore(p *specs.Process, hide bool) {
+	write := func(flags plan.ProcFlag) {
+		if p != nil && p.OOMScoreAdj != nil {
+			c.emit("process.oomScoreAdj", &plan.ProcWrite{Path: "self/oom_score_adj", Data: strconv.Itoa(*p.OOMScoreAdj), Flags: flags})
+		}
 	}
-	return 0
+	if c.facts.Rootless {
+		write(plan.ProcWarnDenied)
+	}
+	if hide {
+		c.emit("", &plan.Dumpable{Value: 0})
+	}
+	if !c.facts.Rootless {
+		write(0)
+	}
 }
 
 // timeOffsets is the content of /proc/<pid>/timens_offsets (time_namespaces(7)).

@@ -3,7 +3,6 @@ package compile
 import (
 	"cmp"
 	"fmt"
-	"strconv"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
@@ -77,10 +76,7 @@ func (c *compiler) comeIn(p *specs.Process) error {
 	if c.ns.user() {
 		c.ns.userFD = plan.FDFirst // setgroups(2) may be denied in it
 	}
-	c.emit("", &plan.Dumpable{Value: 0})
-	if p.OOMScoreAdj != nil {
-		c.emit("process.oomScoreAdj", &plan.ProcWrite{Path: "self/oom_score_adj", Data: strconv.Itoa(*p.OOMScoreAdj), Flags: c.mayBeDenied()})
-	}
+	c.oomScore(p, true)
 	for _, g := range c.opt.Cgroups {
 		if g.Join {
 			c.emit("linux.cgroupsPath", &plan.WriteFile{Path: g.Dir + "/tasks", Data: "0"})

@@ -69,7 +69,7 @@ func (c *checker) noteNamespaces() {
 			switch {
 			case n.Path == "":
 				c.ns[k] = nsNew
-			case c.opts.HostNamespaces&cloneBits[k] == 0:
+			case c.opts.HostNamespaces&cloneBits[k] == 0, k == nsTime: // offsets cannot be set for any that is there already
 				c.ns[k] = nsJoined
 			}
 		}
