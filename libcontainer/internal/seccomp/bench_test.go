@@ -31,6 +31,23 @@ func BenchmarkCache_hit(b *testing.B) {
 	}
 }
 
+// What exec asks of a filter before it loads that early.
+func BenchmarkRefused_default(b *testing.B) {
+	f, err := Compile(fixture(b, "default.json"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	calls := []Call{
+		{Name: "clone", Args: []uint64{0x9000}}, {Name: "sendmsg"}, {Name: "setsid"}, {Name: "newfstatat"}, {Name: "mmap"},
+		{Name: "rt_sigaction"}, {Name: "recvmsg"}, {Name: "execve"}, {Name: "accept4"}, {Name: "read"}, {Name: "close"},
+	}
+	for b.Loop() {
+		if call := f.Refused(calls); call != "" {
+			b.Fatal(call)
+		}
+	}
+}
+
 func BenchmarkKeyOf_default(b *testing.B) {
 	p := fixture(b, "default.json")
 	for b.Loop() {
