@@ -190,7 +190,7 @@ func TestCallerFiles_a_pipe_that_is_read_gets_the_output(t *testing.T) {
 	t.Parallel()
 	eachCallerFile(t, func(t *testing.T, b *bundle, name string, write func(*bundle, string) Result) {
 		if name != "--log" && !strings.HasPrefix(name, "run.oci") {
-			t.SkipNow() // not a test of what is appended to
+			return // it is replaced, not appended to
 		}
 		path := filepath.Join(b.Dir, "pipe")
 		if err := unix.Mkfifo(path, 0o600); err != nil {
