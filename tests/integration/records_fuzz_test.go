@@ -21,8 +21,17 @@ import (
 // cgroup of its own: no process, cgroup or file that is not the container's is touched, and no command hangs or panics.
 // RUNG_RECORDS is how many records are tried, RUNG_RECORDS_SEED the seed that repeats a run.
 func TestRecords_fuzz(t *testing.T) {
+	tryRecords(t, cmp.Or(os.Getenv("RUNG_RECORDS"), "3000"))
+}
+
+// A record with the checksum that belongs to it, or of an earlier rung that had none, names a bystander: no command does
+// anything to it.
+func TestRecords_name_bystanders(t *testing.T) { tryRecords(t, "cases") }
+
+// tryRecords runs the fuzzer in namespaces of its own.
+func tryRecords(t *testing.T, n string) {
+	t.Helper()
 	requires(t, "root", "rt:rung")
-	n := cmp.Or(os.Getenv("RUNG_RECORDS"), "3000")
 	seed := cmp.Or(os.Getenv("RUNG_RECORDS_SEED"), strconv.FormatInt(time.Now().UnixNano(), 10))
 	dir, err := os.MkdirTemp(base, "records-")
 	if err != nil {
@@ -115,7 +124,8 @@ type records struct {
 // fuzzRecords is the stage: the first process of a PID namespace, or its child, the fuzzer.
 func fuzzRecords() (err error) {
 	n, err := strconv.Atoi(os.Getenv("RUNG_RECORDS"))
-	if err != nil {
+	cases := os.Getenv("RUNG_RECORDS") == "cases"
+	if err != nil && !cases {
 		return err
 	}
 	seed, err := strconv.ParseInt(os.Getenv("RUNG_RECORDS_SEED"), 10, 64)
@@ -134,6 +144,9 @@ func fuzzRecords() (err error) {
 	}
 	if err := f.standBy(); err != nil {
 		return fmt.Errorf("set up bystanders: %w", err)
+	}
+	if cases {
+		return f.cases()
 	}
 	for f.n = 0; f.n < n; f.n++ {
 		if err := f.one(); err != nil {
@@ -238,6 +251,76 @@ func (f *records) note(format string, args ...any) {
 	if len(f.log) > 24 {
 		f.log = slices.Delete(f.log, 0, len(f.log)-24)
 	}
+}
+
+// cases forges records one by one, and does with each what changes something.
+func (f *records) cases() error {
+	pid := func(pid int) func(string) string {
+		return func(s string) string {
+			return started.ReplaceAllString(s, fmt.Sprintf(`"init_process_pid":%d,"init_process_start":%d`, pid, startOf(pid)))
+		}
+	}
+	group := func(at string) func(string) string {
+		return func(s string) string { return groups.ReplaceAllString(s, "${1}"+at+`"`) }
+	}
+	outside := func(at string) func(string) string {
+		return func(s string) string { return paths.ReplaceAllString(s, `"path":"`+at+`"`) }
+	}
+	both := func(a, b func(string) string) func(string) string { return func(s string) string { return b(a(s)) } }
+	by := &f.by
+	for _, forgery := range []struct {
+		name string
+		edit func(string) string
+	}{
+		{"a process", pid(by.pids[1])},
+		{"a process in a cgroup", both(pid(by.pids[0]), group("/by"))},
+		{"rung's parent", pid(os.Getpid())},
+		{"the first process", both(pid(1), group(""))},
+		{"another container", both(pid(by.other.pid), group("/c/other"))},
+		{"another container's init", pid(by.other.pid)},
+		{"the root of every hierarchy", group("")},
+		{"a slash", group("/")},
+		{"a way up", group("/by/..")},
+		{"a cgroup", group("/by")},
+		{"an empty cgroup", group("/empty")},
+		{"a cgroup that holds the container's", group("/c")},
+		{"another container's cgroup", group("/c/other")},
+		{"an ordinary directory", outside(by.files)},
+		{"a directory with a FIFO", outside(by.files + "/a/b")},
+		{"all of the host", outside("/")},
+	} {
+		for kind, sign := range map[string]func(string) string{"signed": signed, "unsigned": unsigned} {
+			for _, args := range [][]string{
+				{"kill", "ID", "KILL"}, {"kill", "--all", "ID", "KILL"}, {"pause", "ID"}, {"update", "--pids-limit", "7", "ID"}, {"exec", "--detach", "ID", "/probe", "--sleep"},
+				{"delete", "ID"}, {"delete", "--force", "ID"},
+			} {
+				f.n++
+				v, err := f.makeVictim("v"+itoa(f.n), true)
+				if err != nil {
+					return err
+				}
+				f.note("%s, %s", forgery.name, kind)
+				if err := os.WriteFile(filepath.Join(v.entry, "state.json"), []byte(sign(forgery.edit(v.state))), 0o600); err != nil {
+					return err
+				}
+				line := []string{"--root", v.root}
+				for _, a := range args {
+					line = append(line, strings.ReplaceAll(a, "ID", v.id))
+				}
+				if _, err := f.command(line...); err != nil {
+					return err
+				}
+				err = f.by.intact(true)
+				if e := v.remove(f); err == nil {
+					err = e
+				}
+				if err != nil {
+					return fmt.Errorf("%s, %s, %v: %w\n%s", forgery.name, kind, args, err, strings.Join(f.log, "\n"))
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // commands are what is done with a spoiled record; ID stands for the container.

@@ -299,6 +299,7 @@ func (f *records) typedOver(text string) string {
 }
 
 var (
+	groups  = regexp.MustCompile(`("path":"[^"]*)/c/[^"/]*"`)
 	paths   = regexp.MustCompile(`"path":"[^"]*"`)
 	number  = regexp.MustCompile(`"(init_process_pid|creator_pid)":\d+`)
 	started = regexp.MustCompile(`"init_process_pid":\d+,"init_process_start":\d+`)
@@ -332,7 +333,7 @@ func (f *records) forged(text string) string {
 		return replace(paths, `"path":"`+at+`"`, r.IntN(4) == 0)
 	case 5: // every hierarchy's
 		at := pick(f, "/by", "/empty", "/c/other", "/by/empty", "/c", "", "/")
-		return regexp.MustCompile(`("path":"`+`[^"]*)/c/[^"/]*"`).ReplaceAllString(text, "${1}"+at+`"`)
+		return groups.ReplaceAllString(text, "${1}"+at+`"`)
 	case 6:
 		name := pick(f, "bundle", "rootfs", "phase", "unit", "cgroup_driver", "directory", "config_sum", "owner", "created")
 		return replace(strs, `"`+name+`":"`+pick(f, "", "/", "intent", "created", "init.scope", "by.scope", "systemd", f.by.files, f.by.other.entry, f.by.other.bundle, "0000000000000000")+`"`, false)

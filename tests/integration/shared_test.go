@@ -372,7 +372,7 @@ func TestShared_gate_and_notify_socket_are_closed_to_other_users(t *testing.T) {
 	}
 	wantErrno(t, asStranger("--access", dir+"/gate", "w")[0], unix.EACCES)
 	// nor where the store was made by somebody who closed less
-	if err := os.Chmod(b.Root, 0o777); err != nil {
+	if err := os.Chmod(b.Root, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	wantErrno(t, asStranger("--access", dir+"/gate", "w")[0], unix.EACCES)
