@@ -70,6 +70,16 @@ func (c *command) checkArguments(args []string) error {
 
 // dispatch carries out the command that args name.
 func (g *globals) dispatch(args []string) error {
+	act, err := g.parse(args)
+	if err != nil {
+		return err
+	}
+	return act()
+}
+
+// parse reads the command line, and returns what it asks for. It changes nothing but g: no file is opened, and
+// nothing is printed.
+func (g *globals) parse(args []string) (act func() error, err error) {
 	name := "rung"
 	if len(args) > 0 {
 		name, args = filepath.Base(args[0]), args[1:]
@@ -82,22 +92,22 @@ func (g *globals) dispatch(args []string) error {
 		}
 	}
 	if err != nil {
-		return usageError{err: err}
+		return nil, usageError{err: err}
 	}
 	g.rootGiven = opts.Has("root")
 	switch {
 	case g.version:
-		return g.print(appendVersion(nil))
+		return func() error { return g.print(appendVersion(nil)) }, nil
 	case opts.Help() || len(rest) == 0 || rest[0] == "help" || rest[0] == "h":
-		return g.help(name, flags, rest)
+		return func() error { return g.help(name, flags, rest) }, nil
 	}
 
 	if err := g.settle(); err != nil {
-		return err
+		return nil, err
 	}
 	cmd := g.command(rest[0])
 	if cmd == nil {
-		return noCommand(rest[0])
+		return nil, noCommand(rest[0])
 	}
 	if cmd.failure != 0 {
 		g.failure = cmd.failure
@@ -111,7 +121,7 @@ func (g *globals) dispatch(args []string) error {
 	}
 	opts, rest, err = cli.Parse(rest[1:], cmd.Flags, plain)
 	if opts.Help() {
-		return g.help(name, flags, []string{"help", cmd.Name})
+		return func() error { return g.help(name, flags, []string{"help", cmd.Name}) }, nil
 	}
 	if err == nil {
 		err = cli.Assign(cmd.Flags, opts)
@@ -120,10 +130,12 @@ func (g *globals) dispatch(args []string) error {
 		err = cmd.checkArguments(rest)
 	}
 	if err != nil {
-		return usageError{cmd.Name, err}
+		return nil, usageError{cmd.Name, err}
 	}
-	g.startTrace(cmd.Name, rest)
-	return inCommand(cmd.Name, cmd.action(rest))
+	return func() error {
+		g.startTrace(cmd.Name, rest)
+		return inCommand(cmd.Name, cmd.action(rest))
+	}, nil
 }
 
 // help prints the help: for the program, or for the command that follows the word help.
