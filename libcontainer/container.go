@@ -13,9 +13,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup"
-	"github.com/rung-oci/rung/libcontainer/internal/compile"
 	"github.com/rung-oci/rung/libcontainer/internal/console"
-	"github.com/rung-oci/rung/libcontainer/internal/hooks"
 	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
 	"github.com/rung-oci/rung/libcontainer/internal/notify"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
@@ -310,8 +308,7 @@ func (c *Container) start() error {
 	}
 	if c.state.StartHooks {
 		if err := c.startHooks(s, pidfd); err != nil {
-			c.endFailed(e)
-			return err
+			return c.undoFailed(e, err)
 		}
 	}
 	var ready *notify.Proxy
@@ -350,7 +347,7 @@ func (c *Container) start() error {
 	}
 	if c.state.Poststart {
 		if err := c.poststart(s); err != nil {
-			return err
+			return c.undoFailed(e, err)
 		}
 	}
 	if ready != nil {
@@ -389,86 +386,6 @@ func (c *Container) config(e *state.Entry) (*specs.Spec, error) {
 	}
 	interpret(l.Spec)
 	return l.Spec, nil
-}
-
-// startHooks runs startContainer hooks: programs of the container, under all
-// that confines its process (config.md, Hooks).
-func (c *Container) startHooks(s *specs.Spec, pidfd int) error {
-	filter, err := compileFilter(s)
-	if err != nil {
-		return err
-	}
-	p := &prepared{opt: &CreateOptions{ID: c.id, Trace: c.Trace}, spec: s, signals: c.signals}
-	securityModules(&p.facts, s, s.Process)
-	p.facts.Rootless, p.facts.Unprivileged = c.state.Rootless, os.Geteuid() != 0
-	p.copts = compile.Options{ID: c.id, Bundle: c.state.Bundle, Filter: filter}
-	return runStartHooks(p, c.group(), c.state, compile.Hooks(s.Hooks.StartContainer), pidfd)
-}
-
-// runStartHooks runs them in the namespaces and the control group of the init
-// behind pidfd.
-func runStartHooks(p *prepared, g *cgroup.Group, s *state.State, list []plan.Hook, pidfd int) error {
-	o := p.copts
-	o.Cgroups, o.InitPid = nil, s.Pid
-	cgroupFD := -1
-	if g != nil {
-		for _, d := range g.Dirs() {
-			o.Cgroups = append(o.Cgroups, compile.CgroupDir{Dir: d.Path, V2: d.V2, Join: !d.V2})
-		}
-		cgroupFD = g.SpawnFD()
-	}
-	exe, err := runtime.OpenExecutable(p.opt.Trace, p.signals)
-	if err != nil {
-		return err
-	}
-	defer exe.Close()
-	root := -1
-	if compile.NeedsRoot(p.spec) {
-		if root, err = openRoot(s.Pid); err != nil {
-			return err
-		}
-		defer sys.Close(root)
-	}
-	st := hooks.StateJSON(s.OCIVersion, s.ID, state.Created, s.Pid, s.Bundle, s.Annotations)
-	stdout, stderr := compile.HookOutput(s.Annotations, s.Bundle)
-	_, err = hooks.Run("startContainer", list, st, hooks.Options{
-		Stdout: stdout, Stderr: stderr, Trace: p.opt.Trace, Signals: p.signals,
-		Spawn: func(h plan.Hook, stdio [3]*os.File) (hooks.Spawned, error) {
-			prog, err := compile.ContainerHook(p.spec, o, p.facts, h)
-			if err != nil {
-				return hooks.Spawned{}, err
-			}
-			pr, err := runtime.Enter(exe, prog, pidfd, cgroupFD, root, stdio, hookListener(p.spec, s))
-			if err != nil {
-				return hooks.Spawned{}, err
-			}
-			return hooks.Spawned{Wait: pr.Wait, Kill: pr.Kill, Pidfd: pr.Pidfd()}, nil
-		},
-	})
-	return err
-}
-
-// hookListener hands the listener of a hook's filter to the profile's agent.
-func hookListener(sp *specs.Spec, s *state.State) func(listener, pid int) error {
-	if sp.Linux == nil || sp.Linux.Seccomp == nil || sp.Linux.Seccomp.ListenerPath == "" {
-		return nil
-	}
-	n := plan.Notify{Path: sp.Linux.Seccomp.ListenerPath, Metadata: sp.Linux.Seccomp.ListenerMetadata}
-	return func(listener, pid int) error { return sendListener(s, state.Created, listener, n, pid) }
-}
-
-// hookOptions are those of hooks in the runtime's own namespaces.
-func (c *Container) hookOptions() hooks.Options {
-	stdout, stderr := compile.HookOutput(c.state.Annotations, c.state.Bundle)
-	return hooks.Options{Dir: c.state.Bundle, Stdout: stdout, Stderr: stderr, Trace: c.Trace, Signals: c.signals}
-}
-
-// poststart hooks come after the start and before it returns (config.md,
-// Poststart). One that fails makes the start fail; the process runs already.
-func (c *Container) poststart(s *specs.Spec) error {
-	st := hooks.StateJSON(c.state.OCIVersion, c.id, state.Running, c.state.Pid, c.state.Bundle, c.state.Annotations)
-	_, err := hooks.Run("poststart", compile.Hooks(s.Hooks.Poststart), st, c.hookOptions())
-	return err
 }
 
 // Kill sends a signal to the container's process, or with all to every process
@@ -705,18 +622,4 @@ func (c *Container) destroy(e *state.Entry, warn func(string)) error {
 		}
 	}
 	return errors.Join(c.Trace.Do("remove the state", e.Remove), interrupted)
-}
-
-// poststop hooks run after the container is deleted and before delete returns.
-// "If any poststop hook fails, the runtime MUST log a warning, but the remaining
-// hooks and lifecycle continue as if the hook had succeeded" (runtime.md,
-// Lifecycle): the error is the warning's text.
-func (c *Container) poststop(e *state.Entry) error {
-	s, err := c.config(e)
-	if err != nil || s.Hooks == nil {
-		return err
-	}
-	st := hooks.StateJSON(c.state.OCIVersion, c.id, state.Stopped, 0, c.state.Bundle, c.state.Annotations)
-	_, err = hooks.RunAll("poststop", compile.Hooks(s.Hooks.Poststop), st, c.hookOptions())
-	return err
 }

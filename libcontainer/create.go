@@ -296,7 +296,7 @@ func (m *made) runHooks(exe *runtime.Executable, h plan.RunHooks, i *runtime.Ini
 		status = state.Running
 	}
 	st := hooks.StateJSON(m.state.OCIVersion, m.state.ID, status, i.Pid, m.state.Bundle, m.state.Annotations)
-	o := hooks.Options{Dir: h.Dir, Stdout: h.Stdout, Stderr: h.Stderr, Trace: m.opt.Trace, Signals: m.signals}
+	o := hooks.Options{Dir: h.Dir, Env: os.Environ(), Stdout: h.Stdout, Stderr: h.Stderr, Trace: m.opt.Trace, Signals: m.signals}
 	switch {
 	case h.Kind == "startContainer":
 		return runStartHooks(m.prepared, m.group, m.state, h.Hooks, i.Pidfd())

@@ -317,7 +317,7 @@ func (x *restoration) earlyHooks(pid int) error {
 	}
 	st := hooks.StateJSON(x.state.OCIVersion, x.state.ID, state.Creating, pid, x.state.Bundle, x.state.Annotations)
 	stdout, stderr := compile.HookOutput(x.state.Annotations, x.state.Bundle)
-	o := hooks.Options{Dir: x.state.Bundle, Stdout: stdout, Stderr: stderr, Trace: x.made.opt.Trace, Signals: x.signals}
+	o := hooks.Options{Dir: x.state.Bundle, Env: os.Environ(), Stdout: stdout, Stderr: stderr, Trace: x.made.opt.Trace, Signals: x.signals}
 	_, err := hooks.Run("prestart", compile.Hooks(h.Prestart), st, o) //nolint:staticcheck // deprecated, and still what some engines write
 	if err == nil {
 		_, err = hooks.Run("createRuntime", compile.Hooks(h.CreateRuntime), st, o)

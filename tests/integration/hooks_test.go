@@ -352,6 +352,74 @@ func TestHooks_a_failing_poststart_hook_ends_the_container(t *testing.T) {
 	}
 }
 
+func TestHooks_a_failing_hook_of_start_destroys_the_container(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:rung") // runc's leaves the record
+	for _, kind := range []string{"startContainer", "poststart"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			b := waiting(t)
+			addHook(b.Spec, kind, b.probeHook(kind, "failed", "--stderr", "the reason of it", "--exit", "37"))
+			addHook(b.Spec, kind, b.probeHook(kind, "behind", "--echo", "x"))
+			addHook(b.Spec, "poststop", b.probeHook("poststop", "poststop.out", "--stdin", "--report"))
+			c := b.create()
+			wantFailure(t, b.runtime("start", b.ID), "error running "+kind+" hook #0:", "exit status 37", "the reason of it")
+			want(t, "the hook behind it ran", exists(b.Dir+"/behind"), false)
+			if !waitExit(t, c.Pid, patience) {
+				t.Error("the container's process is left")
+			}
+			if in := b.hookReport("poststop").action(t, 0).Data; !strings.Contains(in, `"status":"stopped"`) {
+				t.Errorf("poststop hook read %q, want the status stopped", in)
+			}
+			want(t, "state", exists(filepath.Join(b.Root, b.ID)), false)
+			wantSlice(t, "cgroups", cgroupsOf(b.ID), nil)
+			want(t, "exit status of delete --force", b.runtime("delete", "--force", b.ID).Exit, 0)
+		})
+	}
+}
+
+func TestHooks_of_the_host_without_env_have_the_environment_of_the_runtime(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:rung") // runc's createContainer hooks have that of its init
+	for _, traced := range []bool{false, true} {
+		b := newBundle(t)
+		b.Env = []string{"FROM_CALLER=yes", "TRACEPARENT=00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"}
+		b.allHooks("--report")
+		h := b.Spec.Hooks
+		for _, list := range [][]specs.Hook{h.Prestart, h.CreateRuntime, h.CreateContainer, h.StartContainer, h.Poststart, h.Poststop} { //nolint:staticcheck // deprecated, and still written
+			list[0].Env = nil
+		}
+		if traced {
+			b.Globals = append(b.Globals, "--trace", filepath.Join(b.Dir, "trace.json"))
+		}
+		b.probe(nil)
+		for _, kind := range hookKinds {
+			env := b.hookReport(kind).Env
+			of := func(name string) (values []string) {
+				for _, e := range env {
+					if v, ok := strings.CutPrefix(e, name+"="); ok {
+						values = append(values, v)
+					}
+				}
+				return values
+			}
+			if kind == "startContainer" { // a program of the container
+				wantSlice(t, kind+": FROM_CALLER", of("FROM_CALLER"), nil)
+				wantSlice(t, kind+": TERM", of("TERM"), []string{"xterm"})
+				continue
+			}
+			wantSlice(t, kind+": FROM_CALLER", of("FROM_CALLER"), []string{"yes"})
+			wantSlice(t, kind+": PATH", of("PATH"), []string{os.Getenv("PATH")})
+			parents := of("TRACEPARENT")
+			if len(parents) != 1 || !strings.HasPrefix(parents[0], "00-0123456789abcdef0123456789abcdef-") {
+				t.Errorf("%s, traced %v: TRACEPARENT %q, want one of the caller's trace", kind, traced, parents)
+			} else {
+				want(t, kind+": TRACEPARENT is the caller's own", parents[0] == "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01", !traced)
+			}
+		}
+	}
+}
+
 func TestHooks_a_failing_poststop_hook_does_not_keep_the_container(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)

@@ -26,6 +26,9 @@ type Options struct {
 	// Dir is the working directory of hooks that Run starts itself; empty: the
 	// runtime's.
 	Dir string
+	// Env is the environment of hooks whose own is nil. An empty one of a hook's own stays
+	// empty. nil: those hooks have none.
+	Env []string
 	// Spawn starts a hook elsewhere, for instance in the container's
 	// namespaces. nil: in the runtime's namespaces, as leader of its own process
 	// group. The files stay the caller's: Spawn must not close them, and the
@@ -177,18 +180,27 @@ type ended struct {
 }
 
 func run(kind string, index int, h plan.Hook, state []byte, o *Options) (Result, error) {
+	inherited := h.Env == nil
+	if inherited {
+		h.Env = o.Env
+	}
 	if o.Trace != nil {
-		return traced(kind, index, h, state, o)
+		return traced(kind, index, h, inherited, state, o)
 	}
 	return runOne(kind, index, h, state, o)
 }
 
-// traced is runOne with a span for it.
-func traced(kind string, index int, h plan.Hook, state []byte, o *Options) (Result, error) {
+// traced is runOne with a span for it. What the config sets wins over the trace's variables, and
+// they over an inherited environment: the runtime's own trace is the span's parent.
+func traced(kind string, index int, h plan.Hook, inherited bool, state []byte, o *Options) (Result, error) {
 	span, env := o.Trace.Child(kind+" hook #"+strconv.Itoa(index)+" "+h.Path, trace.Hook)
 	for _, e := range env {
 		name, _, _ := strings.Cut(e, "=")
-		if !slices.ContainsFunc(h.Env, func(have string) bool { return strings.HasPrefix(have, name+"=") }) {
+		same := func(have string) bool { return strings.HasPrefix(have, name+"=") }
+		if inherited {
+			h.Env = slices.DeleteFunc(slices.Clone(h.Env), same)
+		}
+		if !slices.ContainsFunc(h.Env, same) {
 			h.More = append(h.More, e)
 		}
 	}

@@ -21,6 +21,19 @@ func sh(script string, args ...string) plan.Hook {
 	return plan.Hook{Path: "/bin/sh", Args: append([]string{"sh", "-c", script, "hook"}, args...), Env: []string{"PATH=/usr/bin:/bin"}}
 }
 
+func TestRun_environment_of_hooks_that_have_none(t *testing.T) {
+	env := func(e []string) plan.Hook { return plan.Hook{Path: "/usr/bin/env", Args: []string{"env"}, Env: e} }
+	res, err := Run("poststart", []plan.Hook{env(nil), env([]string{}), env([]string{"B=2"})}, nil, Options{Env: []string{"A=1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"A=1\n", "", "B=2\n"} {
+		if res[i].Output != want {
+			t.Errorf("hook %d: environment %q, want %q", i, res[i].Output, want)
+		}
+	}
+}
+
 func TestRun_success(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("RUNG_TEST_LEAK", "1")
