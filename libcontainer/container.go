@@ -306,6 +306,9 @@ func (c *Container) start() error {
 			return err
 		}
 	}
+	if s != nil && s.Hooks == nil {
+		s.Hooks = &specs.Hooks{} // the record says that there are some
+	}
 	if c.state.StartHooks {
 		if err := c.startHooks(s, pidfd); err != nil {
 			return c.undoFailed(e, err)
