@@ -99,9 +99,10 @@ func (c *Container) exec(o *ExecOptions) (int, error) {
 		return -1, err
 	}
 	defer exe.Close()
-	files := x.files
-	x.files = nil // closed there
-	i, err := runtime.Exec(x.plan, exe, x.side(), files)
+	i, err := x.start(exe)
+	if errors.Is(err, runtime.ErrNoRoom) && x.join != nil {
+		i, err = x.startOutside(exe, err)
+	}
 	if err != nil {
 		if x.terminal != nil {
 			x.terminal.Close()
@@ -119,8 +120,40 @@ func (c *Container) exec(o *ExecOptions) (int, error) {
 	return status, err
 }
 
+func (x *execution) start(exe *runtime.Executable) (*runtime.Init, error) {
+	files := x.files
+	x.files = nil // closed there
+	return runtime.Exec(x.plan, exe, x.side(), files)
+}
+
+// startOutside starts the process where there was no room for it, for the reason full: in the cgroups
+// of the runtime, whence it is moved. The error is full where that does not help.
+func (x *execution) startOutside(exe *runtime.Executable, full error) (*runtime.Init, error) {
+	e, err := x.c.open()
+	if err != nil {
+		return nil, err
+	}
+	defer e.Close()
+	x.files = map[plan.FD]int{}
+	if err := x.openInit(e, x.spec); err != nil {
+		return nil, err
+	}
+	x.copts.JoinLate = true
+	if err := x.plans(func(string) {}); err != nil {
+		return nil, err
+	}
+	i, err := x.start(exe)
+	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) {
+		return nil, full // a runtime without privileges may not move it
+	}
+	return i, err
+}
+
 // execution is an exec that is decided.
 type execution struct {
+	spec     *specs.Spec
+	process  *specs.Process
+	copts    compile.Options
 	c        *Container
 	opt      *ExecOptions
 	plan     *plan.Plan
@@ -168,12 +201,12 @@ func (c *Container) prepareExec(o *ExecOptions) (*execution, error) {
 	if err := checkTerminal(p.Terminal, o.Detach, o.ConsoleSocket); err != nil {
 		return nil, err
 	}
-	x := &execution{c: c, opt: o, files: map[plan.FD]int{}, own: c.owns(e), paused: status == state.Paused}
+	x := &execution{c: c, opt: o, files: map[plan.FD]int{}, spec: s, process: p, own: c.owns(e), paused: status == state.Paused}
 	if err := x.openInit(e, s); err != nil {
 		x.close()
 		return nil, err
 	}
-	if err := x.compile(s, p); err != nil {
+	if err := x.compile(); err != nil {
 		x.close()
 		return nil, err
 	}
@@ -181,19 +214,24 @@ func (c *Container) prepareExec(o *ExecOptions) (*execution, error) {
 }
 
 // compile makes the plan, and opens what it needs.
-func (x *execution) compile(s *specs.Spec, p *specs.Process) error {
-	copts, err := x.options(s)
-	if err != nil {
+func (x *execution) compile() (err error) {
+	if x.copts, err = x.options(x.spec); err != nil {
 		return err
 	}
+	return x.plans(x.opt.warn)
+}
+
+// plans makes the plan of the options.
+func (x *execution) plans(warn func(text string)) (err error) {
+	s, p := x.spec, x.process
 	facts := compile.Facts{Rootless: x.c.state.Rootless, Unprivileged: os.Geteuid() != 0, Capabilities: host.Capabilities()}
 	securityModules(&facts, s, p)
 	var warnings []string
-	if x.plan, warnings, err = compile.Exec(s, p, copts, facts); err != nil {
+	if x.plan, warnings, err = compile.Exec(s, p, x.copts, facts); err != nil {
 		return planError(err)
 	}
 	for _, w := range warnings {
-		x.opt.warn(w)
+		warn(w)
 	}
 	return nil
 }
@@ -278,10 +316,13 @@ func (x *execution) side() *runtime.Side {
 		Warn:  x.opt.warn,
 		Debug: x.opt.Debug,
 		Trace: x.c.Trace,
+
+		TerminalLast: true,
 	}
 	if x.join != nil {
 		s.Held = x.paused
 		s.CgroupFD, s.CgroupBusy, s.Release = x.join.FD, x.join.Busy, x.join.ReleaseFrozen
+		s.CgroupJoin = x.join.Move
 		if !x.opt.IgnorePaused {
 			s.Stalled = x.stalled
 		}

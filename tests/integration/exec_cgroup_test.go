@@ -269,3 +269,37 @@ func TestExec_cgroup_of_a_container_without_one(t *testing.T) {
 	want(t, "exit status", res.Exit, 255)
 	want(t, "exit status without", c.exec(nil, "--exit", "3").Exit, 3)
 }
+
+// The kernel refuses a fork in a cgroup that has reached its pids limit, and lets a process be moved into it.
+func TestExec_enters_a_container_that_has_reached_its_pids_limit(t *testing.T) {
+	t.Parallel()
+	requires(t, "ctrl:pids")
+	for name, edit := range map[string]func(*bundle){
+		"one process":          func(*bundle) {},
+		"another user":         func(b *bundle) { b.Spec.Process.User = specs.User{UID: 1000, GID: 1000} },
+		"a user namespace":     func(b *bundle) { b.mapped(mapping(0, 100000, 65536), mapping(0, 100000, 65536)) },
+		"the host's processes": func(b *bundle) { withoutNS(b.Spec, specs.PIDNamespace) },
+	} {
+		for limit := int64(1); limit <= 2; limit++ {
+			t.Run(name+", limit "+itoa(int(limit)), func(t *testing.T) {
+				t.Parallel()
+				b := newBundle(t)
+				b.Spec.Linux.Resources.Pids = &specs.LinuxPids{Limit: &limit}
+				edit(b)
+				c := b.running(outside)
+				wantGroups(t, c.execProbe(nil), func(string) string { return "/" + b.ID })
+				b.wantStatus("running")
+			})
+		}
+	}
+	t.Run("terminal of a socket, once", func(t *testing.T) {
+		t.Parallel()
+		b := newBundle(t)
+		b.Spec.Linux.Resources.Pids = &specs.LinuxPids{Limit: ptr[int64](1)}
+		c := b.running()
+		pid, m := c.execConsole("--tty", c.ID, "/probe", "--report", "--line")
+		wantTerminal(t, m.report(), 0)
+		m.f.Close()
+		waitChild(t, pid)
+	})
+}

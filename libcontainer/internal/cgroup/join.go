@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -106,6 +107,54 @@ func (j *Join) Busy() (int, error) {
 	}
 	j.Close()
 	return j.initFD()
+}
+
+// Move puts a process into the groups, or, with v2Only, into that of cgroup v2: the process must have a
+// single thread. A group that has reached its pids limit takes it.
+func (j *Join) Move(pid int, v2Only bool) error {
+	text := strconv.Itoa(pid)
+	for _, d := range j.dirs {
+		switch {
+		case d.V2:
+			if err := j.moveV2(text); err != nil {
+				return err
+			}
+		case !v2Only:
+			if err := sys.WriteFile(d.Path+"/tasks", text); err != nil {
+				return j.refused(d.Path, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (j *Join) moveV2(pid string) error {
+	fd, err := j.FD()
+	if err != nil {
+		return err
+	}
+	err = writeProcs(fd, pid)
+	if err == unix.EBUSY {
+		if fd, err = j.Busy(); err != nil {
+			return err
+		}
+		err = writeProcs(fd, pid)
+	}
+	if err != nil {
+		return j.refused("cgroup.procs", err)
+	}
+	return nil
+}
+
+// writeProcs writes a pid to the cgroup.procs of a cgroup v2 directory.
+func writeProcs(dir int, pid string) error {
+	fd, err := unix.Openat(dir, "cgroup.procs", unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer sys.Close(fd)
+	_, err = unix.Write(fd, []byte(pid))
+	return err
 }
 
 // initFD opens the init's own group.

@@ -38,6 +38,9 @@ type Options struct {
 	RdtGroups       []string // Exec: directories of resctrl that the container is in
 	Filter          *Filter  // compiled seccomp profile, or nil
 	TerminalForeign bool
+	// JoinLate has the runtime move the process of an exec into the cgroups when it waits for its start. For a
+	// container that has no room for the two processes that an exec is for a moment.
+	JoinLate bool
 }
 
 // CgroupDir is the container's directory in one hierarchy.

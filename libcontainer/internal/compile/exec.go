@@ -3,6 +3,7 @@ package compile
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
@@ -16,6 +17,7 @@ func Exec(s *specs.Spec, p *specs.Process, o Options, f Facts) (*plan.Plan, []st
 	c := &compiler{spec: s, opt: o, facts: f}
 	c.opt.StartNow = true
 	var initial []byte
+	var moved bool // the process is made outside the cgroup v2, and moved into it
 	if a := p.ExecCPUAffinity; a != nil {
 		var err error
 		if initial, err = affinity("process.execCPUAffinity.initial", a.Initial); err != nil {
@@ -26,7 +28,12 @@ func Exec(s *specs.Spec, p *specs.Process, o Options, f Facts) (*plan.Plan, []st
 		}
 	}
 	if len(initial) > 0 {
+		// "Before the transition to container's cgroup" (config.md, Process): the mask may name CPUs
+		// that the container's cpuset lacks.
 		c.emit("process.execCPUAffinity.initial", &plan.Affinity{Mask: initial})
+		if moved = o.CgroupsPresent && c.hasV2() && !c.joinsV1() && !o.JoinLate; moved {
+			c.emit("linux.cgroupsPath", &plan.Sync{Point: plan.SyncCgroup})
+		}
 	}
 	if err := c.comeIn(p); err != nil {
 		return nil, nil, err
@@ -40,8 +47,19 @@ func Exec(s *specs.Spec, p *specs.Process, o Options, f Facts) (*plan.Plan, []st
 	if err := c.process(p, true); err != nil {
 		return nil, nil, err
 	}
-	c.step("", plan.Spawn{IntoCgroup: o.CgroupsPresent && c.hasV2(), PreserveFDs: o.PreserveFDs})
+	c.step("", plan.Spawn{IntoCgroup: o.CgroupsPresent && c.hasV2() && !o.JoinLate && !moved, PreserveFDs: o.PreserveFDs})
+	if moved {
+		c.step("", plan.Serve{Until: plan.UntilCgroup})
+		c.step("linux.cgroupsPath", plan.CgroupJoin{V2Only: true})
+	}
 	c.step("", plan.Serve{Terminal: p.Terminal})
+	if o.JoinLate {
+		join := plan.CgroupJoin{CPUs: c.finalCPUs}
+		if len(join.CPUs) == 0 && p.Scheduler == nil {
+			join.CPUs = allCPUs()
+		}
+		c.step("linux.cgroupsPath", join)
+	}
 	c.startSteps()
 	return &plan.Plan{ID: o.ID, Bundle: o.Bundle, Runtime: c.steps, Init: c.init}, c.warnings, nil
 }
@@ -78,7 +96,7 @@ func (c *compiler) comeIn(p *specs.Process) error {
 	}
 	c.oomScore(p, true)
 	for _, g := range c.opt.Cgroups {
-		if g.Join {
+		if g.Join && !c.opt.JoinLate {
 			c.emit("linux.cgroupsPath", &plan.WriteFile{Path: g.Dir + "/tasks", Data: "0"})
 		}
 	}
@@ -103,6 +121,11 @@ func (c *compiler) comeIn(p *specs.Process) error {
 	}
 	c.emit("", root)
 	return nil
+}
+
+// joinsV1 reports whether the process joins cgroups of v1, where all controllers with CPUs then are.
+func (c *compiler) joinsV1() bool {
+	return slices.ContainsFunc(c.opt.Cgroups, func(g CgroupDir) bool { return g.Join })
 }
 
 // NeedsRoot says that whoever comes into the container has to be given the init's root

@@ -65,6 +65,15 @@ type CgroupDelegate struct{ UID uint32 }
 // moment, the container's process is one.
 type CgroupLateLimits struct{ Resources *Resources }
 
+// CgroupJoin moves the process of an exec into the container's cgroups from outside. The kernel moves
+// a process into a cgroup that has reached its pids limit, and refuses to fork one in there.
+type CgroupJoin struct {
+	V2Only bool // the process joins those of v1 itself
+	// CPUs is the affinity mask of the process from then on: the move into a cpuset replaces the mask
+	// (up to Linux 6.1). Empty: nothing is set.
+	CPUs []byte
+}
+
 // GateListen makes the socket that start connects to.
 type GateListen struct{ FD FD }
 
@@ -94,9 +103,10 @@ const (
 	UntilReady   Point = iota // the init waits for its start
 	UntilHooks                // SyncHooks
 	UntilNetwork              // SyncNetwork
+	UntilCgroup               // SyncCgroup
 )
 
-var pointNames = [...]string{"ready", "hooks", "network"}
+var pointNames = [...]string{"ready", "hooks", "network", "cgroup"}
 
 // String names the point as plans print it.
 func (p Point) String() string { return enumName(pointNames[:], uint32(p)) }
@@ -179,6 +189,7 @@ func (CgroupCreate) name() string      { return "cgroup-create" }
 func (CgroupLimits) name() string      { return "cgroup-limits" }
 func (CgroupDelegate) name() string    { return "cgroup-delegate" }
 func (CgroupLateLimits) name() string  { return "cgroup-late-limits" }
+func (CgroupJoin) name() string        { return "cgroup-join" }
 func (GateListen) name() string        { return "gate-listen" }
 func (Spawn) name() string             { return "spawn" }
 func (Serve) name() string             { return "serve" }
@@ -216,6 +227,14 @@ func (a CgroupDelegate) describe(d *describer) {
 func (a CgroupLateLimits) describe(d *describer) {
 	if a.Resources != nil && a.Resources.Pids != nil && a.Resources.Pids.Limit != nil {
 		d.num("pids.max", *a.Resources.Pids.Limit)
+	}
+}
+func (a CgroupJoin) describe(d *describer) {
+	if a.V2Only {
+		d.word("hierarchy", "v2")
+	}
+	if len(a.CPUs) > 0 {
+		d.word("cpus", "again")
 	}
 }
 func (a GateListen) describe(d *describer) { d.fd("fd", a.FD) }

@@ -25,8 +25,9 @@ type Side struct {
 	CgroupLimits   func(*plan.Resources) error
 	CgroupLate     func(*plan.Resources) error
 	CgroupDelegate func(uid int) error
-	CgroupFD       func() (int, error) // for clone3(2) on cgroup v2; -1 for none
-	CgroupBusy     func() (int, error) // the one to take when that takes no processes (EBUSY); may be nil
+	CgroupFD       func() (int, error)              // for clone3(2) on cgroup v2; -1 for none
+	CgroupBusy     func() (int, error)              // the one to take when that takes no processes (EBUSY); may be nil
+	CgroupJoin     func(pid int, v2Only bool) error // moves a process into the container's cgroups
 	CgroupClean    func() error
 	ListenGate     func() (int, error)
 	Terminal       func(master int) error
@@ -48,6 +49,9 @@ type Side struct {
 	Stalled func(pid int) error
 	// Held says that the cgroup may be frozen while the init starts.
 	Held bool
+	// TerminalLast keeps the terminal's master until the init waits for its start: Exec may yet fail
+	// with ErrNoRoom, and be called again.
+	TerminalLast bool
 }
 
 // Init is a container's init that this process has started.
@@ -74,6 +78,7 @@ type executor struct {
 	notify  *plan.Notify
 	undo    undo.Stack
 	devices movedDevices
+	master  int // the terminal's, with TerminalLast; 0: none
 }
 
 // Create carries the plan out, step after step. After an error nothing of the
@@ -89,6 +94,9 @@ func Exec(p *plan.Plan, exe *Executable, side *Side, files map[plan.FD]int) (i *
 	defer func() {
 		for _, fd := range x.files {
 			sys.Close(fd)
+		}
+		if x.master > 0 {
+			sys.Close(x.master)
 		}
 		if err != nil {
 			err = errors.Join(err, x.undo.Run())
@@ -135,6 +143,8 @@ func (x *executor) do(a plan.Action) error {
 		return x.side.CgroupCreate()
 	case plan.CgroupLimits:
 		return x.side.CgroupLimits(a.Resources)
+	case plan.CgroupJoin:
+		return x.cgroupJoin(a)
 	case plan.CgroupDelegate:
 		return x.side.CgroupDelegate(int(a.UID))
 	case plan.CgroupLateLimits:
@@ -214,6 +224,13 @@ func (x *executor) spawn(a plan.Spawn) error {
 	return nil
 }
 
+func (x *executor) cgroupJoin(a plan.CgroupJoin) error {
+	if err := x.side.CgroupJoin(x.init.Pid, a.V2Only); err != nil || len(a.CPUs) == 0 {
+		return err
+	}
+	return sys.SchedSetaffinity(x.init.Pid, a.CPUs)
+}
+
 // serveUntil answers the init until it stands at the point.
 func (x *executor) serveUntil(until plan.Point) error {
 	c := x.init.child
@@ -257,6 +274,14 @@ func (x *executor) answer(m wire.Message, until plan.Point) (done bool, err erro
 		if m.FD < 0 {
 			return false, unexpected(m)
 		}
+		if x.side.TerminalLast {
+			if x.master > 0 {
+				sys.Close(m.FD)
+				return false, unexpected(m)
+			}
+			x.master = m.FD
+			return false, nil
+		}
 		return false, x.side.Terminal(m.FD)
 	case plan.MsgNotify:
 		return false, x.handListener(m)
@@ -267,11 +292,17 @@ func (x *executor) answer(m wire.Message, until plan.Point) (done bool, err erro
 			return until == plan.UntilHooks, nil
 		case plan.SyncNetwork:
 			return until == plan.UntilNetwork, nil
+		case plan.SyncCgroup:
+			return until == plan.UntilCgroup, nil
 		}
 		return false, unexpected(m)
 	case plan.MsgReady:
 		if until != plan.UntilReady {
 			return false, unexpected(m)
+		}
+		if master := x.master; master > 0 {
+			x.master = 0
+			return true, x.side.Terminal(master)
 		}
 		return true, nil
 	case plan.MsgWarn:

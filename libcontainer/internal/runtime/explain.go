@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"path"
 	"strconv"
 	"strings"
@@ -61,6 +62,23 @@ func (e *StepError) Unwrap() error {
 	}
 	return e.Err
 }
+
+// Is reports whether the step failed for want of room for a further process.
+func (e *StepError) Is(target error) bool {
+	return target == ErrNoRoom && e.Errno == unix.EAGAIN && e.Step == "fork" //nolint:errorlint // a sentinel
+}
+
+// ErrNoRoom is the reason when the kernel refused a further process: fork(2), EAGAIN.
+var ErrNoRoom = errors.New("no room for a further process")
+
+// noRoom names the limits that fork(2) has.
+const noRoom = ": a limit of pids is reached: linux.resources.pids.limit, that of a cgroup above, RLIMIT_NPROC, or kernel.pid_max"
+
+// noRoomError is ErrNoRoom with the text of another error.
+type noRoomError struct{ error }
+
+func (e *noRoomError) Is(target error) bool { return target == ErrNoRoom }
+func (e *noRoomError) Unwrap() error        { return e.error }
 
 // errnoText has both the words, which engines look for, and the name, which
 // people do. The words of EPERM and EACCES differ in the C library; engines
@@ -205,7 +223,13 @@ func explain(e *StepError, op plan.Op, m wire.Message) {
 	case *plan.Unshare:
 		e.What = "make a " + plan.CloneNames(o.Flags) + " namespace"
 	case *plan.Fork:
-		e.What = "start the init in its namespaces (" + plan.CloneNames(o.Flags) + ")"
+		e.What = "start the process in its PID namespace"
+		if o.Flags != 0 {
+			e.What = "start the init in its namespaces (" + plan.CloneNames(o.Flags) + ")"
+		}
+		if m.Err == unix.EAGAIN {
+			e.What += noRoom
+		}
 	case *plan.Hostname:
 		e.What = "set the host name " + o.Name
 	case *plan.Domainname:

@@ -174,6 +174,9 @@ func (x *Executable) spawn(o spawnOptions) (*child, error) {
 		if err == syscall.EACCES && o.cgroupFD >= 0 { // cgroup-v2.rst, Delegation Containment
 			what = "start the init in its control group (clone3): the runtime has to be called in a group that is delegated to the same user"
 		}
+		if err == syscall.EAGAIN {
+			return nil, &noRoomError{&os.SyscallError{Syscall: what + noRoom, Err: err}}
+		}
 		return nil, &os.SyscallError{Syscall: what, Err: err}
 	}
 	c := &child{pid: pid, pidfd: pidfd, conn: wire.NewConn(ours), fork: forkOf(o.program), watched: o.watch, others: o.files, ours: true, signals: x.signals}

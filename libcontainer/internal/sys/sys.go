@@ -368,3 +368,16 @@ func Prlimit(pid int, resource int, soft, hard uint64) error {
 func SchedSetattr(pid int, a *unix.SchedAttr) error {
 	return wrap("sched_setattr", unix.SchedSetAttr(pid, a, 0))
 }
+
+// SchedSetaffinity sets the CPUs of another process: a bit for each, the lowest of the first byte for
+// CPU 0 (sched_setaffinity(2)).
+func SchedSetaffinity(pid int, mask []byte) error {
+	if len(mask) == 0 {
+		return wrap("sched_setaffinity", unix.EINVAL)
+	}
+	_, _, errno := unix.RawSyscall(unix.SYS_SCHED_SETAFFINITY, uintptr(pid), uintptr(len(mask)), uintptr(unsafe.Pointer(&mask[0])))
+	if errno != 0 {
+		return wrap("sched_setaffinity", errno)
+	}
+	return nil
+}
