@@ -168,7 +168,7 @@ func specHint(p spec.Problem) string {
 // the seccomp filter, the plan.
 func (c *checking) prepared(p *prepared, l *spec.Loaded) {
 	interpret(l.Spec)
-	securityModules(&p.facts, l.Spec, l.Spec.Process)
+	kernelFacts(&p.facts, l.Spec, l.Spec.Process)
 	sound := !c.list.Fatal()
 	if err := p.cgroups(); err != nil {
 		at := "linux.cgroupsPath"

@@ -22,8 +22,8 @@ func (c *Container) startHooks(s *specs.Spec, pidfd int) error {
 		return err
 	}
 	p := &prepared{opt: &CreateOptions{ID: c.id, Trace: c.Trace}, spec: s, signals: c.signals}
-	securityModules(&p.facts, s, s.Process)
 	p.facts.Rootless, p.facts.Unprivileged = c.state.Rootless, os.Geteuid() != 0
+	kernelFacts(&p.facts, s, s.Process)
 	p.copts = compile.Options{ID: c.id, Bundle: c.state.Bundle, Filter: filter}
 	return runStartHooks(p, c.group(), c.state, compile.Hooks(s.Hooks.StartContainer), pidfd)
 }

@@ -302,7 +302,7 @@ func (m *made) runHooks(exe *runtime.Executable, h plan.RunHooks, i *runtime.Ini
 		return runStartHooks(m.prepared, m.group, m.state, h.Hooks, i.Pidfd())
 	case h.Enter != 0:
 		o.Spawn = spawnIn(exe, i.Pidfd(), func(hook plan.Hook) (plan.Program, error) {
-			return compile.HostHook(hook, h.Enter, h.Dir), nil
+			return compile.HostHook(m.prepared.spec, hook, h.Enter, h.Dir), nil
 		})
 	}
 	_, err := hooks.Run(h.Kind, h.Hooks, st, o)

@@ -225,7 +225,7 @@ func (x *execution) compile() (err error) {
 func (x *execution) plans(warn func(text string)) (err error) {
 	s, p := x.spec, x.process
 	facts := compile.Facts{Rootless: x.c.state.Rootless, Unprivileged: os.Geteuid() != 0, Capabilities: host.Capabilities()}
-	securityModules(&facts, s, p)
+	kernelFacts(&facts, s, p)
 	var warnings []string
 	if x.plan, warnings, err = compile.Exec(s, p, x.copts, facts); err != nil {
 		return planError(err)

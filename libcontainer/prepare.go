@@ -82,7 +82,7 @@ func prepare(o *CreateOptions, startNow bool) (_ *prepared, err error) {
 		return nil, err
 	}
 	span = o.Trace.Begin("look at the host", trace.Own)
-	securityModules(&p.facts, s, s.Process)
+	kernelFacts(&p.facts, s, s.Process)
 	err = p.cgroups()
 	span.End(err)
 	if err != nil {
@@ -247,12 +247,14 @@ func rootless(mode string) (bool, error) {
 	return false, fmt.Errorf("--rootless %q: auto, true or false", mode)
 }
 
-// securityModules asks for them only where the config or the process names a
-// label, and for Landlock only where annotations ask for it.
-func securityModules(f *compile.Facts, s *specs.Spec, p *specs.Process) {
+// kernelFacts asks for security modules only where the config or the process
+// names a label, for Landlock only where annotations ask for it, and for
+// setgroups(2) only where a runtime without privileges has groups to set.
+func kernelFacts(f *compile.Facts, s *specs.Spec, p *specs.Process) {
 	if p != nil {
 		f.AppArmor = p.ApparmorProfile != "" && host.AppArmor()
 		f.SELinux = p.SelinuxLabel != "" && selinux.GetEnabled()
+		f.GroupsDenied = f.Rootless && len(p.User.AdditionalGids) > 0 && host.GroupsDenied()
 	}
 	if s.Linux != nil && s.Linux.MountLabel != "" {
 		f.SELinux = f.SELinux || selinux.GetEnabled()

@@ -72,14 +72,26 @@ static void op_setns(const struct op *o)
 	st.refused |= bit;
 }
 
-/* The root of a user namespace that has just been entered: without it execve would drop every capability. */
-static void become_root(bool keep_groups)
+/* EINVAL is for an ID that the user namespace does not map (setresuid(2)). */
+static long become_id(long call, uint64_t otherwise)
+{
+	long r = syscall(call, 0, 0, 0);
+
+	return r < 0 && errno == EINVAL && otherwise != 0 ? syscall(call, otherwise, otherwise, otherwise) : r;
+}
+
+/*
+ * The root of a user namespace that has just been entered: without it execve would drop every capability. Where 0 is not
+ * mapped it is the process's user: files cannot be made as a user who is not mapped (EOVERFLOW), and the capabilities
+ * stay, because no change of IDs is one from root there (capabilities(7)).
+ */
+static void become_root(bool keep_groups, uint64_t uid, uint64_t gid)
 {
 	/* refused where setgroups is denied (user_namespaces(7)); the caller's groups stay, as they must there */
 	if (!keep_groups)
 		(void)syscall(SYS_setgroups, 0, NULL);
-	check(syscall(SYS_setresgid, 0, 0, 0), STEP_GID);
-	check(syscall(SYS_setresuid, 0, 0, 0), STEP_UID);
+	check(become_id(SYS_setresgid, gid), STEP_GID);
+	check(become_id(SYS_setresuid, uid), STEP_UID);
 }
 
 /* The arguments of clone(2) lie otherwise on s390; those that are swapped elsewhere are none. */
@@ -162,10 +174,10 @@ static void run_op(const struct op *o)
 		break;
 	case OP_SYNC_MAPS:
 		ask(MSG_MAPS, 0, -1);
-		become_root((o->n[SYNC_MAPS_N_FLAGS] & GROUP_KEEP) != 0);
+		become_root((o->n[SYNC_MAPS_N_FLAGS] & GROUP_KEEP) != 0, o->n[SYNC_MAPS_N_UID], o->n[SYNC_MAPS_N_GID]);
 		break;
 	case OP_ROOT_IDS:
-		become_root((o->n[ROOT_IDS_N_FLAGS] & GROUP_KEEP) != 0);
+		become_root((o->n[ROOT_IDS_N_FLAGS] & GROUP_KEEP) != 0, o->n[ROOT_IDS_N_UID], o->n[ROOT_IDS_N_GID]);
 		break;
 	case OP_FORK:
 		op_fork(o);

@@ -269,10 +269,14 @@ enum {
 
 enum {
 	SYNC_MAPS_N_FLAGS = 0,
+	SYNC_MAPS_N_UID = 1,
+	SYNC_MAPS_N_GID = 2,
 };
 
 enum {
 	ROOT_IDS_N_FLAGS = 0,
+	ROOT_IDS_N_UID = 1,
+	ROOT_IDS_N_GID = 2,
 };
 
 enum {
@@ -551,8 +555,8 @@ struct op_shape {
 	{1, "ss"} /* proc-write */, \
 	{3, ""} /* setns */, \
 	{1, ""} /* unshare */, \
-	{1, ""} /* sync-maps */, \
-	{1, ""} /* root-ids */, \
+	{3, ""} /* sync-maps */, \
+	{3, ""} /* root-ids */, \
 	{1, ""} /* fork */, \
 	{1, ""} /* sync */, \
 	{0, ""} /* setsid */, \

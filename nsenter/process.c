@@ -225,9 +225,12 @@ void op_identity(const struct op *o)
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		fail_errno(STEP_PRCTL);
 	/* raw calls: the C library's would signal threads that are not there */
-	if (o->n[IDENTITY_N_SKIP_GROUPS] != 1 && syscall(SYS_setgroups, groups->len / 4, groups->p) < 0 &&
-	    !(errno == EPERM && o->n[IDENTITY_N_SKIP_GROUPS] == 2))
-		fail_errno(STEP_GROUPS);
+	if (o->n[IDENTITY_N_SKIP_GROUPS] != 1 && syscall(SYS_setgroups, groups->len / 4, groups->p) < 0) {
+		if (errno != EPERM || o->n[IDENTITY_N_SKIP_GROUPS] != 2)
+			fail_errno(STEP_GROUPS);
+		if (groups->len > 0)
+			warn(STEP_GROUPS, EPERM, "");
+	}
 	if (syscall(SYS_setresgid, o->n[IDENTITY_N_GID], o->n[IDENTITY_N_GID], o->n[IDENTITY_N_GID]) < 0)
 		fail_errno(STEP_GID);
 	if (syscall(SYS_setresuid, o->n[IDENTITY_N_UID], o->n[IDENTITY_N_UID], o->n[IDENTITY_N_UID]) < 0)

@@ -104,6 +104,10 @@ func unenforcedRows() []unenforced {
 			path: "process.oomScoreAdj", bundle: user, edit: func(s *specs.Spec) { s.Process.OOMScoreAdj = ptr(-999) },
 		},
 		{
+			field: "`process.user.additionalGids`", when: "a user with one group ID, or root of such a user namespace",
+			path: "process.user.additionalGids", bundle: user, edit: func(s *specs.Spec) { s.Process.User.AdditionalGids = []uint32{0} },
+		},
+		{
 			field: "`process.capabilities`", when: "the runtime or the kernel does not have it, or another set does not",
 			path: "process.capabilities.permitted", edit: addCaps("CAP_NO_SUCH_THING"),
 		},

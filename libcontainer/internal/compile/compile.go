@@ -73,6 +73,8 @@ type Facts struct {
 	Rootless bool // the runtime has no privileges in the initial user namespace
 	// Unprivileged says that it is not root of the user namespace it is in either: it may map one id by itself
 	Unprivileged bool
+	// GroupsDenied says that setgroups(2) is denied in the runtime's user namespace, and so in those below it
+	GroupsDenied bool
 	AppArmor     bool
 	SELinux      bool
 	Landlock     int  // version of Landlock's ABI, 0 without it; asked where annotations make it matter

@@ -147,7 +147,7 @@ func (c *compiler) enter() error {
 	switch {
 	case c.ns.created&unix.CLONE_NEWUSER != 0:
 		c.emit("linux.namespaces", &plan.Unshare{Flags: unix.CLONE_NEWUSER})
-		c.emit("linux.uidMappings", &plan.SyncMaps{Flags: c.keepGroups()})
+		c.emit("linux.uidMappings", &plan.SyncMaps{Flags: c.keepGroups(), UID: c.userInsteadOfRoot(), GID: c.groupInsteadOfRoot()})
 		if late {
 			c.emit("", &plan.Dumpable{Value: 0})
 		}
@@ -157,7 +157,7 @@ func (c *compiler) enter() error {
 				c.emit(j.from, &plan.Setns{FD: j.fd, Type: j.bit})
 			}
 		}
-		c.emit("", &plan.RootIDs{Flags: c.keepGroups()})
+		c.rootIDs()
 		for _, j := range c.ns.joined {
 			if j.bit != unix.CLONE_NEWUSER && j.bit != unix.CLONE_NEWNS {
 				c.emit(j.from, &plan.Setns{FD: j.fd, Type: j.bit, Flags: plan.JoinRetry})

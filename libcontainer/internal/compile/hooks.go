@@ -14,9 +14,9 @@ var hookKinds = [...]string{"prestart", "createRuntime", "createContainer", "sta
 
 // HostHook is the program of a createContainer hook: a program of the host that
 // runs in the container's namespaces before the root changes. The init's pidfd
-// is descriptor plan.FDFirst.
-func HostHook(h plan.Hook, enter uint64, dir string) plan.Program {
-	c := &compiler{spec: &specs.Spec{}}
+// is descriptor plan.FDFirst. s is the config of the container.
+func HostHook(s *specs.Spec, h plan.Hook, enter uint64, dir string) plan.Program {
+	c := &compiler{spec: &specs.Spec{Process: s.Process, Linux: s.Linux}}
 	c.emit("", &plan.Dumpable{Value: 0})
 	c.enterAll(enter)
 	if enter&unix.CLONE_NEWPID != 0 {
@@ -36,7 +36,7 @@ func (c *compiler) enterAll(bits uint64) {
 	}
 	c.emit("linux.namespaces", &plan.Setns{FD: plan.FDFirst, Type: bits})
 	if bits&unix.CLONE_NEWUSER != 0 {
-		c.emit("", &plan.RootIDs{Flags: c.keepGroups()})
+		c.rootIDs()
 		c.emit("", &plan.Dumpable{Value: 0}) // a change of ids makes it what fs.suid_dumpable says (proc_sys_fs(5))
 	}
 }

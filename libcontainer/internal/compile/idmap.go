@@ -41,3 +41,36 @@ func beyondIDs(first, size uint32) bool { return uint64(first)+uint64(size) > 1<
 func overlap(a, aSize, b, bSize uint32) bool {
 	return uint64(a) < uint64(b)+uint64(bSize) && uint64(b) < uint64(a)+uint64(aSize)
 }
+
+// rootIDs makes the init the root of the user namespace that it has joined.
+func (c *compiler) rootIDs() {
+	c.emit("", &plan.RootIDs{Flags: c.keepGroups(), UID: c.userInsteadOfRoot(), GID: c.groupInsteadOfRoot()})
+}
+
+// userInsteadOfRoot returns the user that the init becomes in a user namespace
+// that does not map user 0: the user of the process, which has to be mapped. It
+// returns 0 where the mappings of the config have 0. Engines that map a single ID
+// (podman run --uidmap 999:0:1 --user 999) make such namespaces.
+func (c *compiler) userInsteadOfRoot() uint64 {
+	if c.spec.Process == nil || mapsRoot(hasLinux(c.spec).UIDMappings) {
+		return 0
+	}
+	return uint64(c.spec.Process.User.UID)
+}
+
+// groupInsteadOfRoot is userInsteadOfRoot for groups.
+func (c *compiler) groupInsteadOfRoot() uint64 {
+	if c.spec.Process == nil || mapsRoot(hasLinux(c.spec).GIDMappings) {
+		return 0
+	}
+	return uint64(c.spec.Process.User.GID)
+}
+
+func mapsRoot(list []specs.LinuxIDMapping) bool {
+	for i := range list {
+		if list[i].ContainerID == 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -84,8 +84,13 @@ func (c *compiler) process(p *specs.Process, gate bool) error {
 		return err
 	}
 	c.emit("process.capabilities.bounding", &plan.Bounding{Keep: bounding})
-	identity := &plan.Identity{UID: uint64(u.UID), GID: uint64(u.GID), SkipGroups: c.skipGroups(u)}
-	if c.keepGroups() == 0 {
+	identity := &plan.Identity{UID: uint64(u.UID), GID: uint64(u.GID), SkipGroups: c.skipGroups()}
+	switch {
+	case c.keepGroups() != 0:
+	case identity.SkipGroups == 1 && len(u.AdditionalGids) > 0:
+		c.warn("process.user.additionalGids: not set: the kernel denies setgroups(2) in a user namespace that a user makes with one group ID;" +
+			" the process keeps the groups of its caller")
+	default:
 		identity.Groups = groupBytes(u.AdditionalGids)
 	}
 	c.emit("process.user", identity)
@@ -304,14 +309,14 @@ func (c *compiler) attributes(p *specs.Process) error {
 }
 
 // skipGroups: setgroups(2) is denied in a user namespace with the single id of
-// its unprivileged maker (user_namespaces(7)).
-func (c *compiler) skipGroups(u *specs.User) uint64 {
+// its unprivileged maker (user_namespaces(7)). The process then keeps the groups
+// of its caller, and additionalGids, which engines write for most images, are
+// not set: the init warns where the compiler does not know it.
+func (c *compiler) skipGroups() uint64 {
 	switch {
 	case c.keepGroups() != 0:
 		return 1
-	case len(u.AdditionalGids) > 0:
-		return 0
-	case c.facts.Unprivileged && (singleID(c.gids) || !c.ns.user()):
+	case c.facts.GroupsDenied, c.facts.Unprivileged && (singleID(c.gids) || !c.ns.user()):
 		return 1
 	case c.facts.Rootless:
 		return 2 // whoever made the namespace that the runtime is in may have denied it

@@ -36,6 +36,14 @@ func Capabilities() uint64 {
 	return uint64(data[1].Permitted)<<32 | uint64(data[0].Permitted)
 }
 
+// GroupsDenied reports whether setgroups(2) is denied in the user namespace of
+// this process, as in one whose maker had no privileges when it wrote the
+// mapping of groups (user_namespaces(7), /proc/pid/setgroups).
+func GroupsDenied() bool {
+	b, err := sys.ReadFile("/proc/self/setgroups")
+	return err == nil && string(bytes.TrimSpace(b)) == "deny"
+}
+
 // AppArmor says whether the kernel enforces AppArmor profiles.
 func AppArmor() bool {
 	b, err := os.ReadFile("/sys/module/apparmor/parameters/enabled")

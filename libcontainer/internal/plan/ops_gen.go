@@ -887,40 +887,52 @@ func (o *Unshare) describe(d *describer) {
 	d.word("flags", flagNamesAt(cloneNames[:], o.Flags))
 }
 
-// SyncMaps asks the runtime to write the id maps of the user namespace just made, then becomes id 0 in it (setresgid, setresuid; setgroups to none where that is allowed).
+// SyncMaps asks the runtime to write the id maps of the user namespace just made, then becomes id 0 in it (setresgid, setresuid; setgroups to none where that is allowed), or the given user and group where 0 is not mapped.
 type SyncMaps struct {
 	Flags GroupFlag // GroupFlag
+	UID   uint64    // user where 0 is not mapped
+	GID   uint64    // group where 0 is not mapped
 }
 
 // Kind implements Op.
 func (*SyncMaps) Kind() Kind { return KindSyncMaps }
 
 func (o *SyncMaps) encode(e *encoder) {
-	e.begin(KindSyncMaps, 1, 0)
+	e.begin(KindSyncMaps, 3, 0)
 	e.num(uint64(o.Flags))
+	e.num(uint64(o.UID))
+	e.num(uint64(o.GID))
 	e.end()
 }
 
 func (o *SyncMaps) describe(d *describer) {
 	d.word("flags", o.Flags.String())
+	d.num("uid", int64(o.UID))
+	d.num("gid", int64(o.GID))
 }
 
-// RootIDs becomes id 0 of the user namespace that was joined.
+// RootIDs becomes id 0 of the user namespace that was joined, or the given user and group where 0 is not mapped.
 type RootIDs struct {
 	Flags GroupFlag // GroupFlag
+	UID   uint64    // user where 0 is not mapped
+	GID   uint64    // group where 0 is not mapped
 }
 
 // Kind implements Op.
 func (*RootIDs) Kind() Kind { return KindRootIDs }
 
 func (o *RootIDs) encode(e *encoder) {
-	e.begin(KindRootIDs, 1, 0)
+	e.begin(KindRootIDs, 3, 0)
 	e.num(uint64(o.Flags))
+	e.num(uint64(o.UID))
+	e.num(uint64(o.GID))
 	e.end()
 }
 
 func (o *RootIDs) describe(d *describer) {
 	d.word("flags", o.Flags.String())
+	d.num("uid", int64(o.UID))
+	d.num("gid", int64(o.GID))
 }
 
 // Fork is clone(flags | CLONE_PARENT | CLONE_PIDFD): the child goes on with the next op, the caller reports the child and ends. A joined pid namespace and time offsets hold only for children. Not clone3(2): seccomp filters cannot see its flags, so many refuse it.
@@ -1714,7 +1726,7 @@ type Identity struct {
 	UID        uint64 // user
 	GID        uint64 // group
 	Groups     []byte // additional groups, u32 each
-	SkipGroups uint64 // 1 where setgroups is denied, 2 where it may be
+	SkipGroups uint64 // 1 where setgroups is denied, 2 where it may be: a warning if there are groups
 }
 
 // Kind implements Op.

@@ -110,8 +110,12 @@ func stepError(p plan.Program, m wire.Message) error {
 // "permission denied" in what a command prints is to find it in the error alone.
 func warning(p plan.Program, m wire.Message) string {
 	if m.Op >= 0 && m.Op < len(p) {
-		if o, ok := p[m.Op].Op.(*plan.ProcWrite); ok {
+		switch o := p[m.Op].Op.(type) {
+		case *plan.ProcWrite:
 			return p[m.Op].Origin + ": " + strings.TrimSpace(o.Data) + " is not applied: the runtime has not the privilege (" + unix.ErrnoName(m.Err) + ")"
+		case *plan.Identity:
+			return "process.user.additionalGids: not set: setgroups(2) is denied in this user namespace (" + unix.ErrnoName(m.Err) +
+				"); the process keeps the groups of its caller"
 		}
 	}
 	return stepError(p, m).Error()

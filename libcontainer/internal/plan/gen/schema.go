@@ -202,8 +202,12 @@ var ops = []op{
 		{"FD", tFD, "namespace or pidfd", ""}, {"Type", tU64, "CLONE_NEW* bits", "clone"}, {"Flags", tU64, "JoinFlag", "JoinFlag"},
 	}},
 	{"Unshare", "Unshare is unshare(2).", []field{{"Flags", tU64, "CLONE_NEW* bits", "clone"}}},
-	{"SyncMaps", "SyncMaps asks the runtime to write the id maps of the user namespace just made, then becomes id 0 in it (setresgid, setresuid; setgroups to none where that is allowed).", []field{{"Flags", tU64, "GroupFlag", "GroupFlag"}}},
-	{"RootIDs", "RootIDs becomes id 0 of the user namespace that was joined.", []field{{"Flags", tU64, "GroupFlag", "GroupFlag"}}},
+	{"SyncMaps", "SyncMaps asks the runtime to write the id maps of the user namespace just made, then becomes id 0 in it (setresgid, setresuid; setgroups to none where that is allowed), or the given user and group where 0 is not mapped.", []field{
+		{"Flags", tU64, "GroupFlag", "GroupFlag"}, {"UID", tU64, "user where 0 is not mapped", ""}, {"GID", tU64, "group where 0 is not mapped", ""},
+	}},
+	{"RootIDs", "RootIDs becomes id 0 of the user namespace that was joined, or the given user and group where 0 is not mapped.", []field{
+		{"Flags", tU64, "GroupFlag", "GroupFlag"}, {"UID", tU64, "user where 0 is not mapped", ""}, {"GID", tU64, "group where 0 is not mapped", ""},
+	}},
 	{"Fork", "Fork is clone(flags | CLONE_PARENT | CLONE_PIDFD): the child goes on with the next op, the caller reports the child and ends. A joined pid namespace and time offsets hold only for children. Not clone3(2): seccomp filters cannot see its flags, so many refuse it.", []field{
 		{"Flags", tU64, "CLONE_NEW* bits", "clone"},
 	}},
@@ -278,7 +282,7 @@ var ops = []op{
 	{"CloseFrom", "CloseFrom sets CLOEXEC on every descriptor from First on (close_range(2)), before anything of the container runs.", []field{{"First", tU64, "first descriptor", ""}}},
 	{"Bounding", "Bounding drops capabilities from the bounding set (PR_CAPBSET_DROP); it needs CAP_SETPCAP, so it comes before the identity changes.", []field{{"Keep", tU64, "capability bits that stay", "hex"}}},
 	{"Identity", "Identity is PR_SET_KEEPCAPS, setgroups, setresgid, setresuid.", []field{
-		{"UID", tU64, "user", ""}, {"GID", tU64, "group", ""}, {"Groups", tBytes, "additional groups, u32 each", ""}, {"SkipGroups", tU64, "1 where setgroups is denied, 2 where it may be", ""},
+		{"UID", tU64, "user", ""}, {"GID", tU64, "group", ""}, {"Groups", tBytes, "additional groups, u32 each", ""}, {"SkipGroups", tU64, "1 where setgroups is denied, 2 where it may be: a warning if there are groups", ""},
 	}},
 	{"Capset", "Capset is capset(2) and, last, PR_CAP_AMBIENT_RAISE.", []field{
 		{"Effective", tU64, "", "hex"}, {"Permitted", tU64, "", "hex"}, {"Inheritable", tU64, "", "hex"}, {"Ambient", tU64, "", "hex"},
