@@ -14,10 +14,12 @@ type Terminal struct {
 	in, out int // the caller's standard input and output
 	caller  int // the caller's terminal; -1: none
 	opened  bool
+	shown   bool // out is a terminal
 	saved   *unix.Termios
 	stop    int // eventfd: readable when the container's process has ended
 	halt    sync.Once
 	copying sync.WaitGroup
+	typing  sync.WaitGroup // the part of copying that writes to the master
 }
 
 // Open takes a terminal's master over: Close closes it. The caller's terminal,
@@ -38,6 +40,8 @@ func open(master, in, out int, tty string) (*Terminal, error) {
 	t := &Terminal{master: master, in: in, out: out, caller: -1, stop: stop}
 	if _, err := unix.IoctlGetTermios(out, unix.TCGETS); err != nil {
 		t.plainLines()
+	} else {
+		t.shown = true
 	}
 	if now, err := unix.IoctlGetTermios(in, unix.TCGETS); err == nil {
 		t.caller = in
@@ -92,7 +96,8 @@ func (t *Terminal) Resize() {
 // Start begins to copy both ways.
 func (t *Terminal) Start() {
 	t.copying.Add(2)
-	go func() { defer t.copying.Done(); t.input() }()
+	t.typing.Add(1)
+	go func() { defer t.copying.Done(); defer t.typing.Done(); t.input() }()
 	go func() { defer t.copying.Done(); t.output() }()
 }
 
@@ -100,14 +105,37 @@ func (t *Terminal) Start() {
 // out. It does not wait for processes that keep the terminal open after the
 // container's.
 func (t *Terminal) Drain() {
-	t.halt.Do(func() { _, _ = unix.Write(t.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0}) })
+	t.end()
 	t.copying.Wait()
+}
+
+func (t *Terminal) end() {
+	t.halt.Do(func() { _, _ = unix.Write(t.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0}) })
+}
+
+// hangUp closes the master while t has its descriptor: the kernel sends SIGHUP to
+// the session on the other side, whose reads and writes fail from then on
+// (tty_ioctl(4), "hangup"). The number stays t's, as an end of nothing: Resize may
+// use it at the same time, and nothing else may get it.
+func (t *Terminal) hangUp() error {
+	t.end()
+	t.typing.Wait() // a call of input that sleeps keeps the file open
+	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: "/dev/null", Err: err}
+	}
+	defer sys.Close(null)
+	if err := unix.Dup3(null, t.master, unix.O_CLOEXEC); err != nil {
+		return &os.SyscallError{Syscall: "dup3", Err: err}
+	}
+	return nil
 }
 
 // Run is Start, and a wait for the other side to close the terminal, then Drain.
 func (t *Terminal) Run() {
 	t.copying.Add(1)
-	go func() { defer t.copying.Done(); t.input() }()
+	t.typing.Add(1)
+	go func() { defer t.copying.Done(); defer t.typing.Done(); t.input() }()
 	t.output()
 	t.Drain()
 }
@@ -138,7 +166,9 @@ const leftover = 1 << 20
 
 // output copies from the master until the other side is closed (EIO). After
 // the stop it takes what is there: the kernel flushes the terminal's buffers
-// into a reader before it answers EAGAIN.
+// into a reader before it answers EAGAIN. When nobody reads any more (exec -t
+// ID yes | head -1) it hangs up, or the container's process would go on for
+// nobody. Another failure, as of a full disk, loses output and no process.
 func (t *Terminal) output() {
 	buf := make([]byte, 32<<10)
 	broken, stopped := false, false
@@ -153,13 +183,24 @@ func (t *Terminal) output() {
 		case err != nil || n == 0:
 			return
 		default:
-			// nobody reads: go on all the same, or the container would stand still
-			broken = broken || t.write(buf[:n]) != nil
+			if !broken {
+				err = t.write(buf[:n])
+				if t.nobodyReads(err) && !stopped && t.hangUp() == nil {
+					return
+				}
+				broken = err != nil // go on all the same, or the container would stand still
+			}
 			if stopped {
 				left -= n
 			}
 		}
 	}
+}
+
+// nobodyReads tells the end of a reader from other errors of write(2): that of a
+// pipe, of a socket, and of a terminal that was hung up itself.
+func (t *Terminal) nobodyReads(err error) bool {
+	return err == unix.EPIPE || err == unix.ECONNRESET || err == unix.EIO && t.shown
 }
 
 func (t *Terminal) write(p []byte) error {

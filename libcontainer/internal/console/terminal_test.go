@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -129,18 +130,65 @@ func TestTerminal_drainEndless(t *testing.T) {
 	}
 }
 
-// A reader that has gone must not make the container stand still.
-func TestTerminal_brokenOutput(t *testing.T) {
+// Output that cannot be written must not make the container stand still.
+func TestTerminal_fullOutput(t *testing.T) {
 	master, slave := pty(t)
-	in, _, out, outReader := ends(t)
-	outReader.Close()
-	term := mustOpen(t, master, in, out)
+	in, _, _, _ := ends(t)
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	term := mustOpen(t, master, in, full)
 	c := onTerminal(t, slave, "seq 1 50000; exit 5")
 	term.Run()
 	defer term.Close()
 	_ = c.Wait()
 	if c.ProcessState.ExitCode() != 5 {
 		t.Error(c.ProcessState)
+	}
+}
+
+// When nobody reads any more the terminal hangs up: writes fail, and the session gets SIGHUP.
+func TestTerminal_nobodyReads(t *testing.T) {
+	for name, c := range map[string]struct {
+		script string
+		ended  func(unix.WaitStatus) bool
+	}{
+		"SIGHUP": {"exec yes", func(s unix.WaitStatus) bool { return s.Signaled() && s.Signal() == unix.SIGHUP }},
+		"EIO":    {"trap '' HUP; while echo y; do :; done; exit 5", func(s unix.WaitStatus) bool { return s.ExitStatus() == 5 }},
+	} {
+		for _, foreground := range []bool{false, true} {
+			t.Run(name, func(t *testing.T) {
+				master, slave := pty(t)
+				in, inWriter, out, outReader := ends(t)
+				term := mustOpen(t, master, in, out)
+				cmd := onTerminal(t, slave, c.script)
+				done := make(chan struct{})
+				if foreground {
+					term.Start()
+					close(done)
+				} else {
+					go func() { term.Run(); close(done) }()
+				}
+				if _, err := outReader.Read(make([]byte, 2)); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := inWriter.WriteString("typed\n"); err != nil {
+					t.Fatal(err)
+				}
+				outReader.Close()
+				_ = cmd.Wait()
+				if status := unix.WaitStatus(cmd.ProcessState.Sys().(syscall.WaitStatus)); !c.ended(status) {
+					t.Error(cmd.ProcessState)
+				}
+				<-done
+				term.Resize()
+				if err := term.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
 	}
 }
 
