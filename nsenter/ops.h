@@ -138,6 +138,7 @@ enum {
 	CONSOLE_BIND_DEV = 1 << 0,
 	CONSOLE_SIZE = 1 << 1,
 	CONSOLE_LATER = 1 << 2,
+	CONSOLE_EXISTING = 1 << 3,
 };
 
 /* ExecFlag modifies FindExec. */

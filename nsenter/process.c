@@ -59,12 +59,15 @@ void op_console(const struct op *o)
 
 		if (tree < 0)
 			fail_errno(STEP_OPEN_TREE);
-		target = open_target("/dev/console", TARGET_FILE, 0, NULL);
-		if (target < 0)
+		target = open_target("/dev/console", TARGET_FILE,
+				     flags & CONSOLE_EXISTING ? MOUNT_NO_CREATE | MOUNT_TARGET_NO_FOLLOW : 0, NULL);
+		if (target >= 0) {
+			attach(tree, target);
+			close(target);
+		} else if (errno != ENOENT || !(flags & CONSOLE_EXISTING)) {
 			fail(STEP_TARGET, errno, "/dev/console");
-		attach(tree, target);
+		}
 		close(tree);
-		close(target);
 	}
 	say(MSG_CONSOLE, 0, master);
 	close(master);

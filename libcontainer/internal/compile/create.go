@@ -339,7 +339,7 @@ func (c *compiler) runtimeHalf() error {
 	if !c.opt.StartNow {
 		c.step("", plan.GateListen{FD: plan.FDGate})
 	}
-	c.step("linux.namespaces", plan.Spawn{Clone: c.spawnFlags(), IntoCgroup: c.opt.CgroupsPresent && c.hasV2(), PreserveFDs: c.opt.PreserveFDs})
+	c.step("linux.namespaces", plan.Spawn{Clone: c.spawnFlags(), IntoCgroup: c.opt.CgroupsPresent && c.hasV2(), PreserveFDs: c.opt.PreserveFDs, PipesOwner: c.pipesOwner(c.spec.Process)})
 	c.step("", plan.KeepConfig{})
 	serve := plan.Serve{
 		UIDs: c.uids, GIDs: c.gids,

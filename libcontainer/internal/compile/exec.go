@@ -42,12 +42,12 @@ func Exec(s *specs.Spec, p *specs.Process, o Options, f Facts) (*plan.Plan, []st
 		c.emit("", &plan.Keyring{Name: cmp.Or(o.Keyring, "_ses."+o.ID)})
 	}
 	if p.Terminal {
-		c.console(p, false)
+		c.console(p, 0)
 	}
 	if err := c.process(p, true); err != nil {
 		return nil, nil, err
 	}
-	c.step("", plan.Spawn{IntoCgroup: o.CgroupsPresent && c.hasV2() && !o.JoinLate && !moved, PreserveFDs: o.PreserveFDs})
+	c.step("", plan.Spawn{IntoCgroup: o.CgroupsPresent && c.hasV2() && !o.JoinLate && !moved, PreserveFDs: o.PreserveFDs, PipesOwner: c.pipesOwner(p)})
 	if moved {
 		c.step("", plan.Serve{Until: plan.UntilCgroup})
 		c.step("linux.cgroupsPath", plan.CgroupJoin{V2Only: true})

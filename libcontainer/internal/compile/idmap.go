@@ -74,3 +74,22 @@ func mapsRoot(list []specs.LinuxIDMapping) bool {
 	}
 	return false
 }
+
+// pipesOwner returns the host's ID of the user of a process in a user namespace:
+// the user has to own the pipes among its standard streams, or it could not open
+// /dev/stdout, as web servers do for their logs. It returns 0 where the init can
+// change the owner itself, or nobody can.
+func (c *compiler) pipesOwner(p *specs.Process) uint32 {
+	if p == nil || p.Terminal || !c.ns.user() || c.facts.Rootless {
+		return 0
+	}
+	m, err := idMap(hasLinux(c.spec).UIDMappings)
+	if err != nil {
+		return 0
+	}
+	uid, ok := m.ToHost(p.User.UID)
+	if !ok {
+		return 0 // the mapping is not in the config of a joined namespace
+	}
+	return uid
+}

@@ -37,13 +37,13 @@ func (c *compiler) filesystem() error {
 			Set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC,
 		})
 	}
-	devBound := c.devIsBound()
-	if !devBound {
+	dev := c.boundDev()
+	if dev < 0 {
 		c.emitAll(deviceOps(l.Devices, c.ns.user() || c.facts.Rootless))
 		c.emitAll(devLinks())
 	}
 	if p := c.spec.Process; p != nil && p.Terminal {
-		c.console(p, !devBound)
+		c.console(p, c.consoleFlags(dev))
 	}
 	if p := c.spec.Process; p != nil && path.Clean("/"+p.Cwd) != "/" {
 		c.emit("process.cwd", &plan.Mkdir{Path: path.Clean("/" + p.Cwd), Mode: 0o755, Flags: plan.NodeExistOK})
@@ -157,19 +157,36 @@ func (c *compiler) delegate() plan.MountFlag {
 	return 0
 }
 
-// devIsBound says that /dev is the host's or the user's own: nothing is made
-// in it.
-func (c *compiler) devIsBound() bool {
+// boundDev returns the index of the mount that makes /dev the host's or the
+// user's own, or -1: nothing is made in such a directory.
+func (c *compiler) boundDev() int {
 	for i := range c.spec.Mounts {
 		m := &c.spec.Mounts[i]
 		if c.inContainer(m.Destination) != "/dev" {
 			continue
 		}
 		if o, err := parseMountOptions(m.Options); err == nil && (o.bind || o.rbind || m.Type == "bind") {
-			return true
+			return i
 		}
 	}
-	return false
+	return -1
+}
+
+// consoleFlags says how the terminal comes to /dev/console: dev is the index of
+// a bind mount on /dev, or -1. In a bind of the host's /dev (docker run -it
+// --privileged -v /dev:/dev) /dev/console would be the host's. The terminal is
+// mounted over that, unless the mount would propagate to the host's /dev.
+func (c *compiler) consoleFlags(dev int) plan.ConsoleFlag {
+	if dev < 0 {
+		return plan.ConsoleBindDev
+	}
+	o, err := parseMountOptions(c.spec.Mounts[dev].Options)
+	peer := !c.ns.has(unix.CLONE_NEWNS) || initialPropagation(hasLinux(c.spec).RootfsPropagation)&unix.MS_SHARED != 0
+	if err == nil && peer && (o.propagation == 0 || o.propagation == unix.MS_SHARED) {
+		c.warn("process.terminal: /dev/console is not the terminal but what " + at("mounts", dev) + " has there: mounts in it reach the host; add the option rprivate or rslave to this mount")
+		return 0
+	}
+	return plan.ConsoleBindDev | plan.ConsoleExisting
 }
 
 // mount compiles one entry of mounts. The ops it returns come after the

@@ -13,11 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func (c *compiler) console(p *specs.Process, bind bool) {
-	op := &plan.Console{UID: uint64(p.User.UID)}
-	if bind {
-		op.Flags |= plan.ConsoleBindDev
-	}
+func (c *compiler) console(p *specs.Process, flags plan.ConsoleFlag) {
+	op := &plan.Console{UID: uint64(p.User.UID), Flags: flags}
 	if p.ConsoleSize != nil {
 		op.Flags |= plan.ConsoleSize
 		op.Rows, op.Cols = uint64(p.ConsoleSize.Height), uint64(p.ConsoleSize.Width)

@@ -402,12 +402,15 @@ const (
 	ConsoleSize
 	// ConsoleLater: the terminal becomes the controlling one by a ControllingTerminal.
 	ConsoleLater
+	// ConsoleExisting: with ConsoleBindDev: only over a /dev/console that is there, and not through a symlink. The directory is the host's.
+	ConsoleExisting
 )
 
 var namesConsoleFlag = [...]string{
 	"bind-dev",
 	"size",
 	"later",
+	"existing",
 }
 
 // String lists the bits that are set, joined by "|".

@@ -83,6 +83,9 @@ type Spawn struct {
 	Clone       uint64 // CLONE_NEW* bits
 	IntoCgroup  bool
 	PreserveFDs int // descriptors from 3 on that the caller hands to the process
+	// PipesOwner is the user of the host that pipes among the standard streams are given to before; 0: they are left
+	// alone. The init cannot do it: its user namespace does not map the owner of the caller's pipes.
+	PipesOwner uint32
 }
 
 // Serve lets the init go on and answers it until it reaches a point: id maps,
@@ -245,6 +248,9 @@ func (a Spawn) describe(d *describer) {
 	}
 	if a.PreserveFDs > 0 {
 		d.num("preserve-fds", int64(a.PreserveFDs))
+	}
+	if a.PipesOwner != 0 {
+		d.num("pipes-owner", int64(a.PipesOwner))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/rung-oci/rung/libcontainer/internal/console"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
@@ -189,9 +190,31 @@ func (x *executor) do(a plan.Action) error {
 	return fmt.Errorf("plan: unknown step %T", a)
 }
 
+// ownPipes gives the pipes among standard streams to a user of the host. Sockets
+// cannot be opened by a name, and files and devices are the host's, not the
+// container's (CVE-2026-88265).
+func ownPipes(stdio [3]int, uid int) error {
+	for _, fd := range stdio {
+		var st unix.Stat_t
+		if unix.Fstat(fd, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFIFO || int(st.Uid) == uid {
+			continue // a closed stream among them
+		}
+		// the streams work as they are: a FIFO of a read-only or foreign file system, or no CAP_CHOWN
+		if err := unix.Fchown(fd, uid, -1); err != nil && err != unix.EPERM && err != unix.EROFS {
+			return &os.SyscallError{Syscall: "change the owner of a standard stream: fchown", Err: err}
+		}
+	}
+	return nil
+}
+
 func (x *executor) spawn(a plan.Spawn) error {
 	o := spawnOptions{program: x.plan.Init, clone: a.Clone, cgroupFD: -1, files: x.files, stdio: x.side.Stdio, preserve: a.PreserveFDs, held: x.side.Held}
 	_, o.watch = x.joined(unix.CLONE_NEWPID)
+	if a.PipesOwner != 0 {
+		if err := ownPipes(x.side.Stdio, int(a.PipesOwner)); err != nil {
+			return err
+		}
+	}
 	var err error
 	if a.IntoCgroup {
 		if o.cgroupFD, err = x.side.CgroupFD(); err != nil {

@@ -91,6 +91,7 @@ var flagSets = []flagSet{
 		{"ConsoleBindDev", "Bind the terminal on /dev/console."},
 		{"ConsoleSize", "Set the window size."},
 		{"ConsoleLater", "The terminal becomes the controlling one by a ControllingTerminal."},
+		{"ConsoleExisting", "With ConsoleBindDev: only over a /dev/console that is there, and not through a symlink. The directory is the host's."},
 	}},
 	{"ExecFlag", "ExecFlag modifies FindExec.", []flag{
 		{"ExecListenPID", "Add LISTEN_PID=<own pid> to the environment (sd_listen_fds(3))."},
