@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/rung-oci/rung/internal/cli"
+	"github.com/rung-oci/rung/internal/misspelt"
 	"github.com/rung-oci/rung/libcontainer"
 )
 
@@ -155,7 +156,11 @@ func (g *globals) help(name string, flags []cli.Flag, words []string) error {
 }
 
 func noCommand(name string) error {
-	return errors.New("No help topic for '" + name + "'") //nolint:staticcheck // text that scripts match
+	text := "No help topic for '" + name + "'" // scripts match this text
+	if near := misspelt.Nearest(name, commandNames[:]); near != "" {
+		text += ": did you mean " + near + "?"
+	}
+	return errors.New(text)
 }
 
 // inCommand says which command failed, where the error does not yet.

@@ -138,6 +138,7 @@ func TestMistakes(t *testing.T) {
 		args []string
 		want string // the whole of standard error, without "rung: "
 	}{
+		{"misspelt command", []string{"rnu"}, "No help topic for 'rnu': did you mean run?"},
 		{"unknown command", []string{"foo"}, "No help topic for 'foo'"},
 		{"unknown command's help", []string{"foo", "-h"}, "No help topic for 'foo'"},
 		{"help for an unknown command", []string{"help", "foo"}, "No help topic for 'foo'"},

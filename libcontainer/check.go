@@ -86,6 +86,10 @@ func Check(o CheckOptions) (Findings, error) {
 	if err != nil {
 		return nil, opError("check", "", err)
 	}
+	if foreign := spec.Foreign(loaded); foreign != nil {
+		c.problems(foreign)
+		return c.list, nil
+	}
 	c.problems(wrong)
 	c.wrong = len(c.list)
 	c.problems(loaded.Unknown)
@@ -152,6 +156,8 @@ func (c *checking) problems(list spec.Problems) {
 // message does not.
 func specHint(p spec.Problem) string {
 	switch {
+	case strings.HasPrefix(p.Message, "the file is "):
+		return "have an engine make a bundle of it, or unpack the image (umoci unpack)"
 	case strings.HasPrefix(p.Message, "unknown field"):
 		return "correct the name, or take the field out: it has no effect"
 	case p.Message == "is required":

@@ -55,7 +55,7 @@ func prepare(o *CreateOptions, startNow bool) (_ *prepared, err error) {
 	}
 	var wrong spec.Problems
 	if errors.As(err, &wrong) {
-		return nil, misread(o, loaded.Spec, wrong)
+		return nil, misread(o, loaded, wrong)
 	}
 	if err != nil {
 		return nil, err
@@ -174,12 +174,15 @@ func load(o *CreateOptions) (*spec.Loaded, error) {
 // misread is the error for a config with values of a wrong type: those, and what is
 // wrong with the others. Nothing is said of what such a value lacks, as it is not
 // there.
-func misread(o *CreateOptions, s *specs.Spec, wrong spec.Problems) error {
+func misread(o *CreateOptions, l *spec.Loaded, wrong spec.Problems) error {
 	rootless, err := rootless(o.Rootless)
 	if err != nil {
 		return err
 	}
-	all := wrong
+	if foreign := spec.Foreign(l); foreign != nil {
+		return fmt.Errorf("%w: %w", ErrInvalidConfig, foreign)
+	}
+	s, all := l.Spec, wrong
 	for _, p := range spec.Validate(s, spec.Options{NeedProcess: true, Rootless: rootless && os.Geteuid() != 0, BundleAbs: o.Bundle}).At(spec.Must) {
 		follows := false
 		for _, w := range wrong {
@@ -196,6 +199,9 @@ func misread(o *CreateOptions, s *specs.Spec, wrong spec.Problems) error {
 // to the debug log, misspelt names to the warnings.
 func judge(o *CreateOptions, l *spec.Loaded, f *compile.Facts) error {
 	problems := spec.Validate(l.Spec, spec.Options{NeedProcess: true, Rootless: f.Unprivileged, HostNamespaces: f.HostNamespaces, BundleAbs: o.Bundle})
+	if foreign := spec.Foreign(l); foreign != nil {
+		return fmt.Errorf("%w: %w", ErrInvalidConfig, foreign)
+	}
 	for _, u := range l.Unknown {
 		o.warn(u.String())
 	}

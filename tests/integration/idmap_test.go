@@ -226,3 +226,46 @@ func TestIDMap_with_options_that_take_it_away_is_refused(t *testing.T) {
 		UIDMappings: mapping(0, 1000, 10), GIDMappings: mapping(0, 1000, 10),
 	}), "mounts[6] (/mnt): ", "cannot map ids")
 }
+
+// Podman hands mappings on as text: ids of the file system, and the ids of the host that they show as.
+func TestIDMap_by_text(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:rung", "idmap", "kernel:6.3") // the tree has a tmpfs
+	b := newBundle(t)
+	v := b.tree("v")
+	b.fillOwned(v)
+	b.fillOwned(v + "/sub")
+	const text = "uids=0-5000-1#1000-0-1;gids=0-6000-2000"
+	r := b.probe(withMount(bind(v, "/top", "rbind", "idmap="+text), bind(v, "/all", "rbind,ridmap="+text)),
+		"--stat", "/top/of-0", "--stat", "/top/of-1", "--stat", "/top/of-1000", "--stat", "/top/sub/of-0", "--stat", "/all/of-0", "--stat", "/all/sub/of-0")
+	for i, id := range [][2]uint32{{5000, 6000}, {overflowID, 6001}, {0, 7000}, {0, 0}, {5000, 6000}, {5000, 6000}} {
+		want(t, "uid of "+r.action(t, i).Path, r.action(t, i).UID, id[0])
+		want(t, "gid of "+r.action(t, i).Path, r.action(t, i).GID, id[1])
+	}
+}
+
+// With @ the second id is one of the container's, whose user namespace here maps in two pieces.
+func TestIDMap_by_text_relative_to_the_user_namespace(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:rung", "idmap", "userns")
+	b := userBundle(t)
+	b.Spec.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 1}, {ContainerID: 1, HostID: 200000, Size: 65535}}
+	b.Spec.Linux.GIDMappings = b.Spec.Linux.UIDMappings
+	v := b.owned("v")
+	r := b.probe(withMount(
+		bind(v, "/relative", "bind", "idmap=uids=@0-0-1001;gids=@0-0-1001"),
+		bind(v, "/absolute", "bind", "idmap=uids=1000-200006-1;gids=1000-100000-1"),
+	), "--stat", "/relative/of-0", "--stat", "/relative/of-1", "--stat", "/relative/of-1000", "--stat", "/absolute/of-1000", "--stat", "/absolute/of-0")
+	for i, id := range [][2]uint32{{0, 0}, {1, 1}, {1000, 1000}, {7, 0}, {overflowID, overflowID}} {
+		want(t, "uid of "+r.action(t, i).Path, r.action(t, i).UID, id[0])
+		want(t, "gid of "+r.action(t, i).Path, r.action(t, i).GID, id[1])
+	}
+}
+
+func TestIDMap_of_what_has_no_ids_of_its_own_is_refused(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:rung", "idmap")
+	for _, o := range [][]string{{"remount", "idmap=uids=0-1-1;gids=0-1-1"}, {"idmap=uids=0-1-1;gids=0-1-1"}} {
+		mustFail(t, withMount(specs.Mount{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: o}), "mounts[6] (/sys/fs/cgroup): ", "cgroup mount")
+	}
+}

@@ -156,6 +156,7 @@ func TestRefusals_of_what_check_finds(t *testing.T) {
 
 // namedOtherwise is what the line names of a config that the kernel refuses for another reason than the check.
 var namedOtherwise = map[string]string{
+	"args-crlf":            "exec /bin/script: no such file or directory",
 	"args-foreign":         "exec /bin/foreign: exec format error",
 	"args-interpreter":     "exec /bin/script: no such file or directory",
 	"args-no-format":       "exec /bin/empty: exec format error",

@@ -112,7 +112,7 @@ func unenforcedRows() []unenforced {
 			path: "process.capabilities.permitted", edit: addCaps("CAP_NO_SUCH_THING"),
 		},
 		{
-			field: "`mounts[].options` for a file system", when: "the mount is a bind mount",
+			field: "`mounts[].options` for a file system", when: "the mount is a bind mount, a remount or shows cgroups", refused: true,
 			path: "mounts[6].options", edit: withMount(specs.Mount{Destination: "/mnt", Type: "bind", Source: "/proc", Options: []string{"bind", "size=10m"}}),
 		},
 		{

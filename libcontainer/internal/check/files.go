@@ -195,6 +195,9 @@ func (c *checker) newMount(at string, m *specs.Mount, o *compile.Mount) {
 		return
 	}
 	known, block := fileSystem(m.Type)
+	if !known && o.Optional {
+		return
+	}
 	if !known {
 		c.fatal(at+".type", "/proc/filesystems", "the kernel has no file system "+strconv.Quote(m.Type), "load its module, or correct the name")
 		return
@@ -209,6 +212,8 @@ func (c *checker) newMount(at string, m *specs.Mount, o *compile.Mount) {
 	}
 	if m.Type == "overlay" {
 		c.overlay(at, m)
+	} else if !block {
+		c.fileSystemOptions(at, m)
 	}
 }
 

@@ -29,10 +29,10 @@ func head(fd int) ([]byte, error) {
 func interpreter(text []byte) (name string, foreign bool) {
 	if line, ok := bytes.CutPrefix(text, []byte("#!")); ok {
 		line, _, _ = bytes.Cut(line, []byte("\n"))
-		if f := strings.Fields(string(line)); len(f) > 0 {
-			return f[0], false
-		}
-		return "", false
+		// Blanks and tabs divide; a carriage return is part of the name (fs/binfmt_script.c).
+		name, _, _ := bytes.Cut(bytes.TrimLeft(line, " \t"), []byte(" "))
+		name, _, _ = bytes.Cut(name, []byte("\t"))
+		return string(name), false
 	}
 	if len(text) < 64 || string(text[:4]) != "\x7fELF" {
 		return "", false
@@ -127,7 +127,11 @@ func (c *checker) program(at, source, name string, p *place, resolve func(string
 	i := resolve(interp)
 	defer i.close()
 	if i.err == unix.ENOENT || i.err == unix.ENOTDIR { //nolint:errorlint // bare errnos
-		c.fatal(at, "execve(2)", name+" needs the interpreter "+interp+", which does not exist: "+i.err.Error(), "install it beside the program, or link the program statically")
+		hint := "install it beside the program, or link the program statically"
+		if strings.HasSuffix(interp, "\r") {
+			interp, hint = strconv.Quote(interp), `the lines of the script end with \r\n, as on Windows: convert them, with dos2unix or sed -i 's/\r$//'`
+		}
+		c.fatal(at, "execve(2)", name+" needs the interpreter "+interp+", which does not exist: "+i.err.Error(), hint)
 	}
 }
 

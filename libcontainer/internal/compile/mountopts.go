@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rung-oci/rung/libcontainer/internal/spec"
 	"golang.org/x/sys/unix"
 )
 
@@ -155,7 +156,8 @@ type mountOptions struct {
 	remount       bool
 	tmpcopyup     bool
 	idmap, ridmap bool
-	srcNoFollow   bool // a source that is a symlink is meant itself
+	idmapText     string // the mappings of idmap= or ridmap=
+	srcNoFollow   bool   // a source that is a symlink is meant itself
 	destNoFollow  bool
 	copySymlink   bool // a source that is a symlink is copied, not mounted
 	optional      bool // nofail: a missing source is no error
@@ -183,7 +185,7 @@ func parseMountOptions(list []string) (mountOptions, error) {
 			return mountOptions{}, errors.New("a mount option holds a NUL byte")
 		}
 		for entry != "" {
-			n := optionLength(entry)
+			n := spec.MountOptionLength(entry)
 			m.apply(entry[:n])
 			entry = strings.TrimPrefix(entry[n:], ",")
 		}
@@ -194,26 +196,6 @@ func parseMountOptions(list []string) (mountOptions, error) {
 	m.sbFlags = superFlagNames(m.msFlags)
 	m.msFlags |= mountCallFlags(attrs)
 	return m, nil
-}
-
-// optionLength is the length of the first option in a comma-separated list.
-// Commas within quotes (SELinux contexts) and behind a backslash (overlay's
-// directories) are part of a value.
-func optionLength(list string) int {
-	quoted := false
-	for i := 0; i < len(list); i++ {
-		switch list[i] {
-		case '\\':
-			i++
-		case '"':
-			quoted = !quoted
-		case ',':
-			if !quoted {
-				return i
-			}
-		}
-	}
-	return len(list)
 }
 
 func (m *mountOptions) apply(option string) {
@@ -269,6 +251,10 @@ func (m *mountOptions) applyOwn(option string) {
 // unknown options as filesystem-specific ones". Comments of fstab(5) are for
 // other programs; mount(8) does not hand them to the kernel either.
 func (m *mountOptions) applyUnknown(option string) {
+	if text, tree, ok := spec.IDMapOption(option); ok {
+		m.idmap, m.ridmap, m.idmapText = m.idmap || !tree, m.ridmap || tree, text
+		return
+	}
 	switch {
 	case option == "", strings.HasPrefix(option, "x-"), strings.HasPrefix(option, "X-"), strings.HasPrefix(option, "comment="):
 		return

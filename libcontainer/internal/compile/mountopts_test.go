@@ -5,9 +5,12 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/rung-oci/rung/libcontainer/internal/spec"
 	"golang.org/x/sys/unix"
 )
 
@@ -503,7 +506,7 @@ func FuzzMountOptions(f *testing.F) {
 		}
 		var pieces []string
 		for rest := s; rest != ""; {
-			n := optionLength(rest)
+			n := spec.MountOptionLength(rest)
 			pieces = append(pieces, rest[:n])
 			rest = strings.TrimPrefix(rest[n:], ",")
 		}
@@ -527,4 +530,50 @@ func FuzzMountOptions(f *testing.F) {
 			t.Errorf("%q: two access-time modes: %#x", s, attrs)
 		}
 	})
+}
+
+// A config with an option of the table is never refused for an option that nobody knows, and each option that package
+// spec proposes for a misspelt one is in the table.
+func TestMountOptionTable_is_known_to_spec(t *testing.T) {
+	for _, o := range mountOptionTable {
+		s := &specs.Spec{Mounts: []specs.Mount{{Destination: "/x", Source: "/x", Type: "bind", Options: []string{"rbind", o.name}}}}
+		for _, p := range spec.Validate(s, spec.Options{}) {
+			if strings.Contains(p.Message, "filesystem-specific") {
+				t.Errorf("%s: %v", o.name, p)
+			}
+		}
+	}
+	for _, name := range spec.StandardMountOptions() {
+		if findMountOption(name) == nil {
+			t.Errorf("%s is not in the table", name)
+		}
+	}
+}
+
+func TestBind_refuses_options_that_mean_nothing(t *testing.T) {
+	mounts := func(kind string, options ...string) error {
+		_, _, err := Create(&specs.Spec{
+			Root: &specs.Root{Path: "rootfs"}, Process: &specs.Process{Args: []string{"/x"}, Cwd: "/"},
+			Linux:  &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.MountNamespace}}},
+			Mounts: []specs.Mount{{Destination: "/x", Source: "/x", Type: kind, Options: options}},
+		}, Options{ID: "c", Bundle: "/b", Cgroups: []CgroupDir{{V2: true, Dir: "/c", Mount: "/c"}}}, Facts{})
+		return err
+	}
+	for _, o := range []string{"nosiud", "size=5", "nonsense", "context=x", "bind ", "RO", "uid=0"} {
+		for _, c := range [][]string{{"bind", "rbind", o}, {"none", "bind", o}, {"cgroup2", o}, {"cgroup", o}} {
+			if err := mounts(c[0], c[1:]...); err == nil || !strings.Contains(err.Error(), strconv.Quote(o)) {
+				t.Errorf("%q: %v", c, err)
+			}
+		}
+	}
+	for _, o := range []string{"_netdev", "x-systemd.automount", "X-mount.mkdir", "comment=a", "z", "Z", "U", "cached", "nocopy", "user", "usrquota", "nofail", "rsync"} {
+		if err := mounts("bind", "rbind", o); err != nil {
+			t.Errorf("%q: %v", o, err)
+		}
+	}
+	for _, o := range []string{"nsdelegate", "memory_recursiveprot", "name=systemd", "xattr", "_netdev"} {
+		if err := mounts("cgroup2", o); err != nil {
+			t.Errorf("%q: %v", o, err)
+		}
+	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"github.com/rung-oci/rung/libcontainer/internal/spec"
 	"golang.org/x/sys/unix"
 )
 
@@ -211,6 +212,9 @@ func (c *compiler) mount(origin string, m *specs.Mount) (late []plan.InitOp, err
 	if err != nil {
 		return nil, err
 	}
+	if idmap != plan.NoFD && (o.remount || !o.bind && !o.rbind && (m.Type == "cgroup" || m.Type == "cgroup2")) {
+		return nil, errors.New("ids are mapped of a bind mount or of a new file system, not of a remount or a cgroup mount")
+	}
 	switch {
 	case o.remount:
 		set, clr, _, _, _ := o.bindAttrs()
@@ -305,8 +309,8 @@ func (c *compiler) bind(origin string, m *specs.Mount, o *mountOptions, target s
 	if m.Source == "" {
 		return errors.New("a bind mount needs a source")
 	}
-	if len(o.data) > 0 {
-		c.warn(origin + ".options: " + strconv.Quote(strings.Join(o.data, ",")) + " is not applied: a bind mount has the options of the file system that it shows")
+	if i := slices.IndexFunc(o.data, func(d string) bool { return !spec.NoEffectOnBind(d) }); i >= 0 {
+		return errors.New(strconv.Quote(o.data[i]) + ": bind mounts cannot have any filesystem-specific options applied")
 	}
 	set, clr, recSet, recClear, explicit := o.bindAttrs()
 	if o.rbind || (m.Type == "bind" && !o.bind && !o.rbind) {
@@ -342,7 +346,15 @@ func (c *compiler) bind(origin string, m *specs.Mount, o *mountOptions, target s
 // idmapFD plans the user namespace that an idmapped mount takes its mapping
 // from: the mount's own, or the container's.
 func (c *compiler) idmapFD(origin string, m *specs.Mount, o *mountOptions) (plan.FD, error) {
-	own := len(m.UIDMappings) > 0 || len(m.GIDMappings) > 0
+	mountUIDs, mountGIDs := m.UIDMappings, m.GIDMappings
+	own := len(mountUIDs) > 0 || len(mountGIDs) > 0
+	if o.idmapText != "" {
+		var err error
+		if mountUIDs, mountGIDs, err = spec.ParseIDMap(o.idmapText, hasLinux(c.spec).UIDMappings, hasLinux(c.spec).GIDMappings); err != nil {
+			return plan.NoFD, errors.New("idmap: " + err.Error())
+		}
+		own = true
+	}
 	if !own && !o.idmap && !o.ridmap {
 		return plan.NoFD, nil
 	}
@@ -352,10 +364,10 @@ func (c *compiler) idmapFD(origin string, m *specs.Mount, o *mountOptions) (plan
 	uids, gids := c.uids, c.gids
 	if own {
 		var err error
-		if uids, err = idMap(m.UIDMappings); err != nil {
+		if uids, err = idMap(mountUIDs); err != nil {
 			return plan.NoFD, err
 		}
-		if gids, err = idMap(m.GIDMappings); err != nil {
+		if gids, err = idMap(mountGIDs); err != nil {
 			return plan.NoFD, err
 		}
 	}
@@ -371,6 +383,9 @@ func (c *compiler) idmapFD(origin string, m *specs.Mount, o *mountOptions) (plan
 // host's mounts: a fresh mount of a hierarchy waits for the cgroup lock, and a
 // cgroup namespace makes the bound directory look like the root in any case.
 func (c *compiler) cgroupMount(origin string, m *specs.Mount, o *mountOptions, target string, flags plan.MountFlag) error {
+	if i := slices.IndexFunc(o.data, func(d string) bool { return !spec.NoEffectOnCgroup(d) }); i >= 0 {
+		return errors.New(strconv.Quote(o.data[i]) + ": a mount of " + m.Type + " cannot have any filesystem-specific options applied: it shows the host's hierarchy")
+	}
 	attrs, _ := o.fsAttrs()
 	ro := attrs & unix.MOUNT_ATTR_RDONLY
 	if len(c.opt.Cgroups) == 0 {

@@ -170,3 +170,25 @@ func TestUnknownFields_bounded(t *testing.T) {
 		t.Errorf("%d unknown fields, %v", len(l.Unknown), err)
 	}
 }
+
+func TestForeign(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{`{"architecture":"amd64","os":"linux","config":{"Env":["A=b"]},"rootfs":{"type":"layers"}}`, "config of an image"},
+		{`{"schemaVersion":2,"config":{},"layers":[]}`, "manifest of an image"},
+		{`{"schemaVersion":2,"manifests":[]}`, "index of an image"},
+		{` [{"Id":"1","State":{},"Mounts":[{"Type":"bind"}]}]`, "output of inspect"},
+		{`{"Id":"1","Config":{"Env":[]},"HostConfig":{}}`, "output of inspect"},
+		{`{"Id":"1","RepoTags":[],"Architecture":"amd64"}`, "output of inspect"},
+		{`{}`, ""}, {`[]`, ""}, {`{"rootfs":{}}`, ""}, {`{"ociVersion":"1.0.2"}`, ""},
+		{`{"architecture":"amd64","os":"linux","rootfs":{},"root":{"path":"rootfs"},"process":{"args":["x"]}}`, ""},
+	} {
+		l, _, err := ParseAll([]byte(c.text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := Foreign(l)
+		if (got == nil) != (c.want == "") || got != nil && (!got.Fatal() || !strings.Contains(got.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", c.text, got, c.want)
+		}
+	}
+}

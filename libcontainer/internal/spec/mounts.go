@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -69,16 +70,16 @@ func (c *checker) mount(i int, m *specs.Mount) {
 		if m.Source == "" {
 			c.should(chapterMounts, "a bind mount should have a source; taken as the bundle itself", "mounts", i, "source")
 		}
-		if o.data >= 0 {
-			c.warn(chapterMountOptions, quote(m.Options[o.data])+" has no effect on a bind mount", "mounts", i, "options", o.data)
-		}
 	case o.remount:
 	case m.Type == "bind":
 		c.should(chapterMounts, "a bind mount should have the option bind or rbind", "mounts", i, "options")
 	case m.Type == "":
 		c.must(chapterPOSIXMounts, "is required unless options has bind or rbind", "mounts", i, "type")
-	case m.Type == "none":
-		c.should(chapterPOSIXMounts, "none is not a filesystem: options should have bind or rbind", "mounts", i, "type")
+	case m.Type == "none" && !slices.Contains(m.Options, "nofail"):
+		c.must(chapterPOSIXMounts, "none is not a filesystem: options must have bind or rbind", "mounts", i, "type")
+	}
+	for _, d := range o.data {
+		c.fileSystemOption(i, d.entry, m, &o, d.option)
 	}
 	c.mountMappings(i, m, &o)
 	if c.opts.Rootless {
@@ -192,40 +193,60 @@ func mountOptionClass(o string) mountOption {
 // mountSummary is what the options of a mount come to.
 type mountSummary struct {
 	bind, remount, idmap bool
-	data                 int // the first filesystem-specific option, -1 if none
+	idmapText            string // the mappings of idmap=, or ridmap=
+	idmapEntry           int    // and the entry that has them
+	data                 []optionAt
+}
+
+// optionAt is a filesystem-specific option, and the entry of options that it is in.
+type optionAt struct {
+	option string
+	entry  int
 }
 
 // mountOptions checks the list. Options at odds with each other are legal, the
 // last one counts as in mount(8), and surely not meant.
 func (c *checker) mountOptions(i int, options []string) mountSummary {
-	s := mountSummary{data: -1}
-	var seen [optClasses]int // index + 1 of the last of its class
-	for j, o := range options {
-		class := mountOptionClass(o)
-		switch class {
-		case optData:
-			if hasNUL(o) {
-				c.must(chapterMountOptions, nulMessage, "mounts", i, "options", j)
-			}
-			if o == "" {
-				c.warn(chapterMountOptions, "an empty option", "mounts", i, "options", j)
-			} else if s.data < 0 {
-				s.data = j
-			}
+	var s mountSummary
+	var seen [optClasses]string // the last of its class
+	for j, entry := range options {
+		if hasNUL(entry) {
+			c.must(chapterMountOptions, nulMessage, "mounts", i, "options", j)
 			continue
-		case optAlone:
-			continue
-		case optBind:
-			s.bind = true
-		case optRemount:
-			s.remount = true
-		case optIDMap:
-			s.idmap = true
 		}
-		if k := seen[class]; k > 0 && atOdds(class, options[k-1], o) {
-			c.warn(chapterMountOptions, quote(o)+" is at odds with "+quote(options[k-1])+" before it", "mounts", i, "options", j)
+		if entry == "" {
+			c.warn(chapterMountOptions, "an empty option", "mounts", i, "options", j)
 		}
-		seen[class] = j + 1
+		for entry != "" {
+			n := MountOptionLength(entry)
+			o := entry[:n]
+			entry = strings.TrimPrefix(entry[n:], ",")
+			class := mountOptionClass(o)
+			switch class {
+			case optData:
+				if text, _, ok := IDMapOption(o); ok {
+					s.idmap, s.idmapText, s.idmapEntry = true, text, j
+					if text == "" {
+						c.must(chapterMountOptions, quote(o)+" has no mappings", "mounts", i, "options", j)
+					}
+				} else if o != "" {
+					s.data = append(s.data, optionAt{o, j})
+				}
+				continue
+			case optAlone:
+				continue
+			case optBind:
+				s.bind = true
+			case optRemount:
+				s.remount = true
+			case optIDMap:
+				s.idmap = true
+			}
+			if seen[class] != "" && atOdds(class, seen[class], o) {
+				c.warn(chapterMountOptions, quote(o)+" is at odds with "+quote(seen[class])+" before it", "mounts", i, "options", j)
+			}
+			seen[class] = o
+		}
 	}
 	return s
 }
@@ -247,8 +268,16 @@ func atOdds(class mountOption, a, b string) bool {
 // the container isn't using user namespaces, an error MUST be returned."
 func (c *checker) mountMappings(i int, m *specs.Mount, o *mountSummary) {
 	uids, gids := len(m.UIDMappings) > 0, len(m.GIDMappings) > 0
+	if o.idmapText != "" {
+		if _, _, err := ParseIDMap(o.idmapText, c.linux.UIDMappings, c.linux.GIDMappings); err != nil {
+			c.must(chapterMountOptions, "idmap: "+err.Error(), "mounts", i, "options", o.idmapEntry)
+		}
+		if uids || gids {
+			c.must(chapterMountOptions, "idmap has mappings, and so has the mount: want one of them", "mounts", i, "options", o.idmapEntry)
+		}
+	}
 	if !uids && !gids {
-		if o.idmap && c.ns[nsUser] == nsHost {
+		if o.idmap && o.idmapText == "" && c.ns[nsUser] == nsHost {
 			c.must(chapterMountOptions, "idmap and ridmap need uidMappings and gidMappings, or a user namespace whose mappings to use", "mounts", i, "options")
 		}
 		return
