@@ -181,7 +181,7 @@ var catalogue = [...]Code{
 		CodeTerminal, "The terminal cannot be made or handed over",
 		"process.terminal without --console-socket, or a socket that nobody listens at",
 		`rung: create web: process.terminal needs a console socket: the runtime does not stay to hold the terminal`,
-		"give --console-socket with create, start --detach and exec --detach, or set process.terminal to false",
+		"give --console-socket with create, run --detach and exec --detach, or set process.terminal to false",
 	},
 	{
 		CodeExec, "The program cannot be executed",

@@ -229,6 +229,10 @@ func hint(s *runtime.StepError) string {
 		return "the runtime itself lacks a capability that process.capabilities asks for"
 	case s.Step == "keyring" && errors.Is(s, unix.EPERM):
 		return "another user made a keyring of that name before: /proc/keys shows its owner, and it goes with that user's processes"
+	case s.Step == "keyring" && errors.Is(s, unix.EDQUOT):
+		return "raise /proc/sys/kernel/keys/maxkeys and maxbytes (root_maxkeys and root_maxbytes for root), or make containers without a session keyring"
+	case strings.Contains(s.What, "cannot be id-mapped on Linux"):
+		return "remove the mappings and the options idmap and ridmap of the mount, or change the owner of the files"
 	case s.Step == "fork" && errors.Is(s, unix.ENOSPC):
 		return "a limit in /proc/sys/user/max_*_namespaces is reached"
 	}

@@ -104,7 +104,7 @@ void op_mkdir(const struct op *o);
 void op_mknod(const struct op *o);
 void op_symlink(const struct op *o);
 void copy_link(int link, const char *path);
-int copy_tree(int from, int to, int depth);
+int copy_tree(int from, int to);
 
 /* landlock.c */
 void op_landlock_ruleset(const struct op *o);

@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/sysmacros.h>
 
@@ -170,7 +171,8 @@ struct dirent64_head {
 	char name[];
 };
 
-enum { MAX_DEPTH = 64 };
+/* A path of PATH_MAX bytes names no directory that is deeper. Each level takes two descriptors and some of the stack. */
+enum { MAX_DEPTH = 2048 };
 
 /* A neighbour may put another file there: owner and mode, a set-id bit above all, are those of what is copied. */
 static int copy_file(int from, int to, const char *name)
@@ -200,11 +202,25 @@ static int copy_file(int from, int to, const char *name)
 	return r;
 }
 
-static int copy_entry(int from, int to, const char *name, int depth)
+/* In a function of its own, so that its buffer is on the stack once. */
+__attribute__((noinline)) static int copy_symlink(int from, int to, const char *name, const struct stat *sb)
 {
 	char link[PATH_MAX];
+	ssize_t n = readlinkat(from, name, link, sizeof link - 1);
+
+	if (n < 0)
+		return -1;
+	link[n] = '\0';
+	if (symlinkat(link, to, name) < 0)
+		return -1;
+	return fchownat(to, name, sb->st_uid, sb->st_gid, AT_SYMLINK_NOFOLLOW);
+}
+
+static int copy_directory(int from, int to, int depth);
+
+static int copy_entry(int from, int to, const char *name, int depth)
+{
 	struct stat sb;
-	ssize_t n;
 	int a, b, r;
 
 	if (fstatat(from, name, &sb, AT_SYMLINK_NOFOLLOW) < 0)
@@ -213,19 +229,13 @@ static int copy_entry(int from, int to, const char *name, int depth)
 	case S_IFREG:
 		return copy_file(from, to, name);
 	case S_IFLNK:
-		n = readlinkat(from, name, link, sizeof link - 1);
-		if (n < 0)
-			return -1;
-		link[n] = '\0';
-		if (symlinkat(link, to, name) < 0)
-			return -1;
-		return fchownat(to, name, sb.st_uid, sb.st_gid, AT_SYMLINK_NOFOLLOW);
+		return copy_symlink(from, to, name, &sb);
 	case S_IFDIR:
 		if (mkdirat(to, name, 0700) < 0)
 			return -1;
 		a = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		b = openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		r = a < 0 || b < 0 ? -1 : copy_tree(a, b, depth + 1);
+		r = a < 0 || b < 0 ? -1 : copy_directory(a, b, depth + 1);
 		if (a >= 0)
 			close(a);
 		if (b >= 0)
@@ -241,20 +251,17 @@ static int copy_entry(int from, int to, const char *name, int depth)
 	return r < 0 ? r : fchmodat(to, name, sb.st_mode & 07777, 0);
 }
 
-/* Copies what is in one directory into another: modes, owners, links, nodes; not sockets, times or extended attributes. */
-int copy_tree(int from, int to, int depth)
+/* dir is open for reading, and read once. */
+static int copy_directory(int dir, int to, int depth)
 {
-	char buf[4096] __attribute__((aligned(8)));
-	int dir, r = 0;
+	char buf[512] __attribute__((aligned(8))); /* an entry has 280 bytes at most */
+	int r = 0;
 	long n;
 
 	if (depth > MAX_DEPTH) {
-		errno = ELOOP;
+		errno = ENAMETOOLONG;
 		return -1;
 	}
-	dir = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* from may be O_PATH */
-	if (dir < 0)
-		return -1;
 	while (r == 0 && (n = syscall(SYS_getdents64, dir, buf, sizeof buf)) > 0) {
 		for (long at = 0; r == 0 && at < n;) {
 			const struct dirent64_head *d = (const struct dirent64_head *)(buf + at);
@@ -264,8 +271,32 @@ int copy_tree(int from, int to, int depth)
 				r = copy_entry(dir, to, d->name, depth);
 		}
 	}
-	if (r == 0 && n < 0)
-		r = -1;
+	return r == 0 && n < 0 ? -1 : r;
+}
+
+/*
+ * Copies what is in one directory into another: modes, owners, links, nodes; not sockets, times or extended attributes.
+ * The way back up is by descriptors: ".." of a directory that a neighbour moves leads elsewhere. A deep tree takes more
+ * of them than the soft limit has, which is raised meanwhile.
+ */
+int copy_tree(int from, int to)
+{
+	int dir = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r, err; /* from may be O_PATH */
+	struct rlimit was, more;
+
+	if (dir < 0)
+		return -1;
+	if (syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &was) < 0)
+		return -1;
+	more = was;
+	more.rlim_cur = was.rlim_max;
+	if (syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &more, NULL) < 0)
+		return -1;
+	r = copy_directory(dir, to, 0);
+	err = errno;
 	close(dir);
+	if (syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &was, NULL) < 0)
+		return -1;
+	errno = err;
 	return r;
 }

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-bool passwd_home(const char *p, const char *end, unsigned long uid, char *home, size_t size)
+enum passwd_result passwd_home(const char *p, const char *end, unsigned long uid, char *home, size_t size)
 {
 	while (p < end) {
 		const char *nl = memchr(p, '\n', (size_t)(end - p)), *field[7];
@@ -25,10 +25,10 @@ bool passwd_home(const char *p, const char *end, unsigned long uid, char *home, 
 			continue;
 		n = (int)(field[6] - 1 - field[5]);
 		if (n <= 0 || (size_t)n >= size || memchr(field[5], '\0', (size_t)n) != NULL)
-			return false;
+			return PASSWD_NO_HOME;
 		memcpy(home, field[5], (size_t)n);
 		home[n] = '\0';
-		return true;
+		return PASSWD_FOUND;
 	}
-	return false;
+	return PASSWD_NONE;
 }

@@ -103,7 +103,7 @@ void op_keyring(const struct op *o)
 	enum { owner_search = 0x080000 };
 	long ring = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, o->s[KEYRING_S_NAME].p);
 	static const char hex[] = "0123456789abcdef";
-	char text[512], *perm;
+	char text[4096 + 64], *perm; /* a description has 4095 bytes at most (keyctl(2)) */
 	unsigned long mask, uid;
 	long n;
 	int i;
@@ -115,8 +115,10 @@ void op_keyring(const struct op *o)
 	}
 	/* "type;uid;gid;perm;description" (keyctl_describe(3)) */
 	n = syscall(SYS_keyctl, KEYCTL_DESCRIBE, ring, text, sizeof text - 1);
-	if (n < 0 || n >= (long)sizeof text)
+	if (n < 0)
 		fail_errno(STEP_KEYRING);
+	if (n >= (long)sizeof text)
+		fail(STEP_KEYRING, EMSGSIZE, "");
 	text[n] = '\0';
 	for (perm = text, uid = 0, i = 0; i < 3 && perm != NULL; i++) {
 		perm = strchr(perm, ';');
@@ -358,22 +360,54 @@ void op_listener(void)
 	st.listener = -1;
 }
 
-void op_home(const struct op *o)
+/*
+ * The home of a user in a file of any size, read in pieces of whole lines: a container with little memory may have a
+ * passwd of many users. A line that is longer than a piece is no user's, since a home is a path.
+ */
+static enum passwd_result home_in(int fd, unsigned long uid, char *home, size_t size)
 {
 	static char buf[1 << 16];
+	enum passwd_result r = PASSWD_NONE;
+	size_t have = 0, whole;
+	bool skip = false;
+	ssize_t n;
+
+	do {
+		n = read(fd, buf + have, sizeof buf - have);
+		if (n < 0)
+			return PASSWD_NONE;
+		have += (size_t)n;
+		for (whole = have; n > 0 && whole > 0 && buf[whole - 1] != '\n';)
+			whole--;
+		if (whole > 0) {
+			const char *from = skip ? memchr(buf, '\n', whole) : buf;
+
+			skip = false;
+			if (from != NULL)
+				r = passwd_home(from, buf + whole, uid, home, size);
+			memmove(buf, buf + whole, have - whole);
+			have -= whole;
+		} else if (have == sizeof buf) {
+			skip = true;
+			have = 0;
+		}
+	} while (n > 0 && r == PASSWD_NONE);
+	return r;
+}
+
+void op_home(const struct op *o)
+{
 	const size_t prefix = strlen("HOME=");
+	enum passwd_result r = PASSWD_NONE;
 	struct stat sb;
-	size_t have = 0;
-	ssize_t n = 0;
 	int fd = open_in_root("/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 
 	strcpy(st.home, "HOME=");
 	if (fd >= 0 && fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode))
-		while (have < sizeof buf && (n = read(fd, buf + have, sizeof buf - have)) > 0)
-			have += (size_t)n;
+		r = home_in(fd, (unsigned long)o->n[HOME_N_UID], st.home + prefix, sizeof st.home - prefix);
 	if (fd >= 0)
 		close(fd);
-	if (!passwd_home(buf, buf + have, (unsigned long)o->n[HOME_N_UID], st.home + prefix, sizeof st.home - prefix))
+	if (r != PASSWD_FOUND)
 		strcpy(st.home + prefix, "/");
 }
 

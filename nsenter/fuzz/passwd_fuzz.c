@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memcpy(copy, data, size);
 	memset(home, 'x', sizeof home);
-	if (passwd_home(copy, copy + size, uid, home, sizeof home)) {
+	if (passwd_home(copy, copy + size, uid, home, sizeof home) == PASSWD_FOUND) {
 		if (memchr(home, 0, sizeof home) == NULL || home[0] == '\0')
 			abort();
 	}

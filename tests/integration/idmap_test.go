@@ -269,3 +269,12 @@ func TestIDMap_of_what_has_no_ids_of_its_own_is_refused(t *testing.T) {
 		mustFail(t, withMount(specs.Mount{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: o}), "mounts[6] (/sys/fs/cgroup): ", "cgroup mount")
 	}
 }
+
+func TestIDMap_of_a_file_system_without_names_it(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:rung", "idmap", "userns")
+	for _, b := range []*bundle{newBundle(t), userBundle(t)} {
+		withMount(idmapped(bind("/sys", "/mnt", "rbind", "idmap"), 0, 100000, 10))(b.Spec)
+		wantFailure(t, b.run(), "mounts[6] (/mnt): map the ids of bind /sys: sysfs cannot be id-mapped on Linux ", "(EINVAL)")
+	}
+}

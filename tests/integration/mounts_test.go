@@ -622,3 +622,18 @@ func TestMounts_propagation_of_volumes(t *testing.T) {
 		})
 	}
 }
+
+// A tree is copied however deep it is, also where it takes more descriptors than the caller may have at first.
+func TestMounts_tmpcopyup_of_a_deep_tree(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:rung")
+	b := newBundle(t)
+	deep := "/data" + strings.Repeat("/d", 700)
+	if err := os.MkdirAll(b.Rootfs+deep, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, b.Rootfs+deep+"/file", "x")
+	b.Wrap = []string{"prlimit", "--nofile=256:4096"}
+	r := b.probe(withMount(specs.Mount{Destination: "/data", Type: "tmpfs", Source: "tmpfs", Options: []string{"tmpcopyup"}}), "--read", deep+"/file")
+	wantErrno(t, r.action(t, 0), 0)
+}

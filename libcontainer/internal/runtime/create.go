@@ -353,10 +353,27 @@ func (x *executor) delegate(m wire.Message) error {
 	fd, err := x.exe.oneShot(helper)
 	if err != nil {
 		// the init would only say that it was refused; this is the reason
+		var failed *StepError
+		if errors.As(err, &failed) {
+			failed.Subject = subject(o.Op)
+		}
 		return err
 	}
 	defer sys.Close(fd)
 	return x.init.child.conn.Send(wire.Message{Type: plan.MsgGo, FD: fd})
+}
+
+// subject is what the field of a mount is about: its destination.
+func subject(op plan.Op) string {
+	switch o := op.(type) {
+	case *plan.MountBind:
+		return o.Target
+	case *plan.MountFS:
+		return o.Target
+	case *plan.RootOpen:
+		return o.Path
+	}
+	return ""
 }
 
 // cloneHelper opens the source of a mount inside the container's mount

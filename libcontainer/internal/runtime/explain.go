@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rung-oci/rung/libcontainer/internal/host"
 	"github.com/rung-oci/rung/libcontainer/internal/landlock"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/wire"
@@ -180,12 +181,18 @@ func explain(e *StepError, op plan.Op, m wire.Message) {
 	case *plan.MountFS:
 		e.Subject = o.Target
 		e.What = verb(m.Step, "mount "+o.Type, o.Target)
+		if m.Step == plan.StepIdmap {
+			e.What += unmappable(m.Err, o.Type)
+		}
 		if m.Step == plan.StepTarget && (m.Err == unix.ELOOP || m.Err == unix.ENOTDIR) && (o.Type == "proc" || o.Type == "sysfs") {
 			e.What = o.Target + " must be mounted on ordinary directory"
 		}
 	case *plan.MountBind:
 		e.Subject = o.Target
 		e.What = verb(m.Step, "bind "+o.Source, o.Target)
+		if m.Step == plan.StepIdmap {
+			e.What += unmappable(m.Err, fileSystemOf(o.Source))
+		}
 		if m.Step == plan.StepSetattr && m.Err == unix.EPERM {
 			e.What = "set the flags of bind " + o.Source + ": some are locked"
 		}
@@ -194,6 +201,11 @@ func explain(e *StepError, op plan.Op, m wire.Message) {
 			if m.Err == unix.EEXIST {
 				e.What += ", where something else is"
 			}
+		}
+	case *plan.CloneSource:
+		e.What = verb(m.Step, "bind "+o.Path, o.Path)
+		if m.Step == plan.StepIdmap {
+			e.What += unmappable(m.Err, fileSystemOf(o.Path))
 		}
 	case *plan.MountData:
 		e.Subject = o.Target
@@ -233,6 +245,11 @@ func explain(e *StepError, op plan.Op, m wire.Message) {
 		}
 		if m.Err == unix.EAGAIN {
 			e.What += noRoom
+		}
+	case *plan.Keyring:
+		e.Detail, e.What = "", "join the session keyring "+o.Name
+		if m.Err == unix.EDQUOT {
+			e.What += ": the user has as many keys as the kernel allows (/proc/key-users)"
 		}
 	case *plan.Hostname:
 		e.What = "set the host name " + o.Name
@@ -298,10 +315,43 @@ func explain(e *StepError, op plan.Op, m wire.Message) {
 		e.What = "change the root: " + m.Step.String()
 	default:
 		e.What = e.Step
-		if m.Step != plan.StepOp {
+		if m.Step != plan.StepOp && m.Step.String() != e.Step {
 			e.What += ": " + m.Step.String()
 		}
 	}
+}
+
+// unmappable says why ids of a file system cannot be mapped: mount_setattr(2) answers EINVAL for one that does not
+// support it.
+func unmappable(err unix.Errno, kind string) string {
+	if err != unix.EINVAL {
+		return ""
+	}
+	if kind == "" {
+		kind = "its file system"
+	}
+	return ": " + kind + " cannot be id-mapped on Linux " + host.Kernel()
+}
+
+// fileSystemOf gives the type of the file system that a path of the host is on, "" when it cannot be told.
+func fileSystemOf(path string) string {
+	var st unix.Stat_t
+	if unix.Stat(path, &st) != nil {
+		return ""
+	}
+	text, err := host.ReadSmall("/proc/self/mountinfo")
+	if err != nil {
+		return ""
+	}
+	device := strconv.FormatUint(uint64(unix.Major(st.Dev)), 10) + ":" + strconv.FormatUint(uint64(unix.Minor(st.Dev)), 10)
+	for line := range strings.Lines(text) {
+		fields, rest, ok := strings.Cut(line, " - ")
+		if f := strings.Fields(fields); ok && len(f) > 2 && f[2] == device {
+			kind, _, _ := strings.Cut(rest, " ")
+			return kind
+		}
+	}
+	return ""
 }
 
 // withoutLevel takes off the letter that a file system context's messages begin with: error, warning or information
