@@ -259,6 +259,25 @@ static int open_procfs(int fs, int pidns)
 	return fs;
 }
 
+/*
+ * A sysfs shows the network namespace, and only the user namespace that owns that one may mount it: with the host's
+ * network the host's /sys takes its place. Nothing in it is the container's to change.
+ */
+static void bind_host_sys(const struct op *o)
+{
+	uint64_t flags = o->n[MOUNT_FS_N_FLAGS], attrs = o->n[MOUNT_FS_N_ATTRS] & ~(uint64_t)ATTR_ATIME;
+	int target = target_or_fail(o->s[MOUNT_FS_S_TARGET].p, TARGET_DIR, flags, NULL);
+	int tree = clone_tree(AT_FDCWD, "/sys", AT_RECURSIVE_);
+
+	if (tree < 0)
+		fail(STEP_SOURCE, errno, "/sys");
+	if (sys_mount_setattr(tree, AT_RECURSIVE_, (attrs & ~(uint64_t)ATTR_NODIRATIME) | ATTR_RDONLY, 0, 0, -1) < 0)
+		fail(STEP_SETATTR, errno, "/sys");
+	set_propagation(tree, o->n[MOUNT_FS_N_PROPAGATION], flags);
+	hold(tree, flags);
+	place(tree, target, flags);
+}
+
 void op_mount_fs(const struct op *o)
 {
 	uint64_t flags = o->n[MOUNT_FS_N_FLAGS], attrs = o->n[MOUNT_FS_N_ATTRS];
@@ -270,6 +289,10 @@ void op_mount_fs(const struct op *o)
 	if (fs < 0) {
 		if (errno == ENODEV && (flags & MOUNT_OPTIONAL))
 			return;
+		if (errno == EPERM && (flags & MOUNT_HOST_SYS)) {
+			bind_host_sys(o);
+			return;
+		}
 		fail_errno(STEP_FSOPEN);
 	}
 	if ((int64_t)o->n[MOUNT_FS_N_PIDNS_FD] >= 0)

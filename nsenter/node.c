@@ -203,7 +203,9 @@ static int copy_file(int from, int to, const char *name)
 }
 
 /* In a function of its own, so that its buffer is on the stack once. */
-__attribute__((noinline)) static int copy_symlink(int from, int to, const char *name, const struct stat *sb)
+static int copy_symlink(int from, int to, const char *name, const struct stat *sb) __attribute__((noinline));
+
+static int copy_symlink(int from, int to, const char *name, const struct stat *sb)
 {
 	char link[PATH_MAX];
 	ssize_t n = readlinkat(from, name, link, sizeof link - 1);

@@ -113,6 +113,7 @@ enum {
 	MOUNT_OPTIONAL = 1 << 14,
 	MOUNT_KEEP_PROC = 1 << 15,
 	MOUNT_KEEP_SYS = 1 << 16,
+	MOUNT_HOST_SYS = 1 << 17,
 };
 
 /* NodeFlag modifies Mknod, Mkdir, Symlink, Mask and ReadonlyPath. */

@@ -500,3 +500,25 @@ func TestRootless_its_own_specification_runs(t *testing.T) {
 	}
 	want(t, "uid_map", fields(parseProbe(t, res.Stdout).UIDMap), "0 47211 1")
 }
+
+// A sysfs shows the network namespace, and the kernel lets only the user namespace that owns that one mount it. With the
+// host's network the host's /sys is bound: read-only, with what is mounted below, and masked as any.
+func TestUserns_sysfs_with_the_network_of_the_host(t *testing.T) {
+	t.Parallel()
+	requires(t, "root", "rt:rung", "userns")
+	b := userBundle(t)
+	r := b.probe(func(s *specs.Spec) {
+		withoutNS(s, specs.NetworkNamespace)
+		s.Linux.MaskedPaths = append(s.Linux.MaskedPaths, "/sys/firmware")
+	}, "--create", "/sys/x", "", "--stat", "/sys/class/net/lo")
+	wantOptions(t, r.mount(t, "/sys"), "ro nosuid nodev noexec")
+	if e := r.action(t, 0).Errno; e == 0 {
+		t.Error("a file was made in the host's /sys")
+	}
+	wantErrno(t, r.action(t, 1), 0)
+	for _, m := range r.Mounts {
+		if strings.HasPrefix(m.Target, "/sys") && !m.has("ro") {
+			t.Errorf("%s is writable: %s", m.Target, m.Options)
+		}
+	}
+}

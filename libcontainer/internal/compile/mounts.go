@@ -234,6 +234,9 @@ func (c *compiler) mount(origin string, m *specs.Mount) (late []plan.InitOp, err
 		if !o.optional && !o.mountCall && !tooLongForFsconfig(data) {
 			flags |= c.hold(m)
 		}
+		if m.Type == "sysfs" && idmap == plan.NoFD && (c.ns.user() || c.facts.Rootless) {
+			flags |= plan.MountHostSys
+		}
 	case "tmpfs":
 		if !o.hasMode {
 			flags |= plan.MountModeOfTarget

@@ -310,6 +310,8 @@ const (
 	MountKeepProc
 	// MountKeepSys: the mount is the container's /sys: it is held for the ops with NodeInSys.
 	MountKeepSys
+	// MountHostSys: where the kernel refuses a new sysfs (EPERM: the network namespace is not the user namespace's) the host's /sys is bound, read-only, with what is mounted below.
+	MountHostSys
 )
 
 var namesMountFlag = [...]string{
@@ -330,6 +332,7 @@ var namesMountFlag = [...]string{
 	"optional",
 	"keep-proc",
 	"keep-sys",
+	"host-sys",
 }
 
 // String lists the bits that are set, joined by "|".

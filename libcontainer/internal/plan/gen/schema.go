@@ -72,6 +72,7 @@ var flagSets = []flagSet{
 		{"MountOptional", "ENOENT of the source and ENODEV of the file system type are accepted."},
 		{"MountKeepProc", "The mount is the container's /proc: it is held for the ops with NodeInProc."},
 		{"MountKeepSys", "The mount is the container's /sys: it is held for the ops with NodeInSys."},
+		{"MountHostSys", "Where the kernel refuses a new sysfs (EPERM: the network namespace is not the user namespace's) the host's /sys is bound, read-only, with what is mounted below."},
 	}},
 	{"NodeFlag", "NodeFlag modifies Mknod, Mkdir, Symlink, Mask and ReadonlyPath.", []flag{
 		{"NodeExistOK", "Leave what is already there."},
