@@ -156,7 +156,7 @@ func TestMistakes(t *testing.T) {
 		{"log format", []string{"--log-format", "xml", "list"}, `option --log-format: "xml" is not text or json`},
 		{"log level", []string{"--log-level", "loud", "list"}, `option --log-level: unknown level "loud"`},
 		{"rootless", []string{"--rootless", "no", "list"}, `option --rootless: "no" is not true, false or auto`},
-		{"cgroup manager", []string{"--cgroup-manager", "x", "list"}, `option --cgroup-manager: "x" is not cgroupfs or systemd`},
+		{"cgroup manager", []string{"--cgroup-manager", "x", "list"}, `option --cgroup-manager: "x" is not cgroupfs, systemd or disabled`},
 		{"list format", []string{"list", "-f", "xml"}, `list: option --format: "xml" is not table or json`},
 		{"log in a missing directory", []string{"--log", missing + "/log", "list"}, "list: option --log: open " + missing + "/log: no such file or directory"},
 	} {

@@ -47,7 +47,7 @@ EXAMPLE:
 			if bundle == "" {
 				bundle = "."
 			}
-			o := libcontainer.CheckOptions{Rootless: g.rootless, SystemdCgroup: g.systemdCgroup}
+			o := libcontainer.CheckOptions{Rootless: g.rootless, SystemdCgroup: g.systemdCgroup, NoCgroups: g.noCgroups}
 			var err error
 			if o.Bundle, err = absolute(bundle); err != nil {
 				return err

@@ -48,7 +48,7 @@ func (c *creation) options(g *globals, id string) (o libcontainer.CreateOptions,
 	}
 	o = libcontainer.CreateOptions{
 		Root: g.root, ID: id,
-		NoPivot: c.noPivot, NoNewKeyring: c.noNewKeyring, SystemdCgroup: g.systemdCgroup, Rootless: g.rootless,
+		NoPivot: c.noPivot, NoNewKeyring: c.noNewKeyring, SystemdCgroup: g.systemdCgroup, NoCgroups: g.noCgroups, Rootless: g.rootless,
 		PreserveFDs: c.preserveFDs, ListenFDs: listen, NotifySocket: os.Getenv("NOTIFY_SOCKET"),
 		Warn: g.warn, Trace: g.trace, CatchSignals: true,
 	}

@@ -23,6 +23,7 @@ type globals struct {
 	logFormat     string
 	logLevel      string
 	systemdCgroup bool
+	noCgroups     bool
 	cgroupManager string
 	rootless      string // auto, true or false
 	tracePath     string
@@ -42,7 +43,7 @@ func (g *globals) flags() []cli.Flag {
 		&cli.StringFlag{Name: "log-format", Destination: &g.logFormat, Value: "text", Usage: "form of log records, text or json"},
 		&cli.StringFlag{Name: "log-level", Destination: &g.logLevel, Value: "warning", Usage: "least level to log: error, warning, info or debug"},
 		&cli.BoolFlag{Name: "systemd-cgroup", Destination: &g.systemdCgroup, Usage: "let systemd make the cgroups; cgroupsPath then has the form \"slice:prefix:name\""},
-		&cli.StringFlag{Name: "cgroup-manager", Destination: &g.cgroupManager, Usage: "who makes the cgroups: cgroupfs or systemd", DefaultText: "cgroupfs"},
+		&cli.StringFlag{Name: "cgroup-manager", Destination: &g.cgroupManager, Usage: "who makes the cgroups: cgroupfs, systemd or disabled", DefaultText: "cgroupfs"},
 		&cli.StringFlag{Name: "rootless", Destination: &g.rootless, Value: "auto", Usage: "tolerate missing permissions on cgroups: true, false or auto"},
 		&cli.StringFlag{Name: "criu", Destination: &g.criu, Hidden: true, Usage: "accepted for compatibility; criu is looked up in PATH"},
 		&cli.StringFlag{Name: "trace", Destination: &g.tracePath, DefaultText: "$RUNG_TRACE", Usage: "add what is done, and how long it takes, to this `file`: trace events for rung trace, Chrome and Perfetto"},
@@ -83,8 +84,10 @@ func (g *globals) settle() error {
 		g.systemdCgroup = false
 	case "systemd":
 		g.systemdCgroup = true
+	case "disabled":
+		g.systemdCgroup, g.noCgroups = false, true
 	default:
-		return usageError{err: cli.BadValue("cgroup-manager", errors.New(strconv.Quote(g.cgroupManager)+" is not cgroupfs or systemd"))}
+		return usageError{err: cli.BadValue("cgroup-manager", errors.New(strconv.Quote(g.cgroupManager)+" is not cgroupfs, systemd or disabled"))}
 	}
 	if err := g.settleTrace(); err != nil {
 		return err

@@ -23,6 +23,8 @@ type CheckOptions struct {
 	Rootless   string // "auto", "true" or "false"
 	// SystemdCgroup: systemd is to make the control groups. What it will hand down is not looked at.
 	SystemdCgroup bool
+	// NoCgroups: as in CreateOptions.
+	NoCgroups bool
 }
 
 // The levels of a Finding.
@@ -94,7 +96,7 @@ func Check(o CheckOptions) (Findings, error) {
 	c.wrong = len(c.list)
 	c.problems(loaded.Unknown)
 	unprivileged := rootless && os.Geteuid() != 0
-	p := &prepared{opt: &CreateOptions{ID: "check", Bundle: o.Bundle, Rootless: o.Rootless, SystemdCgroup: o.SystemdCgroup}, spec: loaded.Spec, raw: loaded.Raw}
+	p := &prepared{opt: &CreateOptions{ID: "check", Bundle: o.Bundle, Rootless: o.Rootless, SystemdCgroup: o.SystemdCgroup, NoCgroups: o.NoCgroups}, spec: loaded.Spec, raw: loaded.Raw}
 	p.facts.Rootless, p.facts.Unprivileged, p.facts.Capabilities = rootless, unprivileged, host.Capabilities()
 	p.openNamespaces()
 	defer p.close()
@@ -178,11 +180,18 @@ func (c *checking) prepared(p *prepared, l *spec.Loaded) {
 	sound := !c.list.Fatal()
 	if err := p.cgroups(); err != nil {
 		at := "linux.cgroupsPath"
-		if errors.Is(err, errRootlessLimits) || errors.Is(err, errNoHierarchy) {
+		if errors.Is(err, errRootlessLimits) || errors.Is(err, errNoHierarchy) || errors.Is(err, errDisabledLimits) {
 			at = "linux.resources"
 		}
 		c.refused(at, err)
 		sound = false
+	}
+	if s := l.Spec.Linux; s != nil && !p.opt.SystemdCgroup && ofSystemd(s.CgroupsPath) && p.group != nil {
+		c.add(Finding{
+			Path: "linux.cgroupsPath", Level: LevelHost, Source: "--systemd-cgroup",
+			Message: strconv.Quote(s.CgroupsPath) + " is the form of the systemd cgroup driver: without it the cgroup is " + p.group.Path() + ", and systemd does not know of it",
+			Hint:    "use --systemd-cgroup, or an absolute path",
+		})
 	}
 	if p.group != nil && p.group.Unit() == nil && l.Spec.Linux != nil {
 		c.limits(p, l)

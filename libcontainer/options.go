@@ -56,6 +56,7 @@ type CreateOptions struct {
 	NoPivot       bool   // MS_MOVE and chroot in place of pivot_root
 	NoNewKeyring  bool   // stay in the caller's session keyring
 	SystemdCgroup bool
+	NoCgroups     bool   // no cgroup is made: the container is in the caller's, and limits are refused
 	PreserveFDs   int    // descriptors from 3 on that the process keeps, besides ListenFDs
 	ListenFDs     int    // descriptors from 3 on of sd_listen_fds(3)
 	Rootless      string // "auto", "true" or "false"

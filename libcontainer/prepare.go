@@ -284,11 +284,21 @@ func (p *prepared) cgroups() error {
 	if layout.Mode == host.NoCgroups {
 		return p.withoutCgroups()
 	}
-	if p.group, err = p.newGroup(layout, path); err != nil {
-		return err
+	if p.opt.NoCgroups {
+		if limited(p.spec) {
+			return errDisabledLimits
+		}
+		if path != "" {
+			p.opt.warn("linux.cgroupsPath: ignored: no cgroups are to be made")
+		}
+		p.facts.DevicesFree = true
+	} else {
+		if p.group, err = p.newGroup(layout, path); err != nil {
+			return err
+		}
+		p.copts.CgroupPath = p.group.Path()
 	}
-	p.copts.CgroupPath = p.group.Path()
-	if p.facts.Rootless && path == "" && p.group.Unit() == nil && p.group.DropDenied() == 0 {
+	if p.group != nil && p.facts.Rootless && path == "" && p.group.Unit() == nil && p.group.DropDenied() == 0 {
 		p.group = nil // the runtime's own groups are the container's
 		if limited(p.spec) {
 			return errRootlessLimits
@@ -296,7 +306,7 @@ func (p *prepared) cgroups() error {
 	}
 	p.copts.CgroupsPresent = p.group != nil
 	p.copts.Unit = p.group != nil && p.group.Unit() != nil
-	p.facts.DevicesFree = p.facts.Rootless && (p.group == nil || !p.group.ControlsDevices() || host.Rootless())
+	p.facts.DevicesFree = p.opt.NoCgroups || p.facts.Rootless && (p.group == nil || !p.group.ControlsDevices() || host.Rootless())
 	for _, h := range layout.Hierarchies {
 		d := compile.CgroupDir{Name: h.Name, Controllers: h.Controllers, Mount: h.Mount, Dir: h.Mount + h.Self, V2: h.V2}
 		if p.group != nil {
@@ -316,6 +326,11 @@ func (p *prepared) cgroups() error {
 // without privileges has no cgroup of its own on many hosts, and goes without.
 func (p *prepared) withoutCgroups() error {
 	switch {
+	case p.opt.NoCgroups && limited(p.spec):
+		return errDisabledLimits
+	case p.opt.NoCgroups:
+		p.facts.DevicesFree = true
+		return nil
 	case !p.facts.Rootless:
 		return errNoHierarchy
 	case limited(p.spec), p.spec.Linux != nil && p.spec.Linux.CgroupsPath != "":
@@ -325,6 +340,8 @@ func (p *prepared) withoutCgroups() error {
 }
 
 var errNoHierarchy error = &coded{errors.New("linux.resources: no cgroup hierarchy is mounted on /sys/fs/cgroup (mountpoint for devices not found): device rules and limits cannot be applied"), CodeCgroup}
+
+var errDisabledLimits error = &coded{errors.New("linux.resources: limits need a cgroup, and no cgroups are to be made"), CodeCgroup}
 
 var errRootlessLimits error = &coded{errors.New("linux.resources: rootless needs no limits + no cgrouppath when no permission is granted for cgroups"), CodeCgroup}
 
@@ -338,10 +355,14 @@ func limited(s *specs.Spec) bool {
 	return r.Memory != nil || r.CPU != nil || r.Pids != nil || r.BlockIO != nil || len(r.HugepageLimits) > 0 || r.Network != nil || len(r.Rdma) > 0 || len(r.Unified) > 0
 }
 
+// ofSystemd reports whether a cgroupsPath has the form of the systemd driver, slice:prefix:name.
+func ofSystemd(path string) bool {
+	return strings.Count(path, ":") == 2 && !strings.HasPrefix(path, "/")
+}
+
 // newGroup says where the container's groups will be, made by systemd or here.
 func (p *prepared) newGroup(layout host.CgroupLayout, path string) (*cgroup.Group, error) {
-	slices := strings.Count(path, ":") == 2 && !strings.HasPrefix(path, "/")
-	if !p.opt.SystemdCgroup && !slices {
+	if !p.opt.SystemdCgroup && !ofSystemd(path) {
 		return cgroup.New(layout, path, p.opt.ID)
 	}
 	u, err := systemd.ParsePath(path, p.opt.ID, p.facts.Rootless)

@@ -461,7 +461,8 @@ void op_find_exec(const struct op *o)
 			continue;
 		}
 		if (S_ISDIR(sb.st_mode)) {
-			err = EISDIR;
+			if (err == ENOENT)
+				err = EISDIR;
 			continue;
 		}
 		/* by the effective ids and capabilities, as execve judges */

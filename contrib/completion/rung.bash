@@ -62,7 +62,7 @@ _rung() {
 		--log) _rung_files -f; return ;;
 		--log-format) _rung_words "text json"; return ;;
 		--log-level) _rung_words "error warning info debug"; return ;;
-		--cgroup-manager) _rung_words "cgroupfs systemd"; return ;;
+		--cgroup-manager) _rung_words "cgroupfs systemd disabled"; return ;;
 		--rootless) _rung_words "true false auto"; return ;;
 		--trace) _rung_files -f; return ;;
 		esac

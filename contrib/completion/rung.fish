@@ -88,7 +88,7 @@ complete -c rung -n "__rung_at ''" -l log -r -F -d 'append log records to this f
 complete -c rung -n "__rung_at ''" -l log-format -x -a 'text json' -d 'form of log records, text or json'
 complete -c rung -n "__rung_at ''" -l log-level -x -a 'error warning info debug' -d 'least level to log: error, warning, info or debug'
 complete -c rung -n "__rung_at ''" -l systemd-cgroup -d 'let systemd make the cgroups; cgroupsPath then has the form "slice:prefix:name"'
-complete -c rung -n "__rung_at ''" -l cgroup-manager -x -a 'cgroupfs systemd' -d 'who makes the cgroups: cgroupfs or systemd'
+complete -c rung -n "__rung_at ''" -l cgroup-manager -x -a 'cgroupfs systemd disabled' -d 'who makes the cgroups: cgroupfs, systemd or disabled'
 complete -c rung -n "__rung_at ''" -l rootless -x -a 'true false auto' -d 'tolerate missing permissions on cgroups: true, false or auto'
 complete -c rung -n "__rung_at ''" -l trace -r -F -d 'add what is done, and how long it takes, to this file: trace events for rung trace, Chrome and Perfetto'
 complete -c rung -n "__rung_at ''" -l version -s v -d 'print the version'

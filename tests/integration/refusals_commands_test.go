@@ -71,7 +71,7 @@ var badLines = []struct {
 	{"no such log", []string{"--log", "{bundle}/none/log", "list"}, `list: option --log: open {bundle}/none/log: no such file or directory`},
 	{"the log is a directory", []string{"--log", "{bundle}", "list"}, `list: option --log: open {bundle}: is a directory`},
 	{"no such rootless", []string{"--rootless", "maybe", "list"}, `option --rootless: "maybe" is not true, false or auto`},
-	{"no such maker of cgroups", []string{"--cgroup-manager", "hand", "list"}, `option --cgroup-manager: "hand" is not cgroupfs or systemd`},
+	{"no such maker of cgroups", []string{"--cgroup-manager", "hand", "list"}, `option --cgroup-manager: "hand" is not cgroupfs, systemd or disabled`},
 	{"a flag that is no truth", []string{"--debug=perhaps", "list"}, `option --debug: "perhaps" is not true or false`},
 	{"empty root", []string{"--root=", "list"}, `option --root: is empty`},
 	{"root that is not there", []string{"--root", "{bundle}/none", "list"}, `list: open {bundle}/none: no such file or directory`},

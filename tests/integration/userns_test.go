@@ -100,14 +100,6 @@ func TestUserns_without_mappings_is_refused(t *testing.T) {
 	mustFail(t, func(s *specs.Spec) { setNS(s, specs.UserNamespace, "") })
 }
 
-func TestUserns_mappings_without_the_namespace_are_refused(t *testing.T) {
-	t.Parallel()
-	requires(t, "rt:rung") // runc ignores them
-	mustFail(t, func(s *specs.Spec) {
-		s.Linux.UIDMappings, s.Linux.GIDMappings = mapping(0, 100000, 1), mapping(0, 100000, 1)
-	})
-}
-
 func TestUserns_owns_the_other_namespaces(t *testing.T) {
 	t.Parallel()
 	b := userBundle(t)

@@ -238,7 +238,7 @@ func (g *Group) place(list []placed) ([]placed, error) {
 			}
 		}
 		if w.dir == "" {
-			if w.Optional || w.Value == "max" || w.Value == "-1" {
+			if !w.Lost() {
 				continue // no limit is what a host without the controller has
 			}
 			return nil, &Error{Origin: w.Origin, Controller: w.Controller, Value: w.Value, Err: g.whyMissing(enableErr)}

@@ -181,6 +181,11 @@ func TestApply_noController(t *testing.T) {
 	if g.v1("net_cls") == nil && (err == nil || !strings.HasPrefix(err.Error(), "linux.resources.network.classID: the net_cls controller is not available")) {
 		t.Errorf("net_cls: %v", err)
 	}
+	none := &plan.Resources{Network: &plan.Network{ClassID: ptr(uint32(0))}}
+	must(t, g.Apply(none))
+	if list := g.Lacking(none); len(list) > 0 {
+		t.Errorf("class 0: %v", list)
+	}
 }
 
 // No limit is no matter for a controller.

@@ -37,7 +37,7 @@ func (g *Group) Lacking(r *plan.Resources) (list []error) {
 			continue
 		}
 		for _, w := range writes {
-			if w.Optional || w.Value == "max" || w.Value == "-1" || seen(w.Origin) {
+			if !w.Lost() || seen(w.Origin) {
 				continue
 			}
 			why := errNoController

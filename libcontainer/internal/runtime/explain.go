@@ -372,10 +372,12 @@ func explainExec(e *StepError, o *plan.FindExec, m wire.Message) {
 		name = o.Argv[0]
 	}
 	e.What = "exec: \"" + name + "\""
-	if m.Err == unix.ENOENT && !strings.Contains(name, "/") {
+	// A search of PATH passes over directories, as execvp(3) and exec.LookPath do.
+	if searched := !strings.Contains(name, "/"); searched && (m.Err == unix.ENOENT || m.Err == unix.EISDIR) {
 		e.Err, e.Errno, e.Detail = unix.ENOENT, 0, ""
 		e.What += ": executable file not found in $PATH"
 		e.Err = notFound{}
+		return
 	}
 	// What execve(2) says of a directory, and what makes it 126 for Docker.
 	if m.Err == unix.EISDIR {

@@ -113,12 +113,13 @@ func (c *checker) idMappings() {
 	l := c.linux
 	switch c.ns[nsUser] {
 	case nsHost:
-		const message = "needs a user namespace in linux.namespaces"
+		// No chapter forbids them, and other runtimes ignore them.
+		const message = "has no effect without a user namespace in linux.namespaces"
 		if len(l.UIDMappings) > 0 {
-			c.must(chapterIDMappings, message, "linux.uidMappings")
+			c.warn(chapterIDMappings, message, "linux.uidMappings")
 		}
 		if len(l.GIDMappings) > 0 {
-			c.must(chapterIDMappings, message, "linux.gidMappings")
+			c.warn(chapterIDMappings, message, "linux.gidMappings")
 		}
 		if c.opts.Rootless {
 			c.must(chapterNamespaces, "rootless containers need a user namespace", "linux.namespaces")

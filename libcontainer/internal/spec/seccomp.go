@@ -116,9 +116,9 @@ func (c *checker) errnoRet(a specs.LinuxSeccompAction, errno uint, path ...any) 
 	case a != specs.ActErrno && a != specs.ActTrace:
 		c.must(chapterSeccomp, "action "+quote(string(a))+" does not support an errno", path...)
 	case a == specs.ActErrno && errno > 4095:
-		c.warn(chapterSeccomp, utoa(uint64(errno))+" is above 4095, the largest errno", path...)
+		c.must(chapterSeccomp, utoa(uint64(errno))+" is above 4095, the largest errno (seccomp(2))", path...)
 	case errno > 0xffff:
-		c.warn(chapterSeccomp, "only the low 16 bits of "+utoa(uint64(errno))+" count", path...)
+		c.must(chapterSeccomp, utoa(uint64(errno))+" is above 65535, the largest number for a tracer (seccomp(2))", path...)
 	}
 }
 

@@ -262,7 +262,7 @@ var broken = []struct {
 	{"namespace unknown", []string{"linux namespaces +", `{"type":"net"}`}, []string{`MUST linux.namespaces[8].type "net" is not a namespace type`}},
 	{"namespace twice", []string{"linux namespaces +", `{"type":"pid","path":"/p"}`}, []string{"MUST linux.namespaces[8].type a second pid namespace; the first is entry 0"}},
 	{"namespace path relative", []string{"linux namespaces 0 path", `"p"`}, []string{"MUST linux.namespaces[0].path"}},
-	{"mappings without user namespace", []string{"linux namespaces", noUser}, []string{"MUST linux.uidMappings needs a user", "MUST linux.gidMappings needs a user"}},
+	{"mappings without user namespace", []string{"linux namespaces", noUser}, []string{"WARN linux.uidMappings has no effect", "WARN linux.gidMappings has no effect"}},
 	{"user namespace without mappings", []string{"linux uidMappings", "[]", "linux gidMappings", ""}, []string{"MUST linux.uidMappings is required", "MUST linux.gidMappings is required"}},
 	{"mapping size 0", []string{"linux uidMappings 1 size", "0"}, []string{"MUST linux.uidMappings[1].size"}},
 	{"mapping overlap in container", []string{"linux uidMappings 1 containerID", "9"}, []string{"MUST linux.uidMappings[1].containerID 9 with size 10 overlaps with entry 0"}},

@@ -22,6 +22,12 @@ type Write struct {
 	Optional   bool   // a kernel without the file has nothing to limit
 	Changes    string // another file whose value the kernel changes with this one
 	Else       *Write // instead, on a kernel without the file
+	Unset      bool   // Value is what every cgroup begins with: a host without the controller has it
+}
+
+// Lost reports whether the write asks for something that a host without the controller lacks.
+func (w *Write) Lost() bool {
+	return !w.Optional && !w.Unset && w.Value != "max" && w.Value != "-1"
 }
 
 // Subjects.

@@ -9,7 +9,10 @@ func netCls(n *plan.Network) []limit.Write {
 	if n == nil || n.ClassID == nil {
 		return nil
 	}
-	return []limit.Write{{Controller: "net_cls", File: "net_cls.classid", Value: limit.Uint(uint64(*n.ClassID)), Origin: limit.Resources + "network.classID"}}
+	return []limit.Write{{
+		Controller: "net_cls", File: "net_cls.classid", Value: limit.Uint(uint64(*n.ClassID)), Origin: limit.Resources + "network.classID",
+		Unset: *n.ClassID == 0, // Docker writes 0 for no class
+	}}
 }
 
 // netPrio takes one interface a write.
