@@ -55,6 +55,7 @@ func TestBudget(t *testing.T) {
 		}
 	}
 	b.writeConfig()
+	b.must("run", "--bundle", b.Dir, b.ID) // the first on a host turns controllers on, for all that follow
 	count("run", "run", "--bundle", b.Dir, b.ID)
 	b.Spec.Process.Args = []string{"/probe", "--until-term"}
 	b.writeConfig()

@@ -231,7 +231,7 @@ func (g *Group) place(list []placed) ([]placed, error) {
 		if d != nil && w.dir == d.Path && w.Controller != "cgroup" {
 			if !asked {
 				asked = true
-				have, enableErr = g.enable(d)
+				have, enableErr = g.controllersOf(d)
 			}
 			if !hasWord(have, w.Controller) {
 				w.dir = ""

@@ -31,6 +31,11 @@ func (g *Group) Create() error {
 			return err
 		}
 	}
+	if g.unit == nil && g.onlyV2() {
+		// Not for limits alone: an engine reads the statistics of a container without limits, and what runs in the
+		// container may hand controllers down. A controller that a limit needs and that cannot be had is Apply's to tell.
+		_, _ = g.controllersOf(g.v2())
+	}
 	return nil
 }
 

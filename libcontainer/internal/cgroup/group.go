@@ -48,9 +48,31 @@ type Group struct {
 	mark     Mark // what Create marks them with
 	unmarked bool // Create could not mark all of them
 
+	// controllers are those of the new cgroup v2 group, and why some could not be turned on; nil: nobody looked.
+	controllers *handed
+
 	// Interrupted is asked while Freeze, Kill and Delete wait, which fail with its
 	// error. nil: they wait as long as they do.
 	Interrupted func() error
+}
+
+// handed is the result of turning controllers on.
+type handed struct {
+	have string // cgroup.controllers
+	err  error
+}
+
+// controllersOf turns on, for the cgroup v2 group, every controller that can be had, and returns those
+// that the group then has. In a Group that Create has made it is done once.
+func (g *Group) controllersOf(d *Dir) (have string, err error) {
+	if g.controllers != nil {
+		return g.controllers.have, g.controllers.err
+	}
+	have, err = g.enable(d)
+	if g.created {
+		g.controllers = &handed{have, err}
+	}
+	return have, err
 }
 
 func (g *Group) interrupted() error {
