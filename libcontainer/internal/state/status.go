@@ -120,6 +120,10 @@ func (s *State) Pidfd() (int, error) {
 	}
 	fd, err := sys.PidfdOpen(s.Pid)
 	if err != nil {
+		// A seccomp filter above the runtime may deny the call. It is not needed for an init that has ended.
+		if p, ok := ReadProcess(s.Pid); !ok || p.Start != s.StartTime {
+			err = &os.SyscallError{Syscall: "pidfd_open", Err: unix.ESRCH}
+		}
 		return -1, err
 	}
 	// the pid cannot be used again while the pidfd is open
