@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"strconv"
 
@@ -121,6 +122,9 @@ func (s *State) Pidfd() (int, error) {
 	fd, err := sys.PidfdOpen(s.Pid)
 	if err != nil {
 		// A seccomp filter above the runtime may deny the call. It is not needed for an init that has ended.
+		if errors.Is(err, unix.ESRCH) {
+			return -1, err
+		}
 		if p, ok := ReadProcess(s.Pid); !ok || p.Start != s.StartTime {
 			err = &os.SyscallError{Syscall: "pidfd_open", Err: unix.ESRCH}
 		}
