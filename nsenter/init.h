@@ -97,11 +97,13 @@ void op_root_readonly(const struct op *o);
 void op_clone_source(const struct op *o);
 void op_empty_root(void);
 void attach(int mount, int target);
+int delegate(void);
 int clone_tree(int dir, const char *path, unsigned int flags);
 
 /* node.c */
 void op_mkdir(const struct op *o);
 void op_mknod(const struct op *o);
+void op_make_node(const struct op *o);
 void op_symlink(const struct op *o);
 void copy_link(int link, const char *path);
 int copy_tree(int from, int to);

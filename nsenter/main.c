@@ -346,6 +346,9 @@ static void run_op(const struct op *o)
 		st.made = sys_fsopen(o->s[OPEN_FS_S_TYPE].p);
 		check(st.made, STEP_FSOPEN);
 		break;
+	case OP_MAKE_NODE:
+		op_make_node(o);
+		break;
 	case OP_LISTENER:
 		op_listener();
 		break;

@@ -83,7 +83,7 @@ void op_propagation(const struct op *o)
 }
 
 /* The runtime opens what this process may not: a detached clone made inside this mount namespace, or a procfs. */
-static int delegate(void)
+int delegate(void)
 {
 	struct message m;
 	int fd = -1;

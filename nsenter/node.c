@@ -93,6 +93,54 @@ static void bind_node(const struct op *o, mode_t type, dev_t dev)
 	close(target);
 }
 
+void op_make_node(const struct op *o)
+{
+	static const char name[] = "node";
+	mode_t mode = (mode_t)o->n[MAKE_NODE_N_MODE];
+	dev_t dev = makedev((unsigned int)o->n[MAKE_NODE_N_MAJOR], (unsigned int)o->n[MAKE_NODE_N_MINOR]);
+	int fs = sys_fsopen("tmpfs"), dir, top;
+
+	if (fs < 0)
+		fail_errno(STEP_FSOPEN);
+	if (o->s[MAKE_NODE_S_CONTEXT].len > 0 &&
+	    sys_fsconfig(fs, FSCONFIG_SET_STRING_, "context", o->s[MAKE_NODE_S_CONTEXT].p) < 0)
+		fail_errno(STEP_FSCONFIG);
+	if (sys_fsconfig(fs, FSCONFIG_CMD_CREATE_, NULL, NULL) < 0)
+		fail_errno(STEP_FSCREATE);
+	dir = sys_fsmount(fs, ATTR_NOSUID | ATTR_NOEXEC);
+	if (dir < 0)
+		fail_errno(STEP_FSMOUNT);
+	close(fs);
+	top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (top < 0)
+		fail_errno(STEP_TARGET);
+	attach(dir, top);
+	close(top);
+	if (mknodat(dir, name, mode, dev) < 0)
+		fail_errno(STEP_MKNOD);
+	own(dir, name, mode, dev, o->n[MAKE_NODE_N_UID], o->n[MAKE_NODE_N_GID]);
+	st.made = clone_tree(dir, name, 0);
+	if (st.made < 0)
+		fail_errno(STEP_OPEN_TREE);
+	close(dir);
+}
+
+/* A user namespace cannot make a node: the runtime's is mounted over a file made for it. */
+static void mount_node(const struct op *o, mode_t type, dev_t dev)
+{
+	int tree = delegate(), target;
+	struct stat sb;
+
+	if (fstat(tree, &sb) < 0 || (sb.st_mode & S_IFMT) != type || sb.st_rdev != dev)
+		fail(STEP_VERIFY, ENODEV, o->s[MKNOD_S_PATH].p);
+	target = open_target(o->s[MKNOD_S_PATH].p, TARGET_FILE, 0, NULL);
+	if (target < 0)
+		fail_errno(STEP_TARGET);
+	attach(tree, target);
+	close(tree);
+	close(target);
+}
+
 void op_mknod(const struct op *o)
 {
 	uint64_t flags = o->n[MKNOD_N_FLAGS];
@@ -101,6 +149,10 @@ void op_mknod(const struct op *o)
 	char name[NAME_MAX + 1];
 	int dir;
 
+	if (flags & NODE_DELEGATE) {
+		mount_node(o, mode & S_IFMT, dev);
+		return;
+	}
 	if ((flags & NODE_BIND) && !S_ISFIFO(mode)) {
 		bind_node(o, mode & S_IFMT, dev);
 		return;

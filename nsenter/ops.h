@@ -121,10 +121,11 @@ enum {
 	NODE_EXIST_OK = 1 << 0,
 	NODE_BIND_ON_DENIED = 1 << 1,
 	NODE_BIND = 1 << 2,
-	NODE_MISSING_OK = 1 << 3,
-	NODE_REPLACE = 1 << 4,
-	NODE_IN_PROC = 1 << 5,
-	NODE_IN_SYS = 1 << 6,
+	NODE_DELEGATE = 1 << 3,
+	NODE_MISSING_OK = 1 << 4,
+	NODE_REPLACE = 1 << 5,
+	NODE_IN_PROC = 1 << 6,
+	NODE_IN_SYS = 1 << 7,
 };
 
 /* PivotMode says how Pivot makes the root. */
@@ -241,7 +242,8 @@ enum {
 	OP_CLOSE_RANGE = 62,
 	OP_EMPTY_ROOT = 63,
 	OP_OPEN_FS = 64,
-	OP_COUNT = 65,
+	OP_MAKE_NODE = 65,
+	OP_COUNT = 66,
 };
 
 enum {
@@ -370,6 +372,7 @@ enum {
 	MKNOD_N_UID = 3,
 	MKNOD_N_GID = 4,
 	MKNOD_N_FLAGS = 5,
+	MKNOD_S_CONTEXT = 1,
 };
 
 enum {
@@ -541,6 +544,15 @@ enum {
 	OPEN_FS_S_TYPE = 0,
 };
 
+enum {
+	MAKE_NODE_N_MODE = 0,
+	MAKE_NODE_N_MAJOR = 1,
+	MAKE_NODE_N_MINOR = 2,
+	MAKE_NODE_N_UID = 3,
+	MAKE_NODE_N_GID = 4,
+	MAKE_NODE_S_CONTEXT = 0,
+};
+
 #define OP_MAX_NUMBERS 9
 #define OP_MAX_STRINGS 5
 
@@ -573,7 +585,7 @@ struct op_shape {
 	{3, "ssss"} /* mount-data */, \
 	{4, "s"} /* mount-attr */, \
 	{2, "s"} /* mkdir */, \
-	{6, "s"} /* mknod */, \
+	{6, "ss"} /* mknod */, \
 	{1, "ss"} /* symlink */, \
 	{1, "s"} /* mask */, \
 	{1, "s"} /* readonly-path */, \
@@ -615,6 +627,7 @@ struct op_shape {
 	{0, ""} /* listener */, \
 	{2, ""} /* close-range */, \
 	{0, ""} /* empty-root */, \
-	{0, "s"} /* open-fs */,
+	{0, "s"} /* open-fs */, \
+	{5, "s"} /* make-node */,
 
 #endif

@@ -156,11 +156,10 @@ func TestRefusals_of_what_check_finds(t *testing.T) {
 
 // namedOtherwise is what the line names of a config that the kernel refuses for another reason than the check.
 var namedOtherwise = map[string]string{
-	"args-crlf":            "exec /bin/script: no such file or directory",
-	"args-foreign":         "exec /bin/foreign: exec format error",
-	"args-interpreter":     "exec /bin/script: no such file or directory",
-	"args-no-format":       "exec /bin/empty: exec format error",
-	"device-bound-missing": "mounts[0] (/proc): mount proc: operation not permitted (EPERM)", // without a pid namespace
-	"memory-policy-nodes":  "linux.memoryPolicy: set the memory policy: invalid argument (EINVAL)",
-	"rlimit-above":         "descriptors up to",
+	"args-crlf":           "exec /bin/script: no such file or directory",
+	"args-foreign":        "exec /bin/foreign: exec format error",
+	"args-interpreter":    "exec /bin/script: no such file or directory",
+	"args-no-format":      "exec /bin/empty: exec format error",
+	"memory-policy-nodes": "linux.memoryPolicy: set the memory policy: invalid argument (EINVAL)",
+	"rlimit-above":        "descriptors up to",
 }

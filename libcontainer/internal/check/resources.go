@@ -16,10 +16,11 @@ import (
 
 // devices: a node is made with any number, so it is only unlikely to be meant when
 // the kernel has no driver of it; where nodes cannot be made, the host's is
-// bound and has to exist.
+// bound and has to exist. In a user namespace a runtime with privileges makes the
+// node, and mounts it.
 func (c *checker) devices() {
 	const source = "mknod(2)"
-	bound := c.userNS() || c.opt.Rootless || !c.has(unix.CAP_MKNOD)
+	bound := c.opt.Rootless || !c.has(unix.CAP_MKNOD) || c.userNS() && len(c.linux.UIDMappings)+len(c.linux.GIDMappings) == 0
 	for i := range c.linux.Devices {
 		d := &c.linux.Devices[i]
 		at := index("linux.devices", i)
@@ -29,7 +30,7 @@ func (c *checker) devices() {
 		if c.view != nil {
 			f := c.view.find(d.Path)
 			f.close()
-			if kind := f.mode & unix.S_IFMT; f.err == nil && !f.unknown && kind != unix.S_IFCHR && kind != unix.S_IFBLK && !(bound && kind == unix.S_IFREG) {
+			if kind := f.mode & unix.S_IFMT; f.err == nil && !f.unknown && kind != unix.S_IFCHR && kind != unix.S_IFBLK && !((bound || c.userNS()) && kind == unix.S_IFREG) {
 				c.fatal(at+".path", source, d.Path+" in the container is there already, and is no device: file exists", "choose another path, or take it out of the image")
 			}
 		}

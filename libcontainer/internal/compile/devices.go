@@ -2,6 +2,7 @@ package compile
 
 import (
 	"path"
+	"strconv"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
@@ -74,6 +75,43 @@ func deviceOp(d *specs.LinuxDevice, flags plan.NodeFlag) *plan.Mknod {
 		op.GID = uint64(*d.GID)
 	}
 	return op
+}
+
+// delegateNodes has the runtime make the nodes of configured devices in a user
+// namespace, where the init can make none: by their numbers, as the host may lack
+// the path, and with owner and mode of the config. The default devices stay binds
+// of the host's, which every user may use.
+func (c *compiler) delegateNodes(ops []plan.InitOp) []plan.InitOp {
+	if !c.ns.user() || c.facts.Rootless || c.facts.Capabilities != 0 && c.facts.Capabilities&(1<<unix.CAP_MKNOD) == 0 {
+		return ops
+	}
+	uids, err := idMap(hasLinux(c.spec).UIDMappings)
+	if err != nil {
+		return ops
+	}
+	gids, err := idMap(hasLinux(c.spec).GIDMappings)
+	if err != nil || len(uids) == 0 || len(gids) == 0 {
+		return ops // a joined namespace, whose mapping the config does not have
+	}
+	for i := range ops {
+		op := ops[i].Op.(*plan.Mknod)
+		if ops[i].Origin == "linux.devices" || op.Mode&unix.S_IFMT == unix.S_IFIFO {
+			continue
+		}
+		uid, ok := uids.ToHost(uint32(op.UID))
+		if !ok && op.UID != 0 {
+			c.warn(ops[i].Origin + ".uid: not set: user " + strconv.FormatUint(op.UID, 10) + " is not mapped by linux.uidMappings")
+		}
+		gid, ok := gids.ToHost(uint32(op.GID))
+		if !ok && op.GID != 0 {
+			c.warn(ops[i].Origin + ".gid: not set: group " + strconv.FormatUint(op.GID, 10) + " is not mapped by linux.gidMappings")
+		}
+		op.UID, op.GID, op.Flags = uint64(uid), uint64(gid), plan.NodeDelegate
+		if c.facts.SELinux {
+			op.Context = hasLinux(c.spec).MountLabel
+		}
+	}
+	return ops
 }
 
 // deviceType gives the file type of c, b, p, and of u, an unbuffered (that is,

@@ -3,6 +3,7 @@ package compile
 import (
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -97,6 +98,52 @@ func TestDeviceOps_replace(t *testing.T) {
 	}
 	if got := lines(ops); !slices.Equal(got, want) {
 		t.Errorf("%q\nwant %q", got, want)
+	}
+}
+
+// In a user namespace the runtime makes nodes of the config, with the host's IDs of their owners.
+func TestDelegateNodes(t *testing.T) {
+	id := func(n uint32) *uint32 { return &n }
+	devices := []specs.LinuxDevice{
+		{Path: "/dev/kvm", Type: "c", Major: 10, Minor: 232, UID: id(5), GID: id(7)},
+		{Path: "/dev/other", Type: "c", Major: 1, Minor: 3, UID: id(99)},
+		{Path: "/dev/fifo", Type: "p"},
+	}
+	ids := []specs.LinuxIDMapping{{ContainerID: 0, HostID: 1000, Size: 10}}
+	const uid, made = "linux.devices[0]: mknod path=/dev/kvm mode=020666 major=10 minor=232 uid=5 gid=7", " flags="
+	for _, c := range []struct {
+		name     string
+		facts    Facts
+		user     bool
+		ids      []specs.LinuxIDMapping
+		want     string
+		warnings int
+	}{
+		{"root", Facts{}, true, ids, "linux.devices[0]: mknod path=/dev/kvm mode=020666 major=10 minor=232 uid=1005 gid=1007 flags=delegate", 1},
+		{"SELinux", Facts{SELinux: true}, true, ids, "linux.devices[0]: mknod path=/dev/kvm mode=020666 major=10 minor=232 uid=1005 gid=1007 flags=delegate context=label", 1},
+		{"no CAP_MKNOD", Facts{Capabilities: 1}, true, ids, uid + made + "bind", 0},
+		{"rootless", Facts{Rootless: true}, true, ids, uid + made + "bind", 0},
+		{"mapping is not known", Facts{}, true, nil, uid + made + "bind", 0},
+		{"no user namespace", Facts{}, false, nil, uid + made + "bind-on-denied", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k := &compiler{spec: &specs.Spec{Linux: &specs.Linux{UIDMappings: c.ids, GIDMappings: c.ids, MountLabel: "label"}}, facts: c.facts}
+			if c.user {
+				k.ns.created = unix.CLONE_NEWUSER
+			}
+			ops := lines(k.delegateNodes(deviceOps(devices, c.user)))
+			if got := strings.ReplaceAll(ops[len(ops)-3], ` context=""`, ""); got != c.want {
+				t.Errorf("%q\nwant %q", got, c.want)
+			}
+			if len(k.warnings) != c.warnings {
+				t.Errorf("warnings: %q", k.warnings)
+			}
+			for _, line := range []string{ops[0], ops[len(ops)-1]} {
+				if strings.Contains(line, "delegate") {
+					t.Errorf("%s: not of the config, or not a device", line)
+				}
+			}
+		})
 	}
 }
 

@@ -40,7 +40,7 @@ func (c *compiler) filesystem() error {
 	}
 	dev := c.boundDev()
 	if dev < 0 {
-		c.emitAll(deviceOps(l.Devices, c.ns.user() || c.facts.Rootless))
+		c.emitAll(c.delegateNodes(deviceOps(l.Devices, c.ns.user() || c.facts.Rootless)))
 		c.emitAll(devLinks())
 	}
 	if p := c.spec.Process; p != nil && p.Terminal {

@@ -349,6 +349,8 @@ const (
 	NodeBindOnDenied
 	// NodeBind: always bind the host's node, when it is that very device: user namespaces cannot make nodes.
 	NodeBind
+	// NodeDelegate: mknod: the runtime makes the node with its own privileges, with the given IDs of the host, and the init mounts it.
+	NodeDelegate
 	// NodeMissingOK: a path that does not exist is not an error.
 	NodeMissingOK
 	// NodeReplace: remove a file, link or empty directory that is in the way.
@@ -363,6 +365,7 @@ var namesNodeFlag = [...]string{
 	"exist-ok",
 	"bind-on-denied",
 	"bind",
+	"delegate",
 	"missing-ok",
 	"replace",
 	"in-proc",
@@ -658,6 +661,8 @@ const (
 	KindEmptyRoot
 	// KindOpenFS is the kind of OpenFS.
 	KindOpenFS
+	// KindMakeNode is the kind of MakeNode.
+	KindMakeNode
 )
 
 var kindNames = [...]string{
@@ -726,6 +731,7 @@ var kindNames = [...]string{
 	"close-range",
 	"empty-root",
 	"open-fs",
+	"make-node",
 }
 
 // Call is the system call that an op of the kind is, and nothing else; "" for one that is several, or work of its own.
@@ -1288,20 +1294,21 @@ func (o *Mkdir) describe(d *describer) {
 
 // Mknod makes a device node or FIFO with mknodat and no-follow chmod and chown; or binds the host's node after checking its type and number (CVE-2025-31133).
 type Mknod struct {
-	Path  string   // path in the container
-	Mode  uint64   // S_IF* and permission bits
-	Major uint64   // major number
-	Minor uint64   // minor number
-	UID   uint64   // owner
-	GID   uint64   // group
-	Flags NodeFlag // NodeFlag
+	Path    string   // path in the container
+	Mode    uint64   // S_IF* and permission bits
+	Major   uint64   // major number
+	Minor   uint64   // minor number
+	UID     uint64   // owner
+	GID     uint64   // group
+	Flags   NodeFlag // NodeFlag
+	Context string   // with NodeDelegate: SELinux context of its file system, or empty
 }
 
 // Kind implements Op.
 func (*Mknod) Kind() Kind { return KindMknod }
 
 func (o *Mknod) encode(e *encoder) {
-	e.begin(KindMknod, 6, 1)
+	e.begin(KindMknod, 6, 2)
 	e.num(uint64(o.Mode))
 	e.num(uint64(o.Major))
 	e.num(uint64(o.Minor))
@@ -1309,6 +1316,7 @@ func (o *Mknod) encode(e *encoder) {
 	e.num(uint64(o.GID))
 	e.num(uint64(o.Flags))
 	e.str(o.Path)
+	e.str(o.Context)
 	e.end()
 }
 
@@ -1320,6 +1328,7 @@ func (o *Mknod) describe(d *describer) {
 	d.num("uid", int64(o.UID))
 	d.num("gid", int64(o.GID))
 	d.word("flags", o.Flags.String())
+	d.str("context", o.Context)
 }
 
 // Symlink is symlinkat in a directory found below the root.
@@ -2169,4 +2178,37 @@ func (o *OpenFS) encode(e *encoder) {
 
 func (o *OpenFS) describe(d *describer) {
 	d.str("type", o.Type)
+}
+
+// MakeNode makes a device node on a new tmpfs, and a mount of that node alone, for SendFD. The tmpfs belongs to the host's user namespace: devices on one of a container's cannot be opened (mount(2), MS_NODEV). It is mounted in the mount namespace of this process, because Linux before 6.15 clones no part of a detached mount.
+type MakeNode struct {
+	Mode    uint64 // S_IF* and permission bits
+	Major   uint64 // major number
+	Minor   uint64 // minor number
+	UID     uint64 // owner
+	GID     uint64 // group
+	Context string // SELinux context of the tmpfs, or empty
+}
+
+// Kind implements Op.
+func (*MakeNode) Kind() Kind { return KindMakeNode }
+
+func (o *MakeNode) encode(e *encoder) {
+	e.begin(KindMakeNode, 5, 1)
+	e.num(uint64(o.Mode))
+	e.num(uint64(o.Major))
+	e.num(uint64(o.Minor))
+	e.num(uint64(o.UID))
+	e.num(uint64(o.GID))
+	e.str(o.Context)
+	e.end()
+}
+
+func (o *MakeNode) describe(d *describer) {
+	d.oct("mode", o.Mode)
+	d.num("major", int64(o.Major))
+	d.num("minor", int64(o.Minor))
+	d.num("uid", int64(o.UID))
+	d.num("gid", int64(o.GID))
+	d.str("context", o.Context)
 }

@@ -342,9 +342,12 @@ func (x *executor) delegate(m wire.Message) error {
 	o := x.plan.Init[m.Op]
 	var helper spawnOptions
 	var err error
-	if f, ok := o.Op.(*plan.MountFS); ok {
+	switch f := o.Op.(type) {
+	case *plan.MountFS:
 		helper, err = x.procfsHelper(o.Origin, f)
-	} else {
+	case *plan.Mknod:
+		helper = nodeHelper(o.Origin, f)
+	default:
 		helper = x.cloneHelper(o)
 	}
 	if err != nil {
@@ -403,6 +406,19 @@ func (x *executor) cloneHelper(refused plan.InitOp) spawnOptions {
 			{Op: &plan.SendFD{}},
 		},
 		cgroupFD: -1, files: files, stdio: [3]int{-1, -1, -1},
+	}
+}
+
+// nodeHelper makes a device node in a mount namespace of its own, which ends with it.
+func nodeHelper(origin string, o *plan.Mknod) spawnOptions {
+	return spawnOptions{
+		program: plan.Program{
+			{Op: &plan.Dumpable{Value: 0}},
+			{Origin: origin, Op: &plan.Propagation{Flags: unix.MS_PRIVATE | unix.MS_REC}},
+			{Origin: origin, Op: &plan.MakeNode{Mode: o.Mode, Major: o.Major, Minor: o.Minor, UID: o.UID, GID: o.GID, Context: o.Context}},
+			{Op: &plan.SendFD{}},
+		},
+		clone: unix.CLONE_NEWNS, cgroupFD: -1, stdio: [3]int{-1, -1, -1},
 	}
 }
 

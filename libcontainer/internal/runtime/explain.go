@@ -222,6 +222,8 @@ func explain(e *StepError, op plan.Op, m wire.Message) {
 	case *plan.Mknod:
 		e.Subject = o.Path
 		e.What = verb(m.Step, "make device "+o.Path, o.Path)
+	case *plan.MakeNode:
+		e.What = "make device " + strconv.FormatUint(o.Major, 10) + ":" + strconv.FormatUint(o.Minor, 10) + ": " + m.Step.String()
 	case *plan.Symlink:
 		e.What = verb(m.Step, "link "+o.Path, path.Dir(o.Path))
 	case *plan.Mkdir:

@@ -480,6 +480,8 @@ func isFrom(p plan.Program, m wire.Message) bool {
 		return m.Type == plan.MsgDelegate && o.Flags&delegate != 0
 	case *plan.RootOpen:
 		return m.Type == plan.MsgDelegate && o.Flags&delegate != 0
+	case *plan.Mknod:
+		return m.Type == plan.MsgDelegate && o.Flags&plan.NodeDelegate != 0
 	case *plan.MountFS:
 		return m.Type == plan.MsgDelegate && o.PidnsFD != plan.NoFD
 	case *plan.Listener:

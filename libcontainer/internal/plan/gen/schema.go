@@ -78,6 +78,7 @@ var flagSets = []flagSet{
 		{"NodeExistOK", "Leave what is already there."},
 		{"NodeBindOnDenied", "On EPERM bind the host's node of the same path instead, when it is that very device."},
 		{"NodeBind", "Always bind the host's node, when it is that very device: user namespaces cannot make nodes."},
+		{"NodeDelegate", "Mknod: the runtime makes the node with its own privileges, with the given IDs of the host, and the init mounts it."},
 		{"NodeMissingOK", "A path that does not exist is not an error."},
 		{"NodeReplace", "Remove a file, link or empty directory that is in the way."},
 		{"NodeInProc", "The path begins with /proc, and is looked for in the mount that MountKeepProc held, whatever has its name now."},
@@ -248,7 +249,7 @@ var ops = []op{
 	}},
 	{"Mknod", "Mknod makes a device node or FIFO with mknodat and no-follow chmod and chown; or binds the host's node after checking its type and number (CVE-2025-31133).", []field{
 		{"Path", tStr, "path in the container", ""}, {"Mode", tU64, "S_IF* and permission bits", "oct"}, {"Major", tU64, "major number", ""}, {"Minor", tU64, "minor number", ""},
-		{"UID", tU64, "owner", ""}, {"GID", tU64, "group", ""}, {"Flags", tU64, "NodeFlag", "NodeFlag"},
+		{"UID", tU64, "owner", ""}, {"GID", tU64, "group", ""}, {"Flags", tU64, "NodeFlag", "NodeFlag"}, {"Context", tStr, "with NodeDelegate: SELinux context of its file system, or empty", ""},
 	}},
 	{"Symlink", "Symlink is symlinkat in a directory found below the root.", []field{
 		{"To", tStr, "content of the link", ""}, {"Path", tStr, "path in the container", ""}, {"Flags", tU64, "NodeFlag", "NodeFlag"},
@@ -325,6 +326,10 @@ var ops = []op{
 	}},
 	{"EmptyRoot", "EmptyRoot makes an empty, read-only, detached tmpfs the root and the working directory, and closes every descriptor but the control channel: a helper process that a container can trace has nothing of the host.", nil},
 	{"OpenFS", "OpenFS is fsopen(2): the context takes its namespaces from this process. SendFD hands it over.", []field{{"Type", tStr, "file system type", ""}}},
+	{"MakeNode", "MakeNode makes a device node on a new tmpfs, and a mount of that node alone, for SendFD. The tmpfs belongs to the host's user namespace: devices on one of a container's cannot be opened (mount(2), MS_NODEV). It is mounted in the mount namespace of this process, because Linux before 6.15 clones no part of a detached mount.", []field{
+		{"Mode", tU64, "S_IF* and permission bits", "oct"}, {"Major", tU64, "major number", ""}, {"Minor", tU64, "minor number", ""},
+		{"UID", tU64, "owner", ""}, {"GID", tU64, "group", ""}, {"Context", tStr, "SELinux context of the tmpfs, or empty", ""},
+	}},
 }
 
 // calls names the one system call that an op is, for the ops that are one: the
