@@ -173,7 +173,7 @@ func harmlessOptions(text string) (string, error) {
 		}
 		for _, c := range []byte(value) {
 			if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("-_.,:", rune(c)) {
-				return "", fmt.Errorf("line %d: invalid value of %s: want letters, digits and -_.,:", n, name)
+				return "", fmt.Errorf("line %d: invalid value of %s: it may have letters, digits, and any of -_.,: only", n, name)
 			}
 		}
 		out.WriteString(name)
