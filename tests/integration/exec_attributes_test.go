@@ -356,7 +356,6 @@ func TestExec_in_a_user_namespace(t *testing.T) {
 	b.Spec.Process.User.AdditionalGids = []uint32{10}
 	c := b.running()
 	r := c.execProbe(nil, "--create", "/made", "x")
-	want(t, "oom_score_adj", r.OOMScoreAdj, "5")
 	want(t, "user namespace", r.NS["user"], nsID(t, c.Pid, "user"))
 	want(t, "uid", r.UID[0], 0)
 	wantSlice(t, "groups", r.Groups, []uint32{10})
