@@ -290,6 +290,29 @@ func (c *child) await() (spoke bool, err error) {
 	}
 }
 
+// awaitEnd waits for the end of an init that has nothing left to do. A v1 freezer can hold it on its way, as long as the
+// container or its owner likes. The error is that of await.
+func (c *child) awaitEnd() error {
+	for c.pidfd >= 0 {
+		p := [2]unix.PollFd{{Fd: int32(c.pidfd), Events: unix.POLLIN}, {Fd: int32(c.signals.FD()), Events: unix.POLLIN}}
+		n, err := unix.Poll(p[:], int(stallCheck.Milliseconds()))
+		switch {
+		case err == unix.EINTR:
+		case err != nil || p[0].Revents != 0:
+			return nil
+		case p[1].Revents != 0:
+			if err := c.signals.Interrupted(); err != nil {
+				return err
+			}
+		case n == 0:
+			if err := c.stir(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // stir continues an init that a process of the container has stopped: from the op
 // fork of exec on they see it, and may signal it with CAP_KILL. Nobody else may: an
 // init that this process did not start waits at its gate, and whoever stopped that
@@ -450,6 +473,10 @@ func (c *child) adopt(m wire.Message) error {
 	if !c.forking || m.Arg <= 0 || m.Arg > math.MaxInt32 || !sys.IsChild(unix.P_PIDFD, m.FD) || !sys.IsChild(unix.P_PID, int(m.Arg)) {
 		sys.Close(m.FD)
 		return unexpected(m)
+	}
+	if err := c.awaitEnd(); err != nil {
+		sys.Close(m.FD) // kill finds the process without it
+		return err
 	}
 	_, _ = sys.Reap(c.pid)
 	sys.Close(c.pidfd)
