@@ -15,9 +15,13 @@ import (
 // parent waits for it in vfork(2), where no signal reaches it. So with held the call
 // is made on a thread of its own, and a signal that asks for an end kills the new
 // process: in a frozen cgroup v2 a killed process ends.
-func (x *Executable) forkExec(held bool, fork func() (int, error)) (pid int, err error) {
+//
+// The signal may come when the process has just executed the init program. It runs then, and may be in a frozen cgroup v1,
+// where a killed process does not end: interrupt is the reason for which the caller has to end it, as at any later moment.
+func (x *Executable) forkExec(held bool, fork func() (int, error)) (pid int, interrupt, err error) {
 	if !held || x.signals == nil {
-		return fork()
+		pid, err = fork()
+		return pid, nil, err
 	}
 	// A thread in vfork(2) keeps its P, and Go's garbage collector would wait for it.
 	if goruntime.GOMAXPROCS(0) < 2 {
@@ -33,7 +37,7 @@ func (x *Executable) forkExec(held bool, fork func() (int, error)) (pid int, err
 	for {
 		select {
 		case <-done:
-			return pid, err
+			return pid, nil, err
 		default:
 		}
 		// without an allocation, for the same reason
@@ -41,14 +45,10 @@ func (x *Executable) forkExec(held bool, fork func() (int, error)) (pid int, err
 		if n, _ := unix.Poll(wake[:], look); n <= 0 {
 			continue
 		}
-		if interrupt := x.signals.Interrupted(); interrupt != nil {
+		if interrupt = x.signals.Interrupted(); interrupt != nil {
 			killUnborn()
 			<-done
-			if err != nil {
-				return pid, err
-			}
-			_, _ = unix.Wait4(pid, nil, 0, nil)
-			return pid, interrupt
+			return pid, interrupt, err
 		}
 	}
 }

@@ -73,8 +73,10 @@ type child struct {
 	times   *times          // nil: nobody asked
 	ours    bool            // this process started it
 	signals *console.Signals
-	release func(pid int)       // lets a killed process end that a v1 freezer holds; or nil
-	stalled func(pid int) error // why a process that does not answer never will; or nil
+	// interrupt is the signal that came while the process was started: the wait for it ends before it begins.
+	interrupt error
+	release   func(pid int)       // lets a killed process end that a v1 freezer holds; or nil
+	stalled   func(pid int) error // why a process that does not answer never will; or nil
 }
 
 type spawnOptions struct {
@@ -159,7 +161,7 @@ func (x *Executable) spawn(o spawnOptions) (*child, error) {
 	}
 	span := x.trace.Begin("clone3, execve", trace.Call)
 	done := sysmon.Forking()
-	pid, err := x.forkExec(o.held, func() (int, error) {
+	pid, interrupt, err := x.forkExec(o.held, func() (int, error) {
 		return syscall.ForkExec("/proc/self/fd/"+strconv.Itoa(int(plan.FDExecutable)), []string{"rung:[init]"}, attr)
 	})
 	done()
@@ -179,7 +181,7 @@ func (x *Executable) spawn(o spawnOptions) (*child, error) {
 		}
 		return nil, &os.SyscallError{Syscall: what, Err: err}
 	}
-	c := &child{pid: pid, pidfd: pidfd, conn: wire.NewConn(ours), fork: forkOf(o.program), watched: o.watch, others: o.files, ours: true, signals: x.signals}
+	c := &child{pid: pid, pidfd: pidfd, conn: wire.NewConn(ours), fork: forkOf(o.program), watched: o.watch, others: o.files, ours: true, signals: x.signals, interrupt: interrupt}
 	c.forking = c.fork >= 0
 	c.family = c.forking || o.clone&unix.CLONE_NEWPID != 0
 	if c.forking {
@@ -266,6 +268,9 @@ const stallCheck = 500 * time.Millisecond
 // one, if there is one, holds the channel open, and waits as we do: it ends with it.
 // The error is a *console.Interrupt, or what stalled says of an init that is silent.
 func (c *child) await() (spoke bool, err error) {
+	if c.interrupt != nil {
+		return false, c.interrupt
+	}
 	for {
 		p := [3]unix.PollFd{{Fd: int32(c.conn.FD()), Events: unix.POLLIN}, {Fd: int32(c.signals.FD()), Events: unix.POLLIN}, {Fd: -1, Events: unix.POLLIN}}
 		if c.forking || c.watched {
