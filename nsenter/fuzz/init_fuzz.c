@@ -19,6 +19,7 @@
 #include "../passwd.c"
 #include "../path.c"
 #include "../process.c"
+#include "../root.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -148,6 +148,9 @@ static long k_syscall(long number, ...)
 	case SYS_clock_gettime:
 		memset((void *)a[1], next(), sizeof(struct timespec));
 		return 0;
+	case SYS_munmap:
+		touch((const void *)a[0], a[1]); /* the end of the run frees it */
+		return 0;
 	case SYS_getpid:
 		return INT_MAX;
 	case SYS_geteuid:
