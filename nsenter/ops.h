@@ -146,6 +146,7 @@ enum {
 /* ExecFlag modifies FindExec. */
 enum {
 	EXEC_LISTEN_PID = 1 << 0,
+	EXEC_UNASKED = 1 << 1,
 };
 
 /* ChdirFlag modifies Chdir. */

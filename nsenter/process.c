@@ -466,7 +466,7 @@ void op_find_exec(const struct op *o)
 			continue;
 		}
 		/* by the effective ids and capabilities, as execve judges */
-		if (syscall(SYS_faccessat2, AT_FDCWD, path, X_OK, AT_EACCESS) < 0) {
+		if (!(o->n[FIND_EXEC_N_FLAGS] & EXEC_UNASKED) && syscall(SYS_faccessat2, AT_FDCWD, path, X_OK, AT_EACCESS) < 0) {
 			if (errno != ENOSYS) {
 				err = errno;
 				continue;

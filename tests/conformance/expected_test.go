@@ -1,9 +1,11 @@
 package conformance
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -80,7 +82,7 @@ func (e expectation) wanted() (bool, error) {
 }
 
 // hostHas answers the words behind "lacks": v1:CONTROLLER is a hierarchy, file:CONTROLLER/FILE a file of each of its
-// groups, cap:SYS_RESOURCE that capability of the tests.
+// groups, cap:SYS_RESOURCE that capability of the tests, lsm:NAME a security module that is on.
 func hostHas(word string) (bool, error) {
 	kind, name, _ := strings.Cut(word, ":")
 	switch kind {
@@ -95,8 +97,14 @@ func hostHas(word string) (bool, error) {
 		}
 		held, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, unix.CAP_SYS_RESOURCE, 0, 0, 0)
 		return held == 1, err
+	case "lsm":
+		on, err := os.ReadFile("/sys/kernel/security/lsm")
+		if errors.Is(err, os.ErrNotExist) {
+			return false, nil
+		}
+		return slices.Contains(strings.Split(strings.TrimSpace(string(on)), ","), name), err
 	}
-	return false, fmt.Errorf("lacks %s: a word is v1:, file: or cap:", word)
+	return false, fmt.Errorf("lacks %s: a word is v1:, file:, cap: or lsm:", word)
 }
 
 func exists(path string) bool {

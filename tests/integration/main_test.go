@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -96,8 +97,15 @@ func setUp() error {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return err
 	}
-	// The caller's mask and signals are part of what a container inherits.
+	// The caller's mask and signals are part of what a container inherits. Under nohup(1) the tests ignore SIGHUP; what a
+	// program catches, its children do not ignore.
 	unix.Umask(0o022)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, unix.SIGHUP)
+	go func() {
+		<-hangup
+		os.Exit(128 + int(unix.SIGHUP))
+	}()
 	return nil
 }
 

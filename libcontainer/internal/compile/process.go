@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -113,6 +114,9 @@ func (c *compiler) process(p *specs.Process, gate bool) error {
 	}
 	c.emit("process.cwd", &plan.Chdir{Path: cwd, Flags: plan.ChdirRetry})
 	find := &plan.FindExec{Candidates: execCandidates(p.Args[0], env, cwd), Argv: p.Args, Env: env}
+	if first && t.unasked {
+		find.Flags |= plan.ExecUnasked
+	}
 	if c.opt.ListenFDs > 0 {
 		find.Env = append(find.Env[:len(find.Env):len(find.Env)], "LISTEN_FDS="+strconv.Itoa(c.opt.ListenFDs))
 		find.Flags |= plan.ExecListenPID
@@ -139,6 +143,7 @@ type confinement struct {
 	caps            *plan.Capset
 	restricts       bool // Landlock
 	noNewPrivileges bool
+	unasked         bool // faccessat2(2) is refused: older profiles do not have it
 }
 
 // admin says whether it takes CAP_SYS_ADMIN: a filter and Landlock do without
@@ -165,7 +170,11 @@ func (c *compiler) confinesFirst(p *specs.Process, t *confinement) (bool, error)
 	case f.Refused == nil:
 		return true, nil
 	}
-	call := f.Refused(c.lastCalls(p, f.Notify))
+	calls := c.lastCalls(p, f.Notify)
+	call := f.Refused(calls)
+	if t.unasked = call == askExec; t.unasked {
+		call = f.Refused(slices.DeleteFunc(calls, func(c Call) bool { return c.Name == askExec }))
+	}
 	if call != "" && c.shared && !t.noNewPrivileges {
 		return false, errors.New("linux.seccomp: " + call + "(2) is not allowed. In a pid namespace that is joined the filter is loaded before the process enters it," +
 			" and judges what create and start still have to do; set process.noNewPrivileges, or allow the call")
@@ -173,13 +182,16 @@ func (c *compiler) confinesFirst(p *specs.Process, t *confinement) (bool, error)
 	return call == "", nil
 }
 
+// askExec is the call by which the init asks whether the program may be executed. It can do without the answer.
+const askExec = "faccessat2"
+
 // lastCalls is what the init calls between the filter and execve, when it is
 // confined first.
 func (c *compiler) lastCalls(p *specs.Process, notify bool) []Call {
 	calls := []Call{
 		{Name: "capset"}, {Name: "prctl", Args: []uint64{unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE}},
 		{Name: "clone", Args: []uint64{unix.CLONE_PARENT | unix.CLONE_PIDFD}}, {Name: "sendmsg"}, {Name: "exit_group"},
-		{Name: "setsid"}, {Name: "chdir"}, {Name: "getcwd"}, {Name: "newfstatat"}, {Name: "faccessat2"}, {Name: "mmap"},
+		{Name: "setsid"}, {Name: "chdir"}, {Name: "getcwd"}, {Name: "newfstatat"}, {Name: askExec}, {Name: "mmap"},
 		{Name: "rt_sigaction"}, {Name: "recvmsg"}, {Name: "execve"},
 	}
 	if !c.opt.StartNow {

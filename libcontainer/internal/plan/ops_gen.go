@@ -429,10 +429,13 @@ type ExecFlag uint64
 const (
 	// ExecListenPID: add LISTEN_PID=<own pid> to the environment (sd_listen_fds(3)).
 	ExecListenPID ExecFlag = 1 << iota
+	// ExecUnasked: do not ask whether the file may be executed: the filter, which is loaded, refuses faccessat2(2). execve(2) answers at the start.
+	ExecUnasked
 )
 
 var namesExecFlag = [...]string{
 	"listen-pid",
+	"unasked",
 }
 
 // String lists the bits that are set, joined by "|".

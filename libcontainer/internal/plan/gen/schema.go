@@ -97,6 +97,7 @@ var flagSets = []flagSet{
 	}},
 	{"ExecFlag", "ExecFlag modifies FindExec.", []flag{
 		{"ExecListenPID", "Add LISTEN_PID=<own pid> to the environment (sd_listen_fds(3))."},
+		{"ExecUnasked", "Do not ask whether the file may be executed: the filter, which is loaded, refuses faccessat2(2). execve(2) answers at the start."},
 	}},
 	{"ChdirFlag", "ChdirFlag modifies Chdir.", []flag{
 		{"ChdirRetry", "Only when the first Chdir was denied."},
