@@ -269,7 +269,7 @@ func (d *Dir) holds(lines []string) bool {
 	for _, line := range lines {
 		_, rest, _ := strings.Cut(line, ":")
 		controllers, in, ok := strings.Cut(rest, ":")
-		if !ok || (controllers == "") != d.V2 {
+		if !ok || strings.HasPrefix(line, "0::") != d.V2 {
 			continue
 		}
 		if !d.V2 {
@@ -311,7 +311,7 @@ func MarkOfProcess(lines []string) (Mark, bool, error) {
 		for _, line := range lines {
 			_, rest, _ := strings.Cut(line, ":")
 			controllers, in, ok := strings.Cut(rest, ":")
-			if !ok || (controllers == "") != h.V2 || !h.V2 && controllers != strings.Join(h.Controllers, ",") {
+			if !ok || strings.HasPrefix(line, "0::") != h.V2 || !h.V2 && controllers != strings.Join(h.Controllers, ",") {
 				continue
 			}
 			for in = path.Clean("/" + in); in != "/"; in = path.Dir(in) {

@@ -62,9 +62,11 @@ func cgroupsAt(root, self, mountinfo string) (CgroupLayout, error) {
 		return l, &os.PathError{Op: "read", Path: self, Err: err}
 	}
 	for line := range strings.Lines(text) {
-		_, rest, ok := strings.Cut(strings.TrimSuffix(line, "\n"), ":")
+		id, rest, ok := strings.Cut(strings.TrimSuffix(line, "\n"), ":")
 		controllers, path, ok2 := strings.Cut(rest, ":")
-		if !ok || !ok2 {
+		// A v1 hierarchy that the kernel is taking down has no controllers any more: "12::/". cgroup v2 is number 0
+		// (cgroups(7)).
+		if !ok || !ok2 || controllers == "" && id != "0" {
 			continue
 		}
 		h := Hierarchy{Self: path, V2: controllers == ""}

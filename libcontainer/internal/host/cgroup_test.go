@@ -73,6 +73,7 @@ func TestCgroupsAt_places(t *testing.T) {
 		{"no file systems in it", t.TempDir(), "1:cpu:/\n2:name=systemd:/\n0::/\n", NoCgroups, 0},
 		{"a malformed line", t.TempDir(), "1\n:\n\n", NoCgroups, 0},
 		{"cgroup v2 alone", real, "3:cpu:/\n0::/\n", V2, 1},
+		{"a v1 hierarchy that is being taken down", real, "12::/\n0::/\n", V2, 1},
 		{"a group outside the namespace", real, "0::/../x\n", V2, 1},
 		{"a group that the mount does not show", real, "0::/no/such/group\n", V2, 1},
 	} {
