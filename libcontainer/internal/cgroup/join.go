@@ -164,16 +164,14 @@ func (j *Join) initFD() (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	for line := range strings.Lines(string(list)) {
-		if at, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::"); ok {
-			dir := path.Join(j.dirs[i].Mount, at)
-			fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-			if err != nil {
-				return -1, j.refused(dir, err)
-			}
-			j.fd = fd
-			return fd, nil
+	if at, ok := unifiedPath(string(list)); ok {
+		dir := path.Join(j.dirs[i].Mount, at)
+		fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return -1, j.refused(dir, err)
 		}
+		j.fd = fd
+		return fd, nil
 	}
 	return -1, j.refused(j.dirs[i].Path, unix.ENOENT)
 }

@@ -142,15 +142,12 @@ func (g *Group) Approach() error {
 // mayStartIn says whether a process of the groups own, as /proc/self/cgroup has
 // them, may start others in the directory.
 func mayStartIn(d *Dir, own string) bool {
-	for line := range strings.Lines(own) {
-		at, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::")
-		if !ok {
-			continue
-		}
-		both := commonDir(d.Mount+at, d.Path)
-		return unix.Faccessat(unix.AT_FDCWD, both+"/cgroup.procs", unix.W_OK, unix.AT_EACCESS) == nil
+	at, ok := unifiedPath(own)
+	if !ok {
+		return false
 	}
-	return false
+	both := commonDir(d.Mount+at, d.Path)
+	return unix.Faccessat(unix.AT_FDCWD, both+"/cgroup.procs", unix.W_OK, unix.AT_EACCESS) == nil
 }
 
 // commonDir is the last directory on the way to both.
