@@ -34,6 +34,8 @@ var licences = []struct{ module, id, files string }{
 	{"github.com/godbus/dbus/v5", "BSD-2-Clause", "LICENSE"},
 	{"github.com/opencontainers/runtime-spec", "Apache-2.0", "LICENSE"},
 	{"github.com/opencontainers/selinux", "Apache-2.0", "LICENSE"},
+	{"github.com/vishvananda/netlink", "Apache-2.0", "LICENSE"},
+	{"github.com/vishvananda/netns", "Apache-2.0", "LICENSE"},
 	{"golang.org/x/sys", "BSD-3-Clause", "LICENSE"},
 }
 

@@ -52,7 +52,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Moved is what Move has done, as long as it may have to be taken back.
 type Moved struct {
-	here, there *conn
+	here, there conn
 	own, netns  int // namespaces; netns is the caller's
 	devices     []moved
 }
@@ -159,7 +159,7 @@ func (m *Moved) move(d *Device, warn func(string)) error {
 	m.devices = append(m.devices, n)
 	last := &m.devices[len(m.devices)-1]
 	if template(d.As) != 0 {
-		if err := m.there.rename(n.index, d.As); err != nil {
+		if err := m.there.setLink(n.index, 0, text(unix.IFLA_IFNAME, d.As)); err != nil {
 			return fail("name it "+d.As, err)
 		}
 	}
@@ -215,30 +215,30 @@ func (m *Moved) transfer(was *link, as string) (index uint32, err error) {
 }
 
 // restore gives the device what it had before its move.
-func (n *moved) restore(c *conn, name string, keep func(*address) bool, warn func(string)) error {
+func (n *moved) restore(c conn, name string, keep func(*address) bool, warn func(string)) error {
 	fail := func(what string, err error) error { return &Error{name, what, err} }
 	if err := c.settle(n.index, &n.was); err != nil {
 		return fail("keep its MTU ("+strconv.Itoa(int(n.was.mtu))+") and its hardware address", err)
 	}
-	if err := c.up(n.index); err != nil {
+	if err := c.setLink(n.index, unix.IFF_UP); err != nil {
 		return fail("set it up", err)
 	}
 	return n.readdress(c, name, keep, warn)
 }
 
-func (n *moved) readdress(c *conn, name string, keep func(*address) bool, warn func(string)) error {
+func (n *moved) readdress(c conn, name string, keep func(*address) bool, warn func(string)) error {
 	for i := range n.addresses {
 		a := &n.addresses[i]
 		if !keep(a) {
 			continue
 		}
-		if err := c.do(a.request(n.index, n.was.name, n.as)); err != nil && !errors.Is(err, unix.EEXIST) {
+		if err := c.add(a, n.index, n.was.name, n.as); err != nil && !errors.Is(err, unix.EEXIST) {
 			return &Error{name, "keep its address " + a.String(), err}
 		}
 	}
 	for i := range n.routes {
 		r := &n.routes[i]
-		if err := c.do(r.request(n.index)); err != nil && !errors.Is(err, unix.EEXIST) {
+		if err := c.route(r, n.index); err != nil && !errors.Is(err, unix.EEXIST) {
 			warn((&Error{name, "the route " + r.String() + " is not kept", err}).Error())
 		}
 	}
@@ -274,10 +274,10 @@ func (m *Moved) back(n *moved) error {
 	n.index, n.as = l.index, l.name
 	err = m.here.settle(n.index, &n.was)
 	if n.was.master != 0 {
-		err = errors.Join(err, m.here.enslave(n.index, n.was.master))
+		err = errors.Join(err, m.here.setLink(n.index, 0, u32(unix.IFLA_MASTER, n.was.master)))
 	}
 	if n.was.flags&unix.IFF_UP != 0 {
-		err = errors.Join(err, m.here.up(n.index))
+		err = errors.Join(err, m.here.setLink(n.index, unix.IFF_UP))
 	}
 	kept := func(a *address) bool { return !a.temporary() }
 	return errors.Join(err, n.readdress(m.here, n.was.name, kept, func(string) {}))

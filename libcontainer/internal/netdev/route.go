@@ -2,35 +2,35 @@ package netdev
 
 import (
 	"bytes"
-	"encoding/binary"
 	"slices"
 	"strconv"
+	"syscall"
 
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
 // nexthopObject is RTA_NH_ID (Linux 5.3).
 const nexthopObject = 30
 
-// route is one that goes out by a device, as the kernel told it.
+// route is one that goes out by a device. Its attributes are given back as the
+// kernel told them: the library's Route has no preference of routers, and fewer
+// metrics.
 type route struct {
-	header [unix.SizeofRtMsg]byte
-	attrs  []attribute
+	header nl.RtMsg
+	attrs  []syscall.NetlinkRouteAttr
 }
 
 // routes lists what leads out by one device and did not come of itself: the
 // kernel makes those of addresses, and hears those of routers, again.
-func (c *conn) routes(index uint32) ([]route, error) {
-	var list []route
+func (c conn) routes(index uint32) (list []route, err error) {
 	for _, family := range [...]byte{unix.AF_INET, unix.AF_INET6} {
-		h := make([]byte, unix.SizeofRtMsg)
-		h[0] = family
-		bodies, err := c.dump(newMessage(unix.RTM_GETROUTE, 0, h).u32(unix.RTA_OIF, index))
+		bodies, err := c.send(unix.RTM_GETROUTE, unix.NLM_F_DUMP, &nl.RtMsg{RtMsg: unix.RtMsg{Family: family}}, u32(unix.RTA_OIF, index))
 		if err != nil {
 			return nil, err
 		}
 		for _, b := range bodies {
-			if r, ok := parseRoute(b, index); ok && r.header[0] == family {
+			if r, ok := parseRoute(b, index); ok && r.header.Family == family {
 				list = append(list, r)
 			}
 		}
@@ -46,43 +46,39 @@ func parseRoute(b []byte, index uint32) (r route, ok bool) {
 	if len(b) < unix.SizeofRtMsg {
 		return r, false
 	}
-	copy(r.header[:], b)
-	own, table := true, uint32(r.header[4])
-	out := uint32(0)
-	attributes(b[unix.SizeofRtMsg:], func(kind uint16, v []byte) {
-		switch {
-		case kind == unix.RTA_OIF && len(v) == 4:
-			out = binary.NativeEndian.Uint32(v)
-			return
-		case kind == unix.RTA_TABLE && len(v) == 4:
-			table = binary.NativeEndian.Uint32(v)
+	r.header = *nl.DeserializeRtMsg(b)
+	own, table, out := true, uint32(r.header.Table), uint32(0)
+	for _, a := range attributes(b, unix.SizeofRtMsg) {
+		switch kind := a.Attr.Type; {
+		case kind == unix.RTA_OIF && len(a.Value) == 4:
+			out = nl.NativeEndian().Uint32(a.Value)
+			continue
+		case kind == unix.RTA_TABLE && len(a.Value) == 4:
+			table = nl.NativeEndian().Uint32(a.Value)
 		case kind == unix.RTA_MULTIPATH:
 			out = index
-			own = own && eachHop(v, func(hop []byte) bool { return binary.NativeEndian.Uint32(hop[4:]) == index })
+			own = own && eachHop(a.Value, func(hop []byte) bool { return nl.NativeEndian().Uint32(hop[4:]) == index })
 		case kind == nexthopObject:
 			own = false // a nexthop object stays in its namespace
 		case kind == unix.RTA_CACHEINFO || kind == unix.RTA_EXPIRES:
-			return
+			continue
 		}
-		r.attrs = append(r.attrs, attribute{kind, bytes.Clone(v)})
-	})
-	if out != index || !own || table == unix.RT_TABLE_LOCAL {
+		r.attrs = append(r.attrs, a)
+	}
+	if out != index || !own || table == unix.RT_TABLE_LOCAL || r.header.Flags&unix.RTM_F_CLONED != 0 {
 		return r, false
 	}
-	if binary.NativeEndian.Uint32(r.header[8:])&unix.RTM_F_CLONED != 0 {
-		return r, false
-	}
-	switch r.header[5] { // who made it
+	switch r.header.Protocol { // who made it
 	case unix.RTPROT_KERNEL, unix.RTPROT_REDIRECT, unix.RTPROT_RA:
 		return r, false
 	}
-	return r, r.header[7] == unix.RTN_UNICAST && r.header[6] <= unix.RT_SCOPE_LINK
+	return r, r.header.Type == unix.RTN_UNICAST && r.header.Scope <= unix.RT_SCOPE_LINK
 }
 
 // eachHop says whether f is true of every hop of an RTA_MULTIPATH.
 func eachHop(b []byte, f func(hop []byte) bool) bool {
 	for len(b) >= unix.SizeofRtNexthop {
-		size := int(binary.NativeEndian.Uint16(b))
+		size := int(nl.NativeEndian().Uint16(b))
 		if size < unix.SizeofRtNexthop || size > len(b) || !f(b[:size]) {
 			return false
 		}
@@ -93,76 +89,56 @@ func eachHop(b []byte, f func(hop []byte) bool) bool {
 
 // hops is 0 for what is on the link, 1 behind a gateway.
 func (r *route) hops() int {
-	for _, a := range r.attrs {
-		if a.kind == unix.RTA_GATEWAY || a.kind == unix.RTA_VIA || a.kind == unix.RTA_MULTIPATH {
-			return 1
-		}
+	if slices.ContainsFunc(r.attrs, func(a syscall.NetlinkRouteAttr) bool {
+		return a.Attr.Type == unix.RTA_GATEWAY || a.Attr.Type == unix.RTA_VIA || a.Attr.Type == unix.RTA_MULTIPATH
+	}) {
+		return 1
 	}
 	return 0
 }
 
-// request adds the route by way of the device at index.
-func (r *route) request(index uint32) message {
+// route adds the route by way of the device at index.
+func (c conn) route(r *route, index uint32) error {
 	h := r.header
-	binary.NativeEndian.PutUint32(h[8:], binary.NativeEndian.Uint32(h[8:])&unix.RTNH_F_ONLINK)
-	m := newMessage(unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_APPEND, h[:])
+	h.Flags &= unix.RTNH_F_ONLINK
+	_, err := c.send(unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_APPEND|unix.NLM_F_ACK, &h, r.renew(index)...)
+	return err
+}
+
+// renew gives the attributes of a request that adds the route.
+func (r *route) renew(index uint32) (attrs []*nl.RtAttr) {
 	several := false
 	for _, a := range r.attrs {
-		if a.kind == unix.RTA_MULTIPATH {
-			several = true
-			v := bytes.Clone(a.value)
+		v := a.Value
+		if a.Attr.Type == unix.RTA_MULTIPATH {
+			several, v = true, bytes.Clone(v)
 			eachHop(v, func(hop []byte) bool {
 				hop[2] &= unix.RTNH_F_ONLINK
-				binary.NativeEndian.PutUint32(hop[4:], index)
+				nl.NativeEndian().PutUint32(hop[4:], index)
 				return true
 			})
-			a.value = v
 		}
-		m = m.attr(a.kind, a.value)
+		attrs = append(attrs, nl.NewRtAttr(int(a.Attr.Type), v))
 	}
 	if !several {
-		m = m.u32(unix.RTA_OIF, index)
+		attrs = append(attrs, u32(unix.RTA_OIF, index))
 	}
-	return m
+	return attrs
 }
 
 // String is like "192.0.2.0/24 via 198.51.100.1".
 func (r *route) String() string {
 	to, via := "", ""
 	for _, a := range r.attrs {
-		switch a.kind {
+		switch a.Attr.Type {
 		case unix.RTA_DST:
-			to = ipText(a.value) + "/" + strconv.Itoa(int(r.header[1]))
+			to = ipText(a.Value) + "/" + strconv.Itoa(int(r.header.Dst_len))
 		case unix.RTA_GATEWAY:
-			via = " via " + ipText(a.value)
+			via = " via " + ipText(a.Value)
 		}
 	}
 	if to == "" {
 		to = "default"
 	}
 	return to + via
-}
-
-// ipText is for people; zeros of IPv6 are not left out.
-func ipText(b []byte) string {
-	var out []byte
-	switch len(b) {
-	case 4:
-		for i, c := range b {
-			if i > 0 {
-				out = append(out, '.')
-			}
-			out = strconv.AppendUint(out, uint64(c), 10)
-		}
-	case 16:
-		for i := 0; i < len(b); i += 2 {
-			if i > 0 {
-				out = append(out, ':')
-			}
-			out = strconv.AppendUint(out, uint64(b[i])<<8|uint64(b[i+1]), 16)
-		}
-	default:
-		return "?"
-	}
-	return string(out)
 }
