@@ -210,15 +210,22 @@ func (b *bundle) run(options ...string) Result {
 	return b.runtime(append(append([]string{"run", "--bundle", b.Dir}, options...), b.ID)...)
 }
 
-// waitFor waits for a started command for as long as patience goes.
+// waitFor waits for a started command for as long as patience goes. One that hangs is asked first where it hangs: Go's
+// runtime answers SIGABRT with the stacks of all goroutines, on standard error.
 func waitFor(t *testing.T, cmd *exec.Cmd) (r Result) {
 	t.Helper()
+	kill := time.AfterFunc(time.Hour, func() { _ = cmd.Process.Kill() })
+	kill.Stop()
 	timer := time.AfterFunc(patience, func() {
 		t.Errorf("%v: still runs after %v; killed", cmd.Args, patience)
-		_ = cmd.Process.Kill()
+		kernel, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stack", cmd.Process.Pid))
+		t.Logf("in the kernel:\n%s", kernel)
+		_ = cmd.Process.Signal(unix.SIGABRT)
+		kill.Reset(patience / 10)
 	})
 	defer timer.Stop()
 	err := cmd.Wait()
+	kill.Stop()
 	var ee *exec.ExitError
 	if err != nil && !errors.As(err, &ee) {
 		t.Fatalf("%v: %v", cmd.Args, err)

@@ -68,7 +68,7 @@ func TestResources_v2_burst_and_idle(t *testing.T) {
 	t.Parallel()
 	requires(t, "cgroupv2", "v2:cpu")
 	r := probe(t, edits(withMount(cgroupMount("ro")), resources(func(r *specs.LinuxResources) {
-		r.CPU = &specs.LinuxCPU{Quota: ptr[int64](50000), Period: ptr[uint64](100000), Burst: ptr[uint64](10000), Idle: ptr[int64](1), Shares: ptr[uint64](512)}
+		r.CPU = &specs.LinuxCPU{Quota: ptr[int64](50000), Period: ptr[uint64](100000), Burst: ptr[uint64](10000), Idle: ptr[int64](1)}
 	})), "--read", "/sys/fs/cgroup/cpu.max.burst", "--read", "/sys/fs/cgroup/cpu.idle")
 	want(t, "burst", strings.TrimSpace(r.action(t, 0).Data), "10000")
 	want(t, "idle", strings.TrimSpace(r.action(t, 1).Data), "1")

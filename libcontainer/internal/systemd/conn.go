@@ -1,14 +1,17 @@
 package systemd
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/godbus/dbus/v5"
+	"golang.org/x/sys/unix"
 )
 
 // ErrNotRunning: the host's service manager is not systemd.
@@ -38,7 +41,9 @@ const (
 	busName   = "org.freedesktop.systemd1"
 	busPath   = "/org/freedesktop/systemd1"
 	managerOf = busName + ".Manager."
-	jobLimit  = 30 * time.Second
+	// How long a call, and the job that it queues, may take. A manager that is stopped, or busy for that long, is an
+	// error of this command; without a limit the command would wait for ever.
+	callLimit = 30 * time.Second
 )
 
 // Connect connects to the system's manager or the caller's own, over the private
@@ -54,16 +59,65 @@ func Connect(user bool) (*Conn, error) {
 	} else if !Running() {
 		return nil, fmt.Errorf("%w: --systemd-cgroup cannot be obeyed", ErrNotRunning)
 	}
-	bus, err := dbus.Dial("unix:path=" + socket)
+	bus, err := dial(socket)
 	if err != nil {
 		return nil, fmt.Errorf("connect to systemd at %s: %w", socket, err)
-	}
-	if err := bus.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(hostUID()))}); err != nil {
-		return nil, errors.Join(fmt.Errorf("connect to systemd at %s: %w", socket, err), bus.Close())
 	}
 	c := &Conn{bus: bus, removed: make(chan *dbus.Signal, 64)}
 	bus.Signal(c.removed)
 	return c, nil
+}
+
+// dial connects to a manager's socket and authenticates.
+func dial(socket string) (*dbus.Conn, error) {
+	raw, err := net.DialTimeout("unix", socket, callLimit)
+	if err != nil {
+		return nil, err
+	}
+	// a manager that is stopped takes connections and answers none
+	if err := raw.SetDeadline(time.Now().Add(callLimit)); err != nil {
+		return nil, errors.Join(err, raw.Close())
+	}
+	bus, err := dbus.NewConn(&earlyBegin{Conn: raw})
+	if err != nil {
+		return nil, errors.Join(err, raw.Close())
+	}
+	err = bus.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(hostUID()))})
+	if err == nil {
+		err = raw.SetDeadline(time.Time{})
+	}
+	if err != nil {
+		return nil, errors.Join(err, bus.Close())
+	}
+	return bus, nil
+}
+
+// earlyBegin sends the last line of the authentication with the line before it. BEGIN has no answer, so a client that
+// sends it last does not know when it was read. When systemd (seen in 252) reads it together with the first call, it
+// takes the call for read, waits for more to arrive, and answers only after that: never. Its own clients (sd-bus) send
+// BEGIN before they have the answer OK, as is done here: with that answer it was read.
+type earlyBegin struct {
+	net.Conn
+	sent, begun bool
+}
+
+func (c *earlyBegin) Write(p []byte) (int, error) {
+	const begin = "BEGIN\r\n"
+	switch {
+	case c.begun:
+	case !c.sent && string(p) == "DATA\r\n": // what AUTH EXTERNAL is answered by, without the id: the kernel tells that
+		if _, err := c.Conn.Write(append(p[:len(p):len(p)], begin...)); err != nil {
+			return 0, err
+		}
+		c.sent = true
+		return len(p), nil
+	case string(p) == begin:
+		c.begun = true
+		if c.sent {
+			return len(p), nil
+		}
+	}
+	return c.Conn.Write(p)
 }
 
 // hostUID is the caller's id as systemd sees it: outside the user namespace in
@@ -92,14 +146,38 @@ func hostUID() int {
 // Close ends the connection.
 func (c *Conn) Close() { _ = c.bus.Close() }
 
-func (c *Conn) manager() dbus.BusObject { return c.bus.Object(busName, busPath) }
+// call calls a method of the manager; the answer is stored in out, unless that is nil.
+func (c *Conn) call(out any, method string, args ...any) error {
+	return store(out, busPath, c, managerOf+method, args...)
+}
+
+func store(out any, at dbus.ObjectPath, c *Conn, method string, args ...any) error {
+	ctx, cancel := context.WithTimeout(context.Background(), callLimit)
+	defer cancel()
+	call := c.bus.Object(busName, at).CallWithContext(ctx, method, 0, args...)
+	if errors.Is(call.Err, context.DeadlineExceeded) {
+		return fmt.Errorf("no answer to %s in %v: %w", method, callLimit, unix.ETIMEDOUT)
+	}
+	if call.Err != nil || out == nil {
+		return call.Err
+	}
+	return call.Store(out)
+}
+
+// property reads a property of an object of the manager's.
+func (c *Conn) property(at dbus.ObjectPath, of, name string) (string, error) {
+	var v dbus.Variant
+	if err := store(&v, at, c, "org.freedesktop.DBus.Properties.Get", of, name); err != nil {
+		return "", err
+	}
+	text, _ := v.Value().(string)
+	return text, nil
+}
 
 // Version is the number of systemd's release, 252 say; 0 when it does not tell.
 func (c *Conn) Version() int {
 	if c.version == 0 {
-		v, err := c.manager().GetProperty(managerOf + "Version")
-		if err == nil {
-			text, _ := v.Value().(string)
+		if text, err := c.property(busPath, busName+".Manager", "Version"); err == nil {
 			c.version = leadingNumber(strings.TrimPrefix(text, "v"))
 		}
 	}
@@ -119,11 +197,10 @@ func leadingNumber(s string) (n int) {
 // Root is the manager's own control group, below which its units' are: "" for
 // the system's.
 func (c *Conn) Root() (string, error) {
-	v, err := c.manager().GetProperty(managerOf + "ControlGroup")
+	root, err := c.property(busPath, busName+".Manager", "ControlGroup")
 	if err != nil {
 		return "", fmt.Errorf("ask systemd for its control group: %w", err)
 	}
-	root, _ := v.Value().(string)
 	return root, nil
 }
 
@@ -162,7 +239,7 @@ func (c *Conn) Stop(name string) error {
 // or not active.
 func (c *Conn) UnitGroup(name string) (string, error) {
 	var at dbus.ObjectPath
-	err := c.manager().Call(managerOf+"GetUnit", 0, name).Store(&at)
+	err := c.call(&at, "GetUnit", name)
 	if isError(err, "org.freedesktop.systemd1.NoSuchUnit") {
 		return "", nil
 	}
@@ -173,17 +250,16 @@ func (c *Conn) UnitGroup(name string) (string, error) {
 	if (&Unit{Name: name}).IsSlice() {
 		kind = "Slice"
 	}
-	v, err := c.bus.Object(busName, at).GetProperty(busName + "." + kind + ".ControlGroup")
+	group, err := c.property(at, busName+"."+kind, "ControlGroup")
 	if err != nil {
 		return "", fmt.Errorf("systemd: ask for the cgroup of %s: %w", name, err)
 	}
-	group, _ := v.Value().(string)
 	return group, nil
 }
 
 // ResetFailed forgets that a unit has failed.
 func (c *Conn) ResetFailed(name string) error {
-	err := c.manager().Call(managerOf+"ResetFailedUnit", 0, name).Err
+	err := c.call(nil, "ResetFailedUnit", name)
 	if err != nil && !isError(err, "org.freedesktop.systemd1.NoSuchUnit") {
 		return fmt.Errorf("systemd: reset %s: %w", name, err)
 	}
@@ -195,7 +271,7 @@ func (c *Conn) Set(name string, properties []Property) error {
 	if len(properties) == 0 {
 		return nil
 	}
-	if err := c.manager().Call(managerOf+"SetUnitProperties", 0, name, true, properties).Err; err != nil {
+	if err := c.call(nil, "SetUnitProperties", name, true, properties); err != nil {
 		return fmt.Errorf("systemd: set properties of %s: %w", name, err)
 	}
 	return nil
@@ -204,10 +280,10 @@ func (c *Conn) Set(name string, properties []Property) error {
 // job calls a method that queues a job, and waits until that is done.
 func (c *Conn) job(method string, args ...any) error {
 	var id dbus.ObjectPath
-	if err := c.manager().Call(managerOf+method, 0, args...).Store(&id); err != nil {
+	if err := c.call(&id, method, args...); err != nil {
 		return err
 	}
-	timer := time.NewTimer(jobLimit)
+	timer := time.NewTimer(callLimit)
 	defer timer.Stop()
 	for {
 		select {
@@ -223,7 +299,7 @@ func (c *Conn) job(method string, args ...any) error {
 			}
 			return nil
 		case <-timer.C:
-			return fmt.Errorf("the job took more than %v", jobLimit)
+			return fmt.Errorf("the job took more than %v", callLimit)
 		}
 	}
 }
