@@ -13,7 +13,7 @@ VERSION  ?= $(shell cat VERSION)
 # Without a .git of its own the tree may lie in the repository of somebody who packages it.
 COMMIT   ?= $(shell test -e .git && git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
-TAGS     := netgo osusergo
+TAGS     := netgo osusergo urfave_cli_no_docs
 # Not before git is there, which deps-build installs.
 LDFLAGS   = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 # rung is one static file, whatever a distribution has in $GOFLAGS for its other programs.

@@ -1,15 +1,18 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
-	"github.com/rung-oci/rung/internal/cli"
-	"github.com/rung-oci/rung/internal/misspelt"
 	"github.com/rung-oci/rung/libcontainer"
+	"github.com/urfave/cli/v2"
 )
+
+const usage = "Open Container Initiative runtime"
 
 const description = `rung is a command line client for running applications packaged according to the
 Open Container Initiative (OCI) format. It is called by container engines, and can be used by hand.
@@ -50,13 +53,32 @@ func run(args []string, stdout, stderr *os.File) int {
 type command struct {
 	cli.Command
 	minArgs, maxArgs int                       // how many positional arguments it takes; see noLimit
-	plain            int                       // after that many all the rest is positional; 0: options may stand anywhere
-	verbatim         bool                      // all that follows the first positional argument is positional
+	permute          permutation               // where options may stand
 	failure          int                       // exit status when it fails; 0 is 1
 	action           func(args []string) error // with that many
 }
 
 const noLimit = 1 << 30
+
+// permutation says where the options of a command may stand.
+type permutation int
+
+const (
+	anywhere permutation = iota
+	aroundID             // before and right after the container id: the rest is a command line
+	beforeID             // the rest is another program's options
+)
+
+// plain is the number of positional arguments after which there are no options, as arrange takes it.
+func (c *command) plain() int {
+	switch c.permute {
+	case aroundID:
+		return 1
+	case beforeID:
+		return 0
+	}
+	return -1
+}
 
 // checkArguments sees that there are as many positional arguments as the command takes.
 func (c *command) checkArguments(args []string) error {
@@ -78,89 +100,146 @@ func (g *globals) dispatch(args []string) error {
 	return act()
 }
 
-// parse reads the command line, and returns what it asks for. It changes nothing but g: no file is opened, and
-// nothing is printed.
+// parse has the library read the command line, and returns what that asks for. It changes nothing but g: no file is
+// opened, and nothing is printed.
+//
+// Only what is named is built and handed to the library: one command, and the options that are given. Each one more costs
+// every start time.
 func (g *globals) parse(args []string) (act func() error, err error) {
 	name := "rung"
 	if len(args) > 0 {
 		name, args = filepath.Base(args[0]), args[1:]
 	}
 	flags := g.flags()
-	opts, rest, err := cli.Parse(args, flags, 0)
-	for _, e := range [...]error{cli.Assign(flags, opts), g.settleLog()} { // a mistake is logged, too, if it can be
-		if err == nil {
-			err = e
-		}
+	setDefaults(flags)
+	before, mistake := arrange(args, flags, 0)
+	rest := before.positional
+	var text bytes.Buffer // what the library writes
+	app := &cli.App{
+		Name: name, HelpName: name, Usage: usage, Description: description, Flags: before.flags,
+		HideHelp: true, HideVersion: true,
+		Writer: &text, ErrWriter: &text,
+		Compiled:       time.Unix(1, 0), // or it is looked up
+		ExitErrHandler: func(*cli.Context, error) {},
 	}
-	if err != nil {
-		return nil, usageError{err: err}
-	}
-	g.rootGiven = opts.Has("root")
+	argv := append(append([]string{name}, before.options...), "--")
+
+	var cmd *command
 	switch {
-	case g.version:
-		return func() error { return g.print(appendVersion(nil)) }, nil
-	case opts.Help() || len(rest) == 0 || rest[0] == "help" || rest[0] == "h":
-		return func() error { return g.help(name, flags, rest) }, nil
+	case mistake != nil:
+	case before.help || len(rest) == 0 || rest[0] == "help" || rest[0] == "h":
+		topic := ""
+		if !before.help && len(rest) > 1 {
+			topic = rest[1]
+		}
+		g.describe(app, topic)
+		argv = append(argv, "help", "--", topic)
+	default:
+		if cmd = g.command(rest[0]); cmd == nil {
+			argv = append(argv, rest[0])
+			break
+		}
+		app.Commands = []*cli.Command{&cmd.Command}
+		argv = append(argv, cmd.arrange(rest, func(args []string) {
+			act = func() error {
+				g.startTrace(cmd.Name, args)
+				return inCommand(cmd.Name, cmd.action(args))
+			}
+		})...)
 	}
 
-	if err := g.settle(); err != nil {
+	app.OnUsageError = func(_ *cli.Context, err error, _ bool) error {
+		_ = g.settleLog() // a mistake is logged, too, if it can be
+		if mistake != nil {
+			err = mistake
+		}
+		return usageError{err: inWords(err, before.flags)}
+	}
+	app.Before = func(c *cli.Context) error {
+		if err := g.settleLog(); err != nil && mistake == nil {
+			mistake = err
+		}
+		switch {
+		case mistake != nil:
+			return usageError{err: mistake}
+		case g.version:
+			c.Command.Subcommands = nil // --version goes before a command
+			return nil
+		case cmd == nil && !app.HideHelp:
+			return nil
+		}
+		g.rootGiven = c.IsSet("root")
+		if err := g.settle(); err != nil {
+			return err
+		}
+		if cmd != nil && cmd.failure != 0 {
+			g.failure = cmd.failure
+		}
+		return nil
+	}
+	app.Action = func(c *cli.Context) error {
+		if g.version {
+			act = func() error { return g.print(appendVersion(nil)) }
+			return nil
+		}
+		return cli.ShowCommandHelp(c, c.Args().First()) // which finds none, and calls CommandNotFound
+	}
+	var unknown error
+	app.CommandNotFound = func(_ *cli.Context, name string) {
+		unknown = errors.New("No help topic for '" + name + "'" + nearestCommand(name)) // scripts match this text
+	}
+	if err := app.Run(argv); err != nil {
 		return nil, err
 	}
-	cmd := g.command(rest[0])
-	if cmd == nil {
-		return nil, noCommand(rest[0])
+	if text.Len() > 0 {
+		act = func() error { return g.print(text.Bytes()) }
 	}
-	if cmd.failure != 0 {
-		g.failure = cmd.failure
-	}
-	plain := -1
-	switch {
-	case cmd.verbatim:
-		plain = 0
-	case cmd.plain > 0:
-		plain = cmd.plain
-	}
-	opts, rest, err = cli.Parse(rest[1:], cmd.Flags, plain)
-	if opts.Help() {
-		return func() error { return g.help(name, flags, []string{"help", cmd.Name}) }, nil
-	}
-	if err == nil {
-		err = cli.Assign(cmd.Flags, opts)
-	}
-	if err == nil {
-		err = cmd.checkArguments(rest)
-	}
-	if err != nil {
-		return nil, usageError{cmd.Name, err}
-	}
-	return func() error {
-		g.startTrace(cmd.Name, rest)
-		return inCommand(cmd.Name, cmd.action(rest))
-	}, nil
+	return act, unknown
 }
 
-// help prints the help: for the program, or for the command that follows the word help.
-func (g *globals) help(name string, flags []cli.Flag, words []string) error {
-	if len(words) > 1 && (words[0] == "help" || words[0] == "h") {
-		cmd := g.command(words[1])
-		if cmd == nil {
-			return noCommand(words[1])
-		}
-		return g.print([]byte(cmd.Help(name)))
-	}
-	p := cli.Program{Name: name, Usage: "Open Container Initiative runtime", Description: description, Flags: flags}
+// describe gives the application all that its help has in it: one command, if that is the topic, or else all of them.
+func (g *globals) describe(app *cli.App, topic string) {
+	app.HideHelp = false
+	app.Flags = g.flags()
 	for _, name := range commandNames {
-		p.Commands = append(p.Commands, g.command(name).Command)
+		if topic == "" || topic == name {
+			app.Commands = append(app.Commands, &g.command(name).Command)
+		}
 	}
-	return g.print([]byte(p.Help()))
+	app.Setup()
+	help := app.Command("help")
+	help.HelpName, help.Usage = app.Name+" help", "show the list of commands, or the help for one"
 }
 
-func noCommand(name string) error {
-	text := "No help topic for '" + name + "'" // scripts match this text
-	if near := misspelt.Nearest(name, commandNames[:]); near != "" {
-		text += ": did you mean " + near + "?"
+// arrange prepares the command for the library, and returns the arguments that it is to be run with, its name first. do
+// gets the positional ones if there is nothing wrong with the command line.
+func (c *command) arrange(args []string, do func(args []string)) []string {
+	setDefaults(c.Flags)
+	a, err := arrange(args[1:], c.Flags, c.plain())
+	c.HideHelp, c.HideHelpCommand = !a.help, true
+	c.OnUsageError = func(_ *cli.Context, err error, _ bool) error {
+		return usageError{c.Name, inWords(err, a.flags)}
 	}
-	return errors.New(text)
+	c.Action = func(ctx *cli.Context) error {
+		args := ctx.Args().Slice()
+		if err == nil {
+			err = c.checkArguments(args)
+		}
+		if err != nil {
+			return usageError{c.Name, err}
+		}
+		do(args)
+		return nil
+	}
+	switch {
+	case a.help:
+		return []string{c.Name, "--help"}
+	case err != nil:
+		c.Flags = nil
+		return []string{c.Name}
+	}
+	c.Flags = a.flags
+	return append(append(append([]string{c.Name}, a.options...), "--"), a.positional...)
 }
 
 // inCommand says which command failed, where the error does not yet.

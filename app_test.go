@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rung-oci/rung/internal/cli"
+	"github.com/urfave/cli/v2"
 )
 
 // TestMain runs the program itself, for the tests that need a process of its own.
@@ -94,7 +94,7 @@ func TestNamesOfFlags(t *testing.T) {
 	check := func(command string, flags []cli.Flag) {
 		seen := map[string]bool{"help": true, "h": true}
 		for _, f := range flags {
-			for _, name := range cli.Names(f) {
+			for _, name := range f.Names() {
 				if seen[name] {
 					t.Errorf("%s: two options are called %s", command, name)
 				}

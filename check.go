@@ -4,7 +4,7 @@ import (
 	"errors"
 	"strconv"
 
-	"github.com/rung-oci/rung/internal/cli"
+	"github.com/urfave/cli/v2"
 
 	"github.com/rung-oci/rung/libcontainer"
 )
@@ -39,7 +39,7 @@ EXAMPLE:
 		},
 		action: func(_ []string) error {
 			if format != "text" && format != "json" {
-				return usageError{"check", cli.BadValue("format", errors.New(strconv.Quote(format)+" is not text or json"))}
+				return usageError{"check", badValue("format", errors.New(strconv.Quote(format)+" is not text or json"))}
 			}
 			if err := g.begin(); err != nil {
 				return err

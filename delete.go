@@ -3,7 +3,7 @@ package main
 import (
 	"errors"
 
-	"github.com/rung-oci/rung/internal/cli"
+	"github.com/urfave/cli/v2"
 
 	"github.com/rung-oci/rung/libcontainer"
 )
@@ -21,8 +21,8 @@ EXAMPLE:
     # rung delete web
     # rung delete --force web`,
 			Flags: []cli.Flag{
-				&cli.BoolFlag{Name: "force", Aliases: []string{"f"}, Destination: &force, Usage: "kill the container first (SIGKILL); one that does not exist is no error"},
-				&cli.BoolFlag{Name: "regex", Aliases: []string{"r"}, Destination: &regex, Usage: "the id is a regular expression: delete every container it matches"},
+				&cli.BoolFlag{Name: "force", DisableDefaultText: true, Aliases: []string{"f"}, Destination: &force, Usage: "kill the container first (SIGKILL); one that does not exist is no error"},
+				&cli.BoolFlag{Name: "regex", DisableDefaultText: true, Aliases: []string{"r"}, Destination: &regex, Usage: "the id is a regular expression: delete every container it matches"},
 			},
 		},
 		minArgs: 1,

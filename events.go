@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/rung-oci/rung/internal/cli"
+	"github.com/urfave/cli/v2"
 
 	"github.com/rung-oci/rung/libcontainer"
 )
@@ -29,7 +29,7 @@ EXAMPLE:
     {"type":"stats","id":"web","data":{"cpu":{"usage":{...},...},...}}
     {"type":"oom","id":"web"}`,
 			Flags: []cli.Flag{
-				&cli.BoolFlag{Name: "stats", Destination: &once, Usage: "print the statistics once, and end"},
+				&cli.BoolFlag{Name: "stats", DisableDefaultText: true, Destination: &once, Usage: "print the statistics once, and end"},
 				&cli.DurationFlag{Name: "interval", Destination: &interval, Value: 5 * time.Second, Usage: "`time` between statistics, like 100ms or 1m"},
 			},
 		},
@@ -37,7 +37,7 @@ EXAMPLE:
 		maxArgs: 1,
 		action: func(args []string) error {
 			if interval <= 0 {
-				return usageError{"events", cli.BadValue("interval", errors.New(interval.String()+" is no time to wait"))}
+				return usageError{"events", badValue("interval", errors.New(interval.String()+" is no time to wait"))}
 			}
 			return g.on(args[0], func(ctr *libcontainer.Container) error {
 				var line []byte

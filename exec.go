@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/rung-oci/rung/internal/cli"
+	"github.com/urfave/cli/v2"
 
 	"github.com/rung-oci/rung/libcontainer"
 )
@@ -48,7 +48,7 @@ EXAMPLE:
 		},
 		minArgs: 1,
 		maxArgs: noLimit,
-		plain:   1,
+		permute: aroundID,
 		failure: execFailed,
 		action: func(args []string) (err error) {
 			if err := o.settle(args[1:]); err != nil {
@@ -73,23 +73,23 @@ EXAMPLE:
 func (o *execution) flags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "process", Aliases: []string{"p"}, Destination: &o.process, Usage: "`file` with the process as JSON, in place of a command"},
-		&cli.BoolFlag{Name: "tty", Aliases: []string{"t"}, Destination: &o.Terminal, Usage: "give the process a terminal"},
-		&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Destination: &o.Detach, Usage: "leave the process running in the background"},
+		&cli.BoolFlag{Name: "tty", DisableDefaultText: true, Aliases: []string{"t"}, Destination: &o.Terminal, Usage: "give the process a terminal"},
+		&cli.BoolFlag{Name: "detach", DisableDefaultText: true, Aliases: []string{"d"}, Destination: &o.Detach, Usage: "leave the process running in the background"},
 		&cli.StringFlag{Name: "user", Aliases: []string{"u"}, Destination: &o.user, Usage: "numeric user, `UID[:GID]`"},
-		cli.List("additional-gids", "g", &o.gids, "a further `GID` of the process; may be repeated"),
+		listOption("additional-gids", "g", &o.gids, "a further `GID` of the process; may be repeated"),
 		&cli.StringFlag{Name: "cwd", Destination: &o.cwd, Usage: "working `directory` in the container"},
-		cli.List("env", "e", &o.env, "`NAME=VALUE` for the environment; may be repeated"),
-		cli.List("cap", "c", &o.capability, "a `capability` that the process has besides; may be repeated"),
-		&cli.BoolFlag{Name: "no-new-privs", Destination: &o.NoNewPrivs, Usage: "let the process gain no privileges by what it executes"},
+		listOption("env", "e", &o.env, "`NAME=VALUE` for the environment; may be repeated"),
+		listOption("cap", "c", &o.capability, "a `capability` that the process has besides; may be repeated"),
+		&cli.BoolFlag{Name: "no-new-privs", DisableDefaultText: true, Destination: &o.NoNewPrivs, Usage: "let the process gain no privileges by what it executes"},
 		&cli.StringFlag{Name: "process-label", Destination: &o.ProcessLabel, Usage: "SELinux `label` of the process"},
 		&cli.StringFlag{Name: "apparmor", Destination: &o.Apparmor, Usage: "AppArmor `profile` of the process"},
-		cli.List("cgroup", "", &o.cgroups, "control group below the container's, `[CONTROLLER[,CONTROLLER]:]PATH`; may be repeated"),
-		&cli.BoolFlag{Name: "ignore-paused", Destination: &o.IgnorePaused, Usage: "in a paused container, wait until it is resumed"},
+		listOption("cgroup", "", &o.cgroups, "control group below the container's, `[CONTROLLER[,CONTROLLER]:]PATH`; may be repeated"),
+		&cli.BoolFlag{Name: "ignore-paused", DisableDefaultText: true, Destination: &o.IgnorePaused, Usage: "in a paused container, wait until it is resumed"},
 		&cli.StringFlag{Name: "console-socket", Destination: &o.console, Usage: "AF_UNIX `socket` to which the master of the process's terminal is sent"},
 		&cli.StringFlag{Name: "pid-file", Destination: &o.pidFile, Usage: "`file` to write the process id to"},
 		&cli.StringFlag{Name: "pidfd-socket", Destination: &o.pidfd, Usage: "AF_UNIX `socket` to which a pidfd of the process is sent"},
 		&cli.IntFlag{Name: "preserve-fds", Destination: &o.preserve, Usage: "hand over `N` further file descriptors, 3 and up"},
-		&cli.BoolFlag{Name: "no-subreaper", Hidden: true, Destination: &o.noSubreap, Usage: "accepted, and without effect: exec is none"},
+		&cli.BoolFlag{Name: "no-subreaper", DisableDefaultText: true, Hidden: true, Destination: &o.noSubreap, Usage: "accepted, and without effect: exec is none"},
 	}
 }
 
@@ -100,23 +100,23 @@ func (o *execution) settle(args []string) (err error) {
 		return errors.New("a command is needed, or --process")
 	}
 	if o.preserve < 0 {
-		return cli.BadValue("preserve-fds", errors.New(strconv.Itoa(o.preserve)+" is negative"))
+		return badValue("preserve-fds", errors.New(strconv.Itoa(o.preserve)+" is negative"))
 	}
 	if o.user != "" {
 		if o.UID, o.GID, err = parseUser(o.user); err != nil {
-			return cli.BadValue("user", err)
+			return badValue("user", err)
 		}
 	}
 	for _, text := range o.gids {
 		gid, err := parseID(text)
 		if err != nil {
-			return cli.BadValue("additional-gids", err)
+			return badValue("additional-gids", err)
 		}
 		o.AdditionalGids = append(o.AdditionalGids, gid)
 	}
 	for _, text := range o.env {
 		if name, _, _ := strings.Cut(text, "="); name == "" {
-			return cli.BadValue("env", errors.New(strconv.Quote(text)+" has no name"))
+			return badValue("env", errors.New(strconv.Quote(text)+" has no name"))
 		}
 	}
 	for _, text := range o.cgroups {

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"github.com/rung-oci/rung/internal/cli"
+	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
 	"github.com/rung-oci/rung/libcontainer"
@@ -27,8 +27,8 @@ func (c *creation) flags() []cli.Flag {
 		&cli.StringFlag{Name: "console-socket", Destination: &c.consoleSocket, Usage: "AF_UNIX `socket` to which the master of the container's terminal is sent"},
 		&cli.StringFlag{Name: "pid-file", Destination: &c.pidFile, Usage: "`file` to write the process id of the container's init to"},
 		&cli.StringFlag{Name: "pidfd-socket", Destination: &c.pidfdSocket, Usage: "AF_UNIX `socket` to which a pidfd of the container's init is sent"},
-		&cli.BoolFlag{Name: "no-pivot", Destination: &c.noPivot, Usage: "do not use pivot_root(2), for a root filesystem on an initramfs"},
-		&cli.BoolFlag{Name: "no-new-keyring", Destination: &c.noNewKeyring, Usage: "leave the container in the caller's session keyring"},
+		&cli.BoolFlag{Name: "no-pivot", DisableDefaultText: true, Destination: &c.noPivot, Usage: "do not use pivot_root(2), for a root filesystem on an initramfs"},
+		&cli.BoolFlag{Name: "no-new-keyring", DisableDefaultText: true, Destination: &c.noNewKeyring, Usage: "leave the container in the caller's session keyring"},
 		&cli.IntFlag{Name: "preserve-fds", Destination: &c.preserveFDs, Usage: "hand over `N` further file descriptors, 3 and up, after those of $LISTEN_FDS"},
 	}
 }
@@ -38,7 +38,7 @@ func (c *creation) flags() []cli.Flag {
 func (c *creation) options(g *globals, id string) (o libcontainer.CreateOptions, err error) {
 	listen := listenFDs(os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS"))
 	if c.preserveFDs < 0 {
-		return o, cli.BadValue("preserve-fds", errors.New(strconv.Itoa(c.preserveFDs)+" is negative"))
+		return o, badValue("preserve-fds", errors.New(strconv.Itoa(c.preserveFDs)+" is negative"))
 	}
 	if err := checkFDs(listen + c.preserveFDs); err != nil {
 		return o, err

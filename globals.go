@@ -8,7 +8,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/rung-oci/rung/internal/cli"
+	"github.com/urfave/cli/v2"
 
 	"github.com/rung-oci/rung/libcontainer"
 )
@@ -38,16 +38,16 @@ type globals struct {
 func (g *globals) flags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "root", Destination: &g.root, DefaultText: "/run/rung, or $XDG_RUNTIME_DIR/rung when rootless", Usage: "`directory` for the state of containers (should be on a tmpfs)"},
-		&cli.BoolFlag{Name: "debug", Destination: &g.debug, Usage: "log at level debug"},
+		&cli.BoolFlag{Name: "debug", DisableDefaultText: true, Destination: &g.debug, Usage: "log at level debug"},
 		&cli.StringFlag{Name: "log", Destination: &g.log.path, DefaultText: "standard error", Usage: "append log records to this `file`"},
 		&cli.StringFlag{Name: "log-format", Destination: &g.logFormat, Value: "text", Usage: "form of log records, text or json"},
 		&cli.StringFlag{Name: "log-level", Destination: &g.logLevel, Value: "warning", Usage: "least level to log: error, warning, info or debug"},
-		&cli.BoolFlag{Name: "systemd-cgroup", Destination: &g.systemdCgroup, Usage: "let systemd make the cgroups; cgroupsPath then has the form \"slice:prefix:name\""},
+		&cli.BoolFlag{Name: "systemd-cgroup", DisableDefaultText: true, Destination: &g.systemdCgroup, Usage: "let systemd make the cgroups; cgroupsPath then has the form \"slice:prefix:name\""},
 		&cli.StringFlag{Name: "cgroup-manager", Destination: &g.cgroupManager, Usage: "who makes the cgroups: cgroupfs, systemd or disabled", DefaultText: "cgroupfs"},
 		&cli.StringFlag{Name: "rootless", Destination: &g.rootless, Value: "auto", Usage: "tolerate missing permissions on cgroups: true, false or auto"},
 		&cli.StringFlag{Name: "criu", Destination: &g.criu, Hidden: true, Usage: "accepted for compatibility; criu is looked up in PATH"},
 		&cli.StringFlag{Name: "trace", Destination: &g.tracePath, DefaultText: "$RUNG_TRACE", Usage: "add what is done, and how long it takes, to this `file`: trace events for rung trace, Chrome and Perfetto"},
-		&cli.BoolFlag{Name: "version", Aliases: []string{"v"}, Destination: &g.version, Usage: "print the version"},
+		&cli.BoolFlag{Name: "version", DisableDefaultText: true, Aliases: []string{"v"}, Destination: &g.version, Usage: "print the version"},
 	}
 }
 
@@ -58,11 +58,11 @@ func (g *globals) settleLog() error {
 	case "json":
 		g.log.json = true
 	default:
-		return cli.BadValue("log-format", errors.New(strconv.Quote(g.logFormat)+" is not text or json"))
+		return badValue("log-format", errors.New(strconv.Quote(g.logFormat)+" is not text or json"))
 	}
 	level, ok := parseLevel(g.logLevel)
 	if !ok {
-		return cli.BadValue("log-level", errors.New("unknown level "+strconv.Quote(g.logLevel)))
+		return badValue("log-level", errors.New("unknown level "+strconv.Quote(g.logLevel)))
 	}
 	g.log.level = level
 	if g.debug {
@@ -76,7 +76,7 @@ func (g *globals) settle() error {
 	switch g.rootless {
 	case "auto", "true", "false":
 	default:
-		return usageError{err: cli.BadValue("rootless", errors.New(strconv.Quote(g.rootless)+" is not true, false or auto"))}
+		return usageError{err: badValue("rootless", errors.New(strconv.Quote(g.rootless)+" is not true, false or auto"))}
 	}
 	switch g.cgroupManager {
 	case "":
@@ -87,7 +87,7 @@ func (g *globals) settle() error {
 	case "disabled":
 		g.systemdCgroup, g.noCgroups = false, true
 	default:
-		return usageError{err: cli.BadValue("cgroup-manager", errors.New(strconv.Quote(g.cgroupManager)+" is not cgroupfs, systemd or disabled"))}
+		return usageError{err: badValue("cgroup-manager", errors.New(strconv.Quote(g.cgroupManager)+" is not cgroupfs, systemd or disabled"))}
 	}
 	if err := g.settleTrace(); err != nil {
 		return err
@@ -98,7 +98,7 @@ func (g *globals) settle() error {
 	}
 	if g.root == "" {
 		// The caller's variable is unset, most likely. The default could be somebody else's containers.
-		return usageError{err: cli.BadValue("root", errors.New("is empty"))}
+		return usageError{err: badValue("root", errors.New("is empty"))}
 	}
 	var err error
 	g.root, err = absolute(g.root)

@@ -3,7 +3,7 @@ package main
 import (
 	"errors"
 
-	"github.com/rung-oci/rung/internal/cli"
+	"github.com/urfave/cli/v2"
 )
 
 func (g *globals) killCommand() *command {
@@ -21,8 +21,8 @@ EXAMPLE:
     # rung kill web RTMIN+3
     # rung kill --all web KILL`,
 			Flags: []cli.Flag{
-				&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Destination: &all, Usage: "send the signal to all processes of the container"},
-				&cli.BoolFlag{Name: "regex", Aliases: []string{"r"}, Destination: &regex, Usage: "the id is a regular expression: signal every container it matches"},
+				&cli.BoolFlag{Name: "all", DisableDefaultText: true, Aliases: []string{"a"}, Destination: &all, Usage: "send the signal to all processes of the container"},
+				&cli.BoolFlag{Name: "regex", DisableDefaultText: true, Aliases: []string{"r"}, Destination: &regex, Usage: "the id is a regular expression: signal every container it matches"},
 			},
 		},
 		minArgs: 1,

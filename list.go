@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/rung-oci/rung/internal/cli"
+	"github.com/urfave/cli/v2"
 
 	"github.com/rung-oci/rung/libcontainer"
 )
@@ -29,7 +29,7 @@ EXAMPLE:
     # rung --root /run/containerd/runc/k8s.io list --format json | jq -r '.[].id'`,
 			Flags: []cli.Flag{
 				&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Destination: &format, Value: "table", Usage: "table or json"},
-				&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Destination: &quiet, Usage: "print ids only"},
+				&cli.BoolFlag{Name: "quiet", DisableDefaultText: true, Aliases: []string{"q"}, Destination: &quiet, Usage: "print ids only"},
 			},
 		},
 		action: func(_ []string) error {
@@ -37,7 +37,7 @@ EXAMPLE:
 				return err
 			}
 			if format != "table" && format != "json" {
-				return usageError{"list", cli.BadValue("format", errors.New(strconv.Quote(format)+" is not table or json"))}
+				return usageError{"list", badValue("format", errors.New(strconv.Quote(format)+" is not table or json"))}
 			}
 			states, err := g.list()
 			if err != nil {

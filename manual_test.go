@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rung-oci/rung/internal/cli"
 	"github.com/rung-oci/rung/internal/manual"
+	"github.com/urfave/cli/v2"
 )
 
 //go:generate go test -run ^TestManual$ . -update
@@ -90,12 +90,19 @@ func program(t *testing.T) *manual.Program {
 func optionsOf(t *testing.T, flags []cli.Flag) (all []manual.Option) {
 	t.Helper()
 	for _, f := range flags {
-		if cli.Hidden(f) {
+		f := f.(interface {
+			cli.DocGenerationFlag
+			cli.VisibleFlag
+		})
+		if !f.IsVisible() {
 			continue
 		}
-		o := manual.Option{Names: cli.Names(f), Default: cli.Default(f)}
-		o.Value, o.Text = cli.Placeholder(f)
-		if o.Value != "" {
+		o := manual.Option{Names: f.Names(), Text: f.GetUsage()}
+		if f.TakesValue() {
+			o.Value, o.Default = "value", f.GetDefaultText()
+			if parts := strings.Split(o.Text, "`"); len(parts) == 3 {
+				o.Value, o.Text = parts[1], strings.Join(parts, "")
+			}
 			o.Choices = manual.Choices(o.Text)
 		}
 		if f, ok := f.(*cli.StringFlag); ok && f.Value != "" && o.Choices != nil && !slices.Contains(o.Choices, f.Value) {

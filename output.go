@@ -8,7 +8,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/rung-oci/rung/internal/cli"
 	"github.com/rung-oci/rung/libcontainer"
 )
 
@@ -16,7 +15,7 @@ import (
 // caller hands over by then.
 func (g *globals) begin() error {
 	if err := g.log.open(); err != nil {
-		return cli.BadValue("log", err)
+		return badValue("log", err)
 	}
 	return nil
 }

@@ -6,7 +6,7 @@ import (
 	"os"
 	"strconv"
 
-	"github.com/rung-oci/rung/internal/cli"
+	"github.com/urfave/cli/v2"
 
 	"github.com/rung-oci/rung/libcontainer"
 )
@@ -33,13 +33,13 @@ EXAMPLE:
     # rung plan --bundle /srv/web`,
 			Flags: append(opts.flags(),
 				&cli.StringFlag{Name: "format", Destination: &format, Value: "text", Usage: "text or json"},
-				&cli.BoolFlag{Name: "diff", Destination: &diff, Usage: "compare the plans of two bundles, or of two config files"},
+				&cli.BoolFlag{Name: "diff", DisableDefaultText: true, Destination: &diff, Usage: "compare the plans of two bundles, or of two config files"},
 			),
 		},
 		maxArgs: 2,
 		action: func(args []string) error {
 			if format != "text" && format != "json" {
-				return usageError{"plan", cli.BadValue("format", errors.New(strconv.Quote(format)+" is not text or json"))}
+				return usageError{"plan", badValue("format", errors.New(strconv.Quote(format)+" is not text or json"))}
 			}
 			if diff {
 				return g.planDiff(&opts, args)
@@ -103,7 +103,7 @@ func (g *globals) planDiff(opts *creation, args []string) error {
 }
 
 func dryRunFlag(dry *bool) cli.Flag {
-	return &cli.BoolFlag{Name: "dry-run", Destination: dry, Usage: "do all that comes before the first change, print the plan, and end"}
+	return &cli.BoolFlag{Name: "dry-run", DisableDefaultText: true, Destination: dry, Usage: "do all that comes before the first change, print the plan, and end"}
 }
 
 // dryRun is create, or with start run, without doing it.

@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/rung-oci/rung/internal/cli"
 	"github.com/rung-oci/rung/internal/sysmon"
+	"github.com/urfave/cli/v2"
 
 	"github.com/rung-oci/rung/libcontainer"
 )
@@ -32,12 +32,12 @@ EXAMPLE:
 				&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Destination: &format, Value: "table", Usage: "table or json; json has the process ids alone"},
 			},
 		},
-		minArgs:  1,
-		maxArgs:  noLimit,
-		verbatim: true,
+		minArgs: 1,
+		maxArgs: noLimit,
+		permute: beforeID,
 		action: func(args []string) error {
 			if format != "table" && format != "json" {
-				return usageError{"ps", cli.BadValue("format", errors.New(strconv.Quote(format)+" is not table or json"))}
+				return usageError{"ps", badValue("format", errors.New(strconv.Quote(format)+" is not table or json"))}
 			}
 			return g.on(args[0], func(ctr *libcontainer.Container) error {
 				pids, err := ctr.Pids()

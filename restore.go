@@ -1,7 +1,7 @@
 package main
 
 import (
-	"github.com/rung-oci/rung/internal/cli"
+	"github.com/urfave/cli/v2"
 
 	"github.com/rung-oci/rung/libcontainer"
 )
@@ -23,9 +23,9 @@ status is that of the container's process.
 EXAMPLE:
     # rung restore --detach --image-path /srv/web.images --bundle /srv/web web`,
 			Flags: append(append(opts.flags(), imgs.flags()...),
-				&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Destination: &o.Detach, Usage: "leave the container running in the background"},
-				&cli.BoolFlag{Name: "no-subreaper", Destination: &o.NoSubreaper, Usage: "do not become the parent of the container's orphans"},
-				&cli.BoolFlag{Name: "tcp-close", Destination: &o.CloseTCP, Usage: "restore TCP connections closed"},
+				&cli.BoolFlag{Name: "detach", DisableDefaultText: true, Aliases: []string{"d"}, Destination: &o.Detach, Usage: "leave the container running in the background"},
+				&cli.BoolFlag{Name: "no-subreaper", DisableDefaultText: true, Destination: &o.NoSubreaper, Usage: "do not become the parent of the container's orphans"},
+				&cli.BoolFlag{Name: "tcp-close", DisableDefaultText: true, Destination: &o.CloseTCP, Usage: "restore TCP connections closed"},
 				&cli.StringFlag{Name: "lsm-profile", Destination: &o.LSMProfile, Usage: "`TYPE:LABEL` of the processes in place of the one they had"},
 				&cli.StringFlag{Name: "lsm-mount-context", Destination: &o.LSMMount, Usage: "`context` of the mounts in place of the one they had"},
 			),

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"github.com/rung-oci/rung/internal/cli"
+	"github.com/urfave/cli/v2"
 
 	"github.com/rung-oci/rung/libcontainer"
 )
@@ -24,9 +24,9 @@ EXAMPLE:
     # rung run --bundle /srv/web web
     # rung run --bundle /srv/web --detach --pid-file web.pid web`,
 			Flags: append(opts.flags(), dryRunFlag(&dry),
-				&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Destination: &detach, Usage: "leave the container running in the background"},
-				&cli.BoolFlag{Name: "keep", Destination: &keep, Usage: "keep the container when its process has ended"},
-				&cli.BoolFlag{Name: "no-subreaper", Destination: &noSubreaper, Usage: "do not become the parent of the container's orphans"},
+				&cli.BoolFlag{Name: "detach", DisableDefaultText: true, Aliases: []string{"d"}, Destination: &detach, Usage: "leave the container running in the background"},
+				&cli.BoolFlag{Name: "keep", DisableDefaultText: true, Destination: &keep, Usage: "keep the container when its process has ended"},
+				&cli.BoolFlag{Name: "no-subreaper", DisableDefaultText: true, Destination: &noSubreaper, Usage: "do not become the parent of the container's orphans"},
 			),
 		},
 		minArgs: 1,

@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
-	"github.com/rung-oci/rung/internal/cli"
 	"github.com/rung-oci/rung/internal/outfile"
+	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 )
 
@@ -50,7 +50,7 @@ EXAMPLE:
 			Flags: []cli.Flag{
 				&cli.StringFlag{Name: "bundle", Aliases: []string{"b"}, Destination: &bundle, DefaultText: "the current directory", Usage: "the bundle's `directory`"},
 				&cli.StringFlag{Name: "example", Aliases: []string{"e"}, Destination: &example, Usage: "`name` of an example: shell, network, limits, rootless, overlay or hooks"},
-				&cli.BoolFlag{Name: "rootless", Destination: &rootless, Usage: "for a container run without root privilege"},
+				&cli.BoolFlag{Name: "rootless", DisableDefaultText: true, Destination: &rootless, Usage: "for a container run without root privilege"},
 			},
 		},
 		action: func(_ []string) error {
@@ -71,7 +71,7 @@ EXAMPLE:
 					err = applyExample(spec, example, dir)
 				}
 				if err != nil {
-					return usageError{"spec", cli.BadValue("example", err)}
+					return usageError{"spec", badValue("example", err)}
 				}
 			}
 			return writeSpec(strings.TrimPrefix(bundle+"/config.json", "./"), spec)

@@ -3,7 +3,7 @@ package main
 import (
 	"os"
 
-	"github.com/rung-oci/rung/internal/cli"
+	"github.com/urfave/cli/v2"
 )
 
 func (g *globals) startCommand() *command {

@@ -3,7 +3,7 @@ package main
 import (
 	"errors"
 
-	"github.com/rung-oci/rung/internal/cli"
+	"github.com/urfave/cli/v2"
 
 	"github.com/rung-oci/rung/libcontainer"
 )

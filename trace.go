@@ -3,7 +3,7 @@ package main
 import (
 	"bytes"
 
-	"github.com/rung-oci/rung/internal/cli"
+	"github.com/urfave/cli/v2"
 
 	"github.com/rung-oci/rung/libcontainer"
 )
@@ -26,7 +26,7 @@ EXAMPLE:
     # rung trace web.trace
     # rung trace --html web.trace >web.html`,
 			Flags: []cli.Flag{
-				&cli.BoolFlag{Name: "html", Destination: &html, Usage: "write a timeline instead, as one HTML page, to standard output"},
+				&cli.BoolFlag{Name: "html", DisableDefaultText: true, Destination: &html, Usage: "write a timeline instead, as one HTML page, to standard output"},
 				&cli.IntFlag{Name: "top", Destination: &top, Usage: "print the `N` slowest steps of each command; 0 for all"},
 			},
 		},

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/rung-oci/rung/internal/cli"
+	"github.com/urfave/cli/v2"
 
 	"github.com/rung-oci/rung/libcontainer"
 )
@@ -104,7 +104,7 @@ func (l *limits) options() (o libcontainer.UpdateOptions, err error) {
 	if l.weight != "" {
 		w, err := strconv.ParseUint(l.weight, 10, 16)
 		if err != nil {
-			return o, cli.BadValue("blkio-weight", errors.New(strconv.Quote(l.weight)+" is not a number from 10 to 1000"))
+			return o, badValue("blkio-weight", errors.New(strconv.Quote(l.weight)+" is not a number from 10 to 1000"))
 		}
 		weight := uint16(w)
 		o.BlkioWeight = &weight
@@ -125,7 +125,7 @@ func (l *limits) options() (o libcontainer.UpdateOptions, err error) {
 		}
 		n, ok := f.parse(f.text)
 		if !ok {
-			return o, cli.BadValue(f.name, errors.New(strconv.Quote(f.text)+" is not a number, or too large a one"))
+			return o, badValue(f.name, errors.New(strconv.Quote(f.text)+" is not a number, or too large a one"))
 		}
 		*f.to = &n
 	}
@@ -141,7 +141,7 @@ func (l *limits) options() (o libcontainer.UpdateOptions, err error) {
 		}
 		n, err := strconv.ParseUint(f.text, 10, 64)
 		if err != nil {
-			return o, cli.BadValue(f.name, errors.New(strconv.Quote(f.text)+" is not a number from 0 up"))
+			return o, badValue(f.name, errors.New(strconv.Quote(f.text)+" is not a number from 0 up"))
 		}
 		*f.to = &n
 	}

@@ -36,6 +36,8 @@ var licences = []struct{ module, id, files string }{
 	{"github.com/opencontainers/selinux", "Apache-2.0", "LICENSE"},
 	{"github.com/vishvananda/netlink", "Apache-2.0", "LICENSE"},
 	{"github.com/vishvananda/netns", "Apache-2.0", "LICENSE"},
+	{"github.com/urfave/cli/v2", "MIT", "LICENSE"},
+	{"github.com/xrash/smetrics", "MIT", "LICENSE"},
 	{"golang.org/x/sys", "BSD-3-Clause", "LICENSE"},
 }
 

@@ -3,8 +3,6 @@ package manual
 import (
 	"strconv"
 	"strings"
-
-	"github.com/rung-oci/rung/internal/cli"
 )
 
 // Signals is what kill completes: the names of signal(7) that people send.
@@ -16,7 +14,7 @@ func names(options []Option, keep func(Option) bool) []string {
 	for _, o := range options {
 		if keep == nil || keep(o) {
 			for _, n := range o.Names {
-				all = append(all, cli.Dashed(n))
+				all = append(all, dashed(n))
 			}
 		}
 	}

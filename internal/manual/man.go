@@ -3,8 +3,6 @@ package manual
 import (
 	"strconv"
 	"strings"
-
-	"github.com/rung-oci/rung/internal/cli"
 )
 
 // Page is a man page.
@@ -79,7 +77,7 @@ func (r *roff) options(options []Option) {
 		r.line(".TP")
 		var names []string
 		for _, n := range o.Names {
-			names = append(names, `\fB`+escape(cli.Dashed(n))+`\fR`)
+			names = append(names, `\fB`+escape(dashed(n))+`\fR`)
 		}
 		tag := strings.Join(names, ", ")
 		if o.Value != "" {

@@ -59,3 +59,10 @@ func (c *Command) takesContainer() bool {
 }
 
 func (c *Command) takesFile() bool { return strings.HasPrefix(c.Arguments, "<file>") }
+
+func dashed(name string) string {
+	if len(name) == 1 {
+		return "-" + name
+	}
+	return "--" + name
+}

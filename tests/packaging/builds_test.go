@@ -127,7 +127,7 @@ mount --bind "$1" "$1"
 mount -o remount,bind,ro "$1"
 cd "$1"
 ! touch here 2>/dev/null
-CGO_ENABLED=0 go build -trimpath -tags "netgo osusergo" -o ../plain .
+CGO_ENABLED=0 go build -trimpath -tags "netgo osusergo urfave_cli_no_docs" -o ../plain .
 make -s build OUT="$2"
 make -s install-files OUT="$2" DESTDIR="$2/root"`, "sh", tree, out)
 		run(t, dir, "./plain", "--version")
