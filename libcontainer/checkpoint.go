@@ -143,7 +143,7 @@ func (c *Container) checkpoint(o *CheckpointOptions) error {
 	if err := c.awaitInit(pidfd, e); err != nil {
 		return err
 	}
-	return c.destroy(e, o.warn)
+	return c.destroy(e, true, o.warn)
 }
 
 // others are the processes of the container's control groups besides its init.

@@ -410,6 +410,9 @@ func (c *Container) kill(sig unix.Signal, all bool, e *state.Entry) error {
 	if all || (sig == unix.SIGKILL && !c.state.OwnPidSpace) {
 		// without a pid namespace of its own the container's processes outlive its init
 		claim, err := c.claim(e)
+		if err == nil && all && !claim.Marked {
+			_, err = c.search(e, &claim)
+		}
 		if err != nil {
 			return err
 		}
@@ -506,7 +509,7 @@ func (c *Container) remove(force bool, warn func(string)) error {
 	if err := c.catch(); err != nil {
 		return err
 	}
-	return c.destroy(e, warn)
+	return c.destroy(e, force, warn)
 }
 
 // initDeadline bounds the wait for a killed init.
@@ -575,13 +578,28 @@ func (c *Container) dying() bool {
 	return err == nil && len(pids) == 0
 }
 
-// destroy takes everything of the container away, from its record alone. A cgroup that the record names and
-// that is another container's is left, and warn is told. Processes that may or may not be the container's
-// make it fail.
-func (c *Container) destroy(e *state.Entry, warn func(string)) error {
+// destroy takes everything of the container away: what its record names, or, where no cgroup of the record
+// bears the container's mark, the cgroups of the host that do. A cgroup that the record names and that is
+// another container's is left, and warn is told. Processes that may or may not be the container's make it
+// fail, and without force processes that the record does not know.
+func (c *Container) destroy(e *state.Entry, force bool, warn func(string)) error {
 	claim, err := c.claim(e)
+	found := false
+	if err == nil && !claim.Marked {
+		found, err = c.search(e, &claim)
+	}
 	if err != nil {
 		return err
+	}
+	if found {
+		if pids, err := claim.Own.Pids(); !force && (err != nil || len(pids) > 0) {
+			return fmt.Errorf("cannot delete container %s that is not stopped: its record does not name cgroup %s, which bears its mark and has %d processes: %w",
+				c.id, c.state.Cgroups[0].Path, len(pids), errors.Join(err, ErrRunning))
+		}
+		c.state.Poststop = false // a record that is wrong about the cgroups does not decide which programs run
+		if warn != nil {
+			warn("the record of container " + c.id + " names none of the cgroups that bear the container's mark: it is deleted by its mark, without its poststop hooks")
+		}
 	}
 	others, unknown := c.doubtful(claim.Others)
 	if err := unclaimed(unknown); err != nil {
@@ -597,6 +615,9 @@ func (c *Container) destroy(e *state.Entry, warn func(string)) error {
 			span.End(err)
 		}
 		sys.Close(pidfd)
+	}
+	if found && errors.Is(err, ErrNotShown) {
+		err = nil // the container's processes are those in its cgroups
 	}
 	if err != nil && !errors.Is(err, unix.ESRCH) {
 		return err

@@ -104,7 +104,7 @@ func (c *Container) undoFailed(e *state.Entry, err error) error {
 		return err
 	}
 	c.signals.Forget()
-	return errors.Join(err, c.destroy(e, nil))
+	return errors.Join(err, c.destroy(e, true, nil))
 }
 
 // poststop hooks run after the container is deleted and before delete returns.

@@ -143,7 +143,7 @@ func (m *made) newState() *state.State {
 	}
 	if m.group != nil {
 		st.Cgroups = stateCgroups(m.group)
-		m.group.SetMark(markFor(st))
+		m.group.SetMark(markFor(st, m.entry))
 		if u := m.group.Unit(); u != nil {
 			st.CgroupDriver, st.Unit, st.UserUnit = "systemd", u.Name, u.User
 		}

@@ -22,17 +22,21 @@ var ErrNotShown = errors.New("nothing shows that it is the container's")
 
 // markFor returns the mark of the container's cgroups. Creator and start time tell containers of one
 // directory apart: a process makes one container of an id.
-func markFor(s *state.State) cgroup.Mark {
-	return cgroup.Mark{Dir: s.Dir, Cookie: strconv.Itoa(s.CreatorPid) + "-" + strconv.FormatUint(s.CreatorStart, 10)}
+func markFor(s *state.State, e *state.Entry) cgroup.Mark {
+	return cgroup.Mark{Dir: s.Dir, Inode: e.Inode(), Cookie: strconv.Itoa(s.CreatorPid) + "-" + strconv.FormatUint(s.CreatorStart, 10)}
 }
 
 // owns returns a function that reports whether a mark is this container's. A record that was lost does not
-// tell the creator: then the directory alone decides.
+// tell the creator: then the directory decides, by its inode, because two mount namespaces can each have a
+// store of that name.
 func (c *Container) owns(e *state.Entry) func(cgroup.Mark) bool {
-	own := markFor(c.state)
+	own := markFor(c.state, e)
 	return func(m cgroup.Mark) bool {
-		known := c.state.CreatorPid != 0
-		return path.Base(m.Dir) == c.id && (!known || m.Cookie == own.Cookie) && e.Here(m.Dir)
+		same := m.Cookie == own.Cookie
+		if c.state.CreatorPid == 0 {
+			same = m.Inode == own.Inode || m.Inode == ""
+		}
+		return same && path.Base(m.Dir) == c.id && e.Here(m.Dir)
 	}
 }
 

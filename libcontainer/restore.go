@@ -105,7 +105,7 @@ func restore(o *RestoreOptions) (status int, err error) {
 		return status, errors.Join(err, lockErr)
 	}
 	if !x.entry.Gone() {
-		err = errors.Join(err, c.destroy(x.entry, o.warn))
+		err = errors.Join(err, c.destroy(x.entry, true, o.warn))
 	}
 	return status, err
 }

@@ -75,7 +75,7 @@ func (p *prepared) run(o *RunOptions) (status int, err error) {
 		return status, errors.Join(err, lockErr)
 	}
 	if !m.entry.Gone() {
-		err = errors.Join(err, c.destroy(m.entry, o.warn))
+		err = errors.Join(err, c.destroy(m.entry, true, o.warn))
 	}
 	return status, err
 }

@@ -63,6 +63,27 @@ func (c *Container) salvage(e *state.Entry) (*state.State, error) {
 	return st, err
 }
 
+// search looks for the container's cgroups in all of the host, by their mark, and returns whether there are
+// any. It is for a record that names none of them: somebody who can write to the store has made it, or the
+// container has no cgroup any more, as when systemd has removed its scope. From then on the record has the
+// cgroups that were found, and the inode of the directory decides whose a mark is.
+func (c *Container) search(e *state.Entry, claim *cgroup.Claim) (found bool, err error) {
+	layout, err := host.Cgroups()
+	if err != nil {
+		return false, err
+	}
+	creator := c.state.CreatorPid
+	c.state.CreatorPid = 0
+	g, err := cgroup.Find(layout, c.owns(e))
+	if err != nil || len(g.Dirs()) == 0 {
+		c.state.CreatorPid = creator
+		return false, err
+	}
+	c.state.Cgroups, c.state.Unit = stateCgroups(g), ""
+	*claim, err = c.claim(e)
+	return true, err
+}
+
 // configured is the groups that the config asks for, nil if the container has none of its own.
 func (c *Container) configured(s *specs.Spec, layout host.CgroupLayout) (*cgroup.Group, error) {
 	if layout.Mode == host.NoCgroups {

@@ -360,8 +360,7 @@ func (f *records) one() error {
 			return err
 		}
 		f.outcome[choice[0]+" "+strconv.Itoa(min(status, 1))]++
-		// a whole record that root has forged can name neither the container's init nor its cgroups
-		if choice[0] == "delete" && status == 0 && !slices.Contains(choice, "--regex") && !slices.Contains(kinds, "forged") && !slices.Contains(kinds, "foreign") {
+		if choice[0] == "delete" && status == 0 && !slices.Contains(choice, "--regex") {
 			if err := v.deleted(); err != nil {
 				return err
 			}

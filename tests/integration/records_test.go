@@ -73,6 +73,95 @@ func TestRecords_lost_without_a_mark(t *testing.T) {
 	}
 }
 
+// A whole record that somebody forged does not name the container's cgroups, its init, or either: no command says 0 and
+// leaves the container running, and delete --force finds it by the mark of its cgroups.
+func TestRecords_forged(t *testing.T) {
+	requires(t, "root", "rt:rung")
+	const (
+		all   = `"cgroups":\[[^]]*\]`
+		init  = `"init_process_start":\d+`
+		mark  = `"marked":true`
+		maker = `"creator_pid":\d+`
+	)
+	for name, forge := range map[string]func(b *bundle){
+		"no cgroup":                 func(b *bundle) { b.forge(all, `"cgroups":[]`) },
+		"no cgroup and no init":     func(b *bundle) { b.forge(all, `"cgroups":[]`); b.forge(init, `"init_process_start":1`) },
+		"other cgroups":             func(b *bundle) { b.forge(`/`+b.ID+`"`, `/rung-none"`) },
+		"other cgroups and no init": func(b *bundle) { b.forge(`/`+b.ID+`"`, `/rung-none"`); b.forge(init, `"init_process_start":1`) },
+		"an unmarked container": func(b *bundle) {
+			b.forge(all, `"cgroups":[]`)
+			b.forge(mark, `"marked":false`)
+			b.forge(init, `"init_process_start":1`)
+		},
+		"another creator and no init": func(b *bundle) { b.forge(maker, `"creator_pid":1`); b.forge(init, `"init_process_start":1`) },
+		"another init": func(b *bundle) {
+			b.forge(all, `"cgroups":[]`)
+			b.forge(`"init_process_pid":\d+,"init_process_start":\d+`, `"init_process_pid":`+itoa(os.Getpid())+`,"init_process_start":`+itoa(int(startOf(os.Getpid()))))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := waiting(t)
+			b.Spec.Hooks = &specs.Hooks{Poststop: []specs.Hook{{Path: "/bin/false"}}} // a warning if it runs
+			c := b.runDetached()
+			c.next("waiting")
+			forge(b)
+			if res := b.runtime("delete", b.ID); res.Exit == 0 || waitExit(t, c.Pid, 0) {
+				t.Fatalf("delete without force: %d, %s", res.Exit, res.output())
+			}
+			if res := b.must("delete", "--force", b.ID); !strings.Contains(res.Stderr, "it is deleted by its mark") {
+				t.Errorf("no warning that the record was wrong: %q", res.Stderr)
+			}
+			if !waitExit(t, c.Pid, patience) {
+				t.Error("delete --force says 0, and the container runs on")
+			}
+			if dirs := cgroupsOf(b.ID); len(dirs) > 0 {
+				t.Errorf("left: %v", dirs)
+			}
+		})
+	}
+	t.Run("kill --all", func(t *testing.T) {
+		b := waiting(t)
+		c := b.runDetached()
+		c.next("waiting")
+		b.forge(all, `"cgroups":[]`)
+		b.forge(init, `"init_process_start":1`)
+		b.must("kill", "--all", b.ID, "KILL")
+		if !waitExit(t, c.Pid, patience) {
+			t.Error("kill --all says 0, and the container runs on")
+		}
+	})
+}
+
+// A store of another mount namespace has the same path, and a container of the same ID in it: its cgroup is not found by
+// the end of this one.
+func TestRecords_lost_beside_a_store_of_the_same_path(t *testing.T) {
+	requires(t, "root", "rt:rung")
+	b := waiting(t)
+	c := b.runDetached()
+	c.next("waiting")
+	for _, dir := range cgroupsOf(b.ID) {
+		var buf [5000]byte
+		n, err := unix.Lgetxattr(dir, markName, buf[:])
+		if err != nil {
+			continue
+		}
+		words := strings.SplitN(string(buf[:n]), " ", 3)
+		if err := unix.Lsetxattr(dir, markName, []byte(words[0]+" 1:1 "+words[2]), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Remove(b.stateFile()); err != nil {
+		t.Fatal(err)
+	}
+	b.runtime("delete", "--force", b.ID)
+	if waitExit(t, c.Pid, 0) {
+		t.Error("the container of the other store was killed")
+	}
+	for _, dir := range cgroupsOf(b.ID) {
+		removeCgroup(dir)
+	}
+}
+
 // Whatever is in the place of the record, the container can be deleted by force.
 func TestRecords_no_file(t *testing.T) {
 	requires(t, "rt:rung")

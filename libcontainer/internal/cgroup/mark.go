@@ -27,13 +27,17 @@ const (
 // Mark names the container of a cgroup.
 type Mark struct {
 	Dir    string // directory of the container's record; its last component is the id
+	Inode  string // device and inode of that directory; "" in a mark of an earlier rung
 	Cookie string // tells this container from an earlier or later one in that directory
 }
 
-func (m Mark) text() string { return m.Cookie + " " + m.Dir }
+func (m Mark) text() string { return m.Cookie + " " + m.Inode + " " + m.Dir }
 
 func parseMark(text string) (m Mark, ok bool) {
 	m.Cookie, m.Dir, ok = strings.Cut(text, " ")
+	if ok && !strings.HasPrefix(m.Dir, "/") {
+		m.Inode, m.Dir, ok = strings.Cut(m.Dir, " ")
+	}
 	return m, ok && strings.HasPrefix(m.Dir, "/")
 }
 
@@ -168,6 +172,8 @@ func (g *Group) DropElsewhere() {
 type Claim struct {
 	// Own is the cgroups that are: those with the container's mark, and unmarked ones that the init is in.
 	Own *Group
+	// Marked reports whether one of them bears the mark: the others are those of a record alone.
+	Marked bool
 	// Others describes the cgroups that are left alone, each as an error: another container's, and
 	// populated ones that nothing shows to be this container's.
 	Others []*OtherError
@@ -210,11 +216,12 @@ func (g *Group) Claim(e Evidence) (Claim, error) {
 	c := Claim{Own: &own}
 	for i := range g.dirs {
 		d := g.dirs[i]
-		err := e.look(&d)
+		marked, err := e.look(&d)
 		var other *OtherError
 		switch {
 		case err == nil:
 			own.dirs = append(own.dirs, d)
+			c.Marked = c.Marked || marked
 		case errors.As(err, &other):
 			c.Others = append(c.Others, other)
 		case !gone(err):
@@ -227,34 +234,35 @@ func (g *Group) Claim(e Evidence) (Claim, error) {
 	return c, nil
 }
 
-// look returns nil for a cgroup that is the container's, an *OtherError for one that is not.
-func (e *Evidence) look(d *Dir) error {
+// look returns nil for a cgroup that is the container's, and whether its mark says so. The error is an
+// *OtherError for one that is not.
+func (e *Evidence) look(d *Dir) (marked bool, err error) {
 	fd, err := d.open()
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer sys.Close(fd)
 	m, marked, err := readMark(d.Path, func(name string, buf []byte) (int, error) { return unix.Fgetxattr(fd, name, buf) })
 	switch {
 	case err != nil:
-		return err
+		return false, err
 	case marked && e.Own(m):
-		return nil
+		return true, nil
 	case marked:
-		return &OtherError{Path: d.Path, Of: &m}
+		return false, &OtherError{Path: d.Path, Of: &m}
 	case !e.Marked && d.holds(e.Inside) && e.Expected(d.Path):
-		return nil
+		return false, nil
 	}
 	pids, err := procsBelow(d.Path)
 	switch {
 	case err != nil:
-		return err
+		return false, err
 	case len(pids) > 0:
-		return &OtherError{Path: d.Path, Pids: pids}
+		return false, &OtherError{Path: d.Path, Pids: pids}
 	case e.Marked || !e.Expected(d.Path):
-		return &OtherError{Path: d.Path, Err: &os.PathError{Op: "use the cgroup", Path: d.Path, Err: errNotMade}}
+		return false, &OtherError{Path: d.Path, Err: &os.PathError{Op: "use the cgroup", Path: d.Path, Err: errNotMade}}
 	}
-	return nil
+	return false, nil
 }
 
 var errNotMade = errors.New("nothing tells that it was made for this container")

@@ -40,6 +40,7 @@ type Entry struct {
 	id  string
 	dir string
 	fd  int
+	ino string // device and inode of the directory
 }
 
 // maxID is what a file name holds (NAME_MAX).
@@ -167,29 +168,31 @@ func (s Store) open(id, dir string) (*Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.trust(fd, dir); err != nil {
+	st, err := s.trust(fd, dir)
+	if err != nil {
 		sys.Close(fd)
 		return nil, err
 	}
-	return &Entry{id: id, dir: dir, fd: fd}, nil
+	ino := strconv.FormatUint(st.Dev, 10) + ":" + strconv.FormatUint(st.Ino, 10)
+	return &Entry{id: id, dir: dir, fd: fd, ino: ino}, nil
 }
 
 // trust refuses a store, or a directory in it, that somebody other than the caller and root owns, or can
 // exchange the records of: a record names processes to kill, directories to remove and hooks to run.
 // Who may write to a directory can exchange what is in it, unless the directory is sticky. The store is
 // looked at through its own entry (".."), so that it is the one that was opened.
-func (s Store) trust(fd int, dir string) error {
-	var entry, root unix.Stat_t
+func (s Store) trust(fd int, dir string) (entry unix.Stat_t, err error) {
+	var root unix.Stat_t
 	if err := unix.Fstat(fd, &entry); err != nil {
-		return &os.PathError{Op: "stat", Path: dir, Err: err}
+		return entry, &os.PathError{Op: "stat", Path: dir, Err: err}
 	}
 	if err := unix.Fstatat(fd, "..", &root, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return &os.PathError{Op: "stat", Path: s.Root, Err: err}
+		return entry, &os.PathError{Op: "stat", Path: s.Root, Err: err}
 	}
 	if err := trusted(s.Root, &root); err != nil {
-		return err
+		return entry, err
 	}
-	return trusted(dir, &entry)
+	return entry, trusted(dir, &entry)
 }
 
 // trusted reports who other than the caller and root could have written what is at name.
@@ -236,6 +239,10 @@ func (e *Entry) Close() {
 	sys.Close(e.fd)
 	e.fd = -1
 }
+
+// Inode names the container's directory whatever its path: device and inode, as DEVICE:INODE. Stores of
+// two mount namespaces can have the same path.
+func (e *Entry) Inode() string { return e.ino }
 
 // Dir is the path of the container's directory.
 func (e *Entry) Dir() string { return e.dir }
