@@ -95,9 +95,10 @@ void op_pivot(const struct op *o);
 void op_root_propagation(const struct op *o);
 void op_root_readonly(const struct op *o);
 void op_clone_source(const struct op *o);
+void op_attach_here(void);
 void op_empty_root(void);
 void attach(int mount, int target);
-int delegate(void);
+int delegate(int64_t where);
 int clone_tree(int dir, const char *path, unsigned int flags);
 
 /* node.c */

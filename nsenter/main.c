@@ -349,6 +349,9 @@ static void run_op(const struct op *o)
 	case OP_MAKE_NODE:
 		op_make_node(o);
 		break;
+	case OP_ATTACH_HERE:
+		op_attach_here();
+		break;
 	case OP_LISTENER:
 		op_listener();
 		break;

@@ -82,13 +82,16 @@ void op_propagation(const struct op *o)
 	st.host_shared = (flags & MS_SHARED) != 0 || (flags & MS_REC) == 0;
 }
 
-/* The runtime opens what this process may not: a detached clone made inside this mount namespace, or a procfs. */
-int delegate(void)
+/*
+ * The runtime opens what this process may not: a detached clone made inside this mount namespace or outside of it, a
+ * procfs, a node.
+ */
+int delegate(int64_t where)
 {
 	struct message m;
 	int fd = -1;
 
-	say(MSG_DELEGATE, 0, -1);
+	say(MSG_DELEGATE, where, -1);
 	if (hear(&fd, &m) != MSG_GO)
 		fail(STEP_DELEGATE, m.err ? m.err : EPROTO, "");
 	if (fd < 0)
@@ -101,10 +104,13 @@ static int clone_source(const char *path, uint64_t flags, int64_t idmap)
 	int tree;
 
 	if (flags & MOUNT_DELEGATE)
-		return delegate();
+		return delegate(DELEGATE_INSIDE);
 	tree = clone_tree(AT_FDCWD, path, recursive(flags) | (flags & MOUNT_SOURCE_NO_FOLLOW ? AT_SYMLINK_NOFOLLOW : 0));
 	if (tree < 0 && (errno == EACCES || errno == EPERM) && (flags & MOUNT_DELEGATE_ON_DENIED))
-		return delegate();
+		return delegate(DELEGATE_INSIDE);
+	/* a mount below the source must stay where it is, over what it covers: the clone would show that */
+	if (tree < 0 && errno == EINVAL && (flags & MOUNT_OUTSIDE))
+		return delegate(DELEGATE_OUTSIDE);
 	if (tree >= 0)
 		set_idmap(tree, idmap, flags);
 	return tree;
@@ -112,10 +118,59 @@ static int clone_source(const char *path, uint64_t flags, int64_t idmap)
 
 void op_clone_source(const struct op *o)
 {
+	uint64_t set = o->n[CLONE_SOURCE_N_SET], clear = o->n[CLONE_SOURCE_N_CLEAR];
+	uint64_t rset = o->n[CLONE_SOURCE_N_REC_SET], rclear = o->n[CLONE_SOURCE_N_REC_CLEAR];
+
 	st.made = clone_source(o->s[CLONE_SOURCE_S_PATH].p, o->n[CLONE_SOURCE_N_FLAGS],
 			       (int64_t)o->n[CLONE_SOURCE_N_IDMAP_FD]);
 	if (st.made < 0)
 		fail_errno(STEP_OPEN_TREE);
+	if ((set | clear) != 0 && sys_mount_setattr(st.made, 0, set, clear, 0, -1) < 0)
+		fail_errno(STEP_SETATTR);
+	if ((rset | rclear) != 0 && sys_mount_setattr(st.made, AT_RECURSIVE_, rset, rclear, 0, -1) < 0)
+		fail_errno(STEP_SETATTR);
+}
+
+/*
+ * A file system of this process's own: nobody has names in it, and the root of a user namespace that does not map the
+ * owner of the host's directories may walk there. Not on "/": who does not stand on the topmost mount has changed its
+ * root for the kernel, and may not make a user namespace.
+ */
+void op_attach_here(void)
+{
+	static const char name[] = "mount";
+	int fs = sys_fsopen("tmpfs"), dir, target;
+	struct stat sb;
+
+	if (fs < 0)
+		fail_errno(STEP_FSOPEN);
+	if (sys_fsconfig(fs, FSCONFIG_SET_STRING_, "mode", "755") < 0)
+		fail_errno(STEP_FSCONFIG);
+	if (sys_fsconfig(fs, FSCONFIG_CMD_CREATE_, NULL, NULL) < 0)
+		fail_errno(STEP_FSCREATE);
+	dir = sys_fsmount(fs, ATTR_NOSUID | ATTR_NODEV | ATTR_NOEXEC);
+	if (dir < 0)
+		fail_errno(STEP_FSMOUNT);
+	close(fs);
+	target = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (target < 0)
+		fail(STEP_TARGET, errno, "/proc");
+	attach(dir, target);
+	close(target);
+	if (fstat(st.made, &sb) < 0)
+		fail_errno(STEP_STAT);
+	if ((S_ISDIR(sb.st_mode) ? mkdirat(dir, name, 0755) : mknodat(dir, name, S_IFREG | 0644, 0)) < 0)
+		fail_errno(STEP_MKNOD);
+	target = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (target < 0)
+		fail_errno(STEP_TARGET);
+	attach(st.made, target);
+	close(target);
+	close(st.made);
+	st.made = -1;
+	if (fchdir(dir) < 0)
+		fail_errno(STEP_CHDIR);
+	close(dir);
 }
 
 /* The mount that a host path is on: its root is the first directory upwards that is one. */
@@ -252,7 +307,7 @@ static int open_procfs(int fs, int pidns)
 	if (errno != EINVAL)
 		fail_fs(fs, STEP_FSCONFIG, errno, "pidns");
 	close(fs);
-	fs = delegate();
+	fs = delegate(DELEGATE_INSIDE);
 	if (sys_fsconfig(fs, FSCONFIG_SET_FLAG_, "rung", NULL) == 0 || errno != EINVAL ||
 	    sys_fsconfig(fs, FSCONFIG_SET_STRING_, "hidepid", "0") < 0)
 		fail(STEP_VERIFY, ENODEV, "the helper process did not open a procfs");
@@ -341,11 +396,14 @@ static uint64_t attrs_of(int mount)
 	return a;
 }
 
+enum { ATIMES = ATTR_ATIME | ATTR_NODIRATIME };
+
 /*
  * In a user namespace some flags of the source are locked (mount_namespaces(7)). The config's "bind" with other flags
  * means "these flags"; where the kernel refuses to clear a locked one, it stays, unless the config cleared it by name.
+ * Access times that the config changes by name, and that are locked, are an error as well: errno is EPERM.
  */
-static void set_attrs_locked(int tree, uint64_t set, uint64_t clear, uint64_t explicit)
+static int set_attrs_locked(int tree, uint64_t set, uint64_t clear, uint64_t explicit)
 {
 	enum { lockable = ATTR_RDONLY | ATTR_NOSUID | ATTR_NODEV | ATTR_NOEXEC };
 	uint64_t keep = attrs_of(tree) & lockable & ~set;
@@ -355,27 +413,34 @@ static void set_attrs_locked(int tree, uint64_t set, uint64_t clear, uint64_t ex
 	set |= keep;
 	clear &= ~keep;
 	if (sys_mount_setattr(tree, 0, set, clear, 0, -1) == 0)
-		return;
-	if (explicit & (ATTR_ATIME | ATTR_NODIRATIME))
-		fail_errno(STEP_SETATTR);
-	set &= ~(uint64_t)(ATTR_ATIME | ATTR_NODIRATIME);
-	clear &= ~(uint64_t)(ATTR_ATIME | ATTR_NODIRATIME);
-	if (sys_mount_setattr(tree, 0, set, clear, 0, -1) < 0)
-		fail_errno(STEP_SETATTR);
+		return 0;
+	if (explicit & ATIMES)
+		return -1;
+	set &= ~(uint64_t)ATIMES;
+	clear &= ~(uint64_t)ATIMES;
+	return sys_mount_setattr(tree, 0, set, clear, 0, -1);
 }
 
-static void set_bind_attrs(int tree, const struct op *o)
+static int set_bind_attrs(int tree, const struct op *o)
 {
 	uint64_t set = o->n[MOUNT_BIND_N_SET], clear = o->n[MOUNT_BIND_N_CLEAR];
 	uint64_t rset = o->n[MOUNT_BIND_N_REC_SET], rclear = o->n[MOUNT_BIND_N_REC_CLEAR];
 
 	if ((set | clear) != 0 && sys_mount_setattr(tree, 0, set, clear, 0, -1) < 0) {
 		if (errno != EPERM || !(o->n[MOUNT_BIND_N_FLAGS] & MOUNT_LOCK_RETRY))
-			fail_errno(STEP_SETATTR);
-		set_attrs_locked(tree, set, clear, o->n[MOUNT_BIND_N_EXPLICIT]);
+			return -1;
+		if (set_attrs_locked(tree, set, clear, o->n[MOUNT_BIND_N_EXPLICIT]) < 0)
+			return -1;
 	}
-	if ((rset | rclear) != 0 && sys_mount_setattr(tree, AT_RECURSIVE_, rset, rclear, 0, -1) < 0)
-		fail_errno(STEP_SETATTR);
+	if ((rset | rclear) != 0)
+		return sys_mount_setattr(tree, AT_RECURSIVE_, rset, rclear, 0, -1);
+	return 0;
+}
+
+/* Of what is locked, the runtime changes the access times alone: no flag there keeps anybody from anything. */
+static bool wants_other_atimes(const struct op *o)
+{
+	return ((o->n[MOUNT_BIND_N_EXPLICIT] | o->n[MOUNT_BIND_N_REC_SET] | o->n[MOUNT_BIND_N_REC_CLEAR]) & ATIMES) != 0;
 }
 
 void op_mount_bind(const struct op *o)
@@ -405,7 +470,14 @@ void op_mount_bind(const struct op *o)
 		return;
 	}
 	target = target_or_fail(o->s[MOUNT_BIND_S_TARGET].p, S_ISDIR(sb.st_mode) ? TARGET_DIR : TARGET_FILE, flags, NULL);
-	set_bind_attrs(tree, o);
+	if (set_bind_attrs(tree, o) < 0) {
+		if (errno != EPERM || !(flags & MOUNT_OUTSIDE) || !wants_other_atimes(o))
+			fail_errno(STEP_SETATTR);
+		close(tree);
+		tree = delegate(DELEGATE_OUTSIDE);
+		if (set_bind_attrs(tree, o) < 0)
+			fail_errno(STEP_SETATTR);
+	}
 	set_propagation(tree, o->n[MOUNT_BIND_N_PROPAGATION], flags);
 	place(tree, target, flags);
 }

@@ -128,7 +128,7 @@ void op_make_node(const struct op *o)
 /* A user namespace cannot make a node: the runtime's is mounted over a file made for it. */
 static void mount_node(const struct op *o, mode_t type, dev_t dev)
 {
-	int tree = delegate(), target;
+	int tree = delegate(DELEGATE_INSIDE), target;
 	struct stat sb;
 
 	if (fstat(tree, &sb) < 0 || (sb.st_mode & S_IFMT) != type || sb.st_rdev != dev)

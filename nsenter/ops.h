@@ -33,6 +33,12 @@ enum {
 	SYNC_NETWORK = 2,
 };
 
+/* Delegation says, in the argument of a MsgDelegate, where the runtime carries the op out. */
+enum {
+	DELEGATE_INSIDE = 0,
+	DELEGATE_OUTSIDE = 1,
+};
+
 /* InitStep is the system call, or the part of an op, that failed. */
 enum {
 	STEP_OP = 0,
@@ -114,6 +120,7 @@ enum {
 	MOUNT_KEEP_PROC = 1 << 15,
 	MOUNT_KEEP_SYS = 1 << 16,
 	MOUNT_HOST_SYS = 1 << 17,
+	MOUNT_OUTSIDE = 1 << 18,
 };
 
 /* NodeFlag modifies Mknod, Mkdir, Symlink, Mask and ReadonlyPath. */
@@ -244,7 +251,8 @@ enum {
 	OP_EMPTY_ROOT = 63,
 	OP_OPEN_FS = 64,
 	OP_MAKE_NODE = 65,
-	OP_COUNT = 66,
+	OP_ATTACH_HERE = 66,
+	OP_COUNT = 67,
 };
 
 enum {
@@ -530,6 +538,10 @@ enum {
 	CLONE_SOURCE_S_PATH = 0,
 	CLONE_SOURCE_N_FLAGS = 0,
 	CLONE_SOURCE_N_IDMAP_FD = 1,
+	CLONE_SOURCE_N_SET = 2,
+	CLONE_SOURCE_N_CLEAR = 3,
+	CLONE_SOURCE_N_REC_SET = 4,
+	CLONE_SOURCE_N_REC_CLEAR = 5,
 };
 
 enum {
@@ -620,7 +632,7 @@ struct op_shape {
 	{1, ""} /* home */, \
 	{0, ""} /* exec */, \
 	{1, "sll"} /* exec-host */, \
-	{2, "s"} /* clone-source */, \
+	{6, "s"} /* clone-source */, \
 	{0, ""} /* send-fd */, \
 	{1, ""} /* root-here */, \
 	{0, ""} /* no-huge-pages */, \
@@ -629,6 +641,7 @@ struct op_shape {
 	{2, ""} /* close-range */, \
 	{0, ""} /* empty-root */, \
 	{0, "s"} /* open-fs */, \
-	{5, "s"} /* make-node */,
+	{5, "s"} /* make-node */, \
+	{0, ""} /* attach-here */,
 
 #endif

@@ -259,6 +259,7 @@ static bool host_path_op(void)
 	case OP_CLONE_SOURCE:
 	case OP_MKNOD: /* /proc for chmod; with NodeBind the host's node */
 	case OP_MAKE_NODE: /* the top of a mount namespace of its own */
+	case OP_ATTACH_HERE: /* /proc of a mount namespace of its own */
 	case OP_MASK:  /* /dev/null */
 	case OP_PROPAGATION:
 	case OP_PIVOT:

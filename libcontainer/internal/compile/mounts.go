@@ -339,6 +339,11 @@ func (c *compiler) bind(origin string, m *specs.Mount, o *mountOptions, target s
 	if idmap != plan.NoFD && c.ns.user() {
 		flags |= plan.MountDelegate
 	}
+	const atimes = unix.MOUNT_ATTR__ATIME | unix.MOUNT_ATTR_NODIRATIME
+	mayBeLocked := flags&plan.MountRecursive == 0 || (explicit|recSet|recClear)&atimes != 0
+	if mayBeLocked && c.delegate() != 0 && c.ns.created&unix.CLONE_NEWNS != 0 {
+		flags |= plan.MountOutside
+	}
 	c.emit(origin, &plan.MountBind{
 		Source: c.abs(m.Source), Target: target, Set: set, Clear: clr, RecSet: recSet, RecClear: recClear, Explicit: explicit,
 		Propagation: o.propagation, Flags: flags, IDMapFD: idmap, SourceFD: plan.NoFD,

@@ -85,6 +85,25 @@ var namesSyncPoint = [...]string{
 // String names the value as plans and errors print it.
 func (v SyncPoint) String() string { return enumName(namesSyncPoint[:], uint32(v)) }
 
+// Delegation says, in the argument of a MsgDelegate, where the runtime carries the op out.
+type Delegation uint32
+
+// The values of Delegation.
+const (
+	// DelegateInside is in the init's mount namespace.
+	DelegateInside Delegation = iota
+	// DelegateOutside is in the runtime's: only for an op with MountOutside.
+	DelegateOutside
+)
+
+var namesDelegation = [...]string{
+	"delegate-inside",
+	"delegate-outside",
+}
+
+// String names the value as plans and errors print it.
+func (v Delegation) String() string { return enumName(namesDelegation[:], uint32(v)) }
+
 // InitStep is the system call, or the part of an op, that failed.
 type InitStep uint32
 
@@ -312,6 +331,8 @@ const (
 	MountKeepSys
 	// MountHostSys: where the kernel refuses a new sysfs (EPERM: the network namespace is not the user namespace's) the host's /sys is bound, read-only, with what is mounted below.
 	MountHostSys
+	// MountOutside: where the kernel refuses what it has locked in the copy of the host's mounts for a user namespace (mount_namespaces(7)), a directory without the mounts below it or other access times, the runtime makes the mount from the host's own: MsgDelegate with DelegateOutside.
+	MountOutside
 )
 
 var namesMountFlag = [...]string{
@@ -333,6 +354,7 @@ var namesMountFlag = [...]string{
 	"keep-proc",
 	"keep-sys",
 	"host-sys",
+	"outside",
 }
 
 // String lists the bits that are set, joined by "|".
@@ -666,6 +688,8 @@ const (
 	KindOpenFS
 	// KindMakeNode is the kind of MakeNode.
 	KindMakeNode
+	// KindAttachHere is the kind of AttachHere.
+	KindAttachHere
 )
 
 var kindNames = [...]string{
@@ -735,6 +759,7 @@ var kindNames = [...]string{
 	"empty-root",
 	"open-fs",
 	"make-node",
+	"attach-here",
 }
 
 // Call is the system call that an op of the kind is, and nothing else; "" for one that is several, or work of its own.
@@ -2027,20 +2052,28 @@ func (o *ExecHost) describe(d *describer) {
 	d.list("env", o.Env)
 }
 
-// CloneSource is open_tree(OPEN_TREE_CLONE) of a path, and the id mapping: what a delegate does with the runtime's privileges inside the container's mount namespace.
+// CloneSource is open_tree(OPEN_TREE_CLONE) of a path, its access times, and the id mapping: what a delegate does with the runtime's privileges inside the container's mount namespace, or outside of it.
 type CloneSource struct {
-	Path    string    // host path
-	Flags   MountFlag // MountFlag
-	IDMapFD FD        // user namespace for an idmapped mount, or -1
+	Path     string    // path, of the host or below the working directory
+	Flags    MountFlag // MountFlag
+	IDMapFD  FD        // user namespace for an idmapped mount, or -1
+	Set      uint64    // MOUNT_ATTR_* to set
+	Clear    uint64    // MOUNT_ATTR_* to clear
+	RecSet   uint64    // MOUNT_ATTR_* to set on the whole tree
+	RecClear uint64    // MOUNT_ATTR_* to clear on the whole tree
 }
 
 // Kind implements Op.
 func (*CloneSource) Kind() Kind { return KindCloneSource }
 
 func (o *CloneSource) encode(e *encoder) {
-	e.begin(KindCloneSource, 2, 1)
+	e.begin(KindCloneSource, 6, 1)
 	e.num(uint64(o.Flags))
 	e.num(uint64(o.IDMapFD))
+	e.num(uint64(o.Set))
+	e.num(uint64(o.Clear))
+	e.num(uint64(o.RecSet))
+	e.num(uint64(o.RecClear))
 	e.str(o.Path)
 	e.end()
 }
@@ -2049,6 +2082,10 @@ func (o *CloneSource) describe(d *describer) {
 	d.str("path", o.Path)
 	d.word("flags", o.Flags.String())
 	d.fd("idmap-fd", o.IDMapFD)
+	d.word("set", flagNamesAt(attrNames[:], o.Set))
+	d.word("clear", flagNamesAt(attrNames[:], o.Clear))
+	d.word("rec-set", flagNamesAt(attrNames[:], o.RecSet))
+	d.word("rec-clear", flagNamesAt(attrNames[:], o.RecClear))
 }
 
 // SendFD hands the mount made by the op before it to the runtime, and ends: the last op of a delegate.
@@ -2214,4 +2251,19 @@ func (o *MakeNode) describe(d *describer) {
 	d.num("uid", int64(o.UID))
 	d.num("gid", int64(o.GID))
 	d.str("context", o.Context)
+}
+
+// AttachHere mounts what CloneSource made as "mount" in a new tmpfs, on /proc, and makes that the working directory, which goes along into a copy of the mount namespace. The mount namespace is this process's own.
+type AttachHere struct {
+}
+
+// Kind implements Op.
+func (*AttachHere) Kind() Kind { return KindAttachHere }
+
+func (*AttachHere) encode(e *encoder) {
+	e.begin(KindAttachHere, 0, 0)
+	e.end()
+}
+
+func (*AttachHere) describe(d *describer) {
 }

@@ -18,6 +18,7 @@ func victim() plan.Program {
 		{Origin: "mounts[0]", Op: &plan.MountBind{Source: "/secret", Target: "/a", IDMapFD: plan.NoFD, SourceFD: plan.NoFD}},
 		{Op: &plan.Console{}}, {Op: &plan.Sync{Point: plan.SyncHooks}},
 		{Op: &plan.Gate{FD: plan.NoFD}}, {Op: &plan.Seccomp{}}, {Op: &plan.Exec{}},
+		{Origin: "mounts[1]", Op: &plan.MountBind{Source: "/a", Target: "/a", IDMapFD: plan.NoFD, SourceFD: plan.NoFD, Flags: plan.MountDelegateOnDenied}},
 	}
 }
 
@@ -30,6 +31,7 @@ func TestAnswer_out_of_turn(t *testing.T) {
 		p    plan.Program
 	}{
 		{"the mount of an op that asks for none", wire.Message{Type: plan.MsgDelegate, Op: 3}, victim()},
+		{"a mount from outside of an op that wants none", wire.Message{Type: plan.MsgDelegate, Op: 9, Arg: int64(plan.DelegateOutside)}, victim()},
 		{"the mount of an op that is no mount", wire.Message{Type: plan.MsgDelegate, Op: 8}, victim()},
 		{"the mount of an op that is not there", wire.Message{Type: plan.MsgDelegate, Op: 99}, victim()},
 		{"id maps from another op", wire.Message{Type: plan.MsgMaps, Op: 4}, victim()},

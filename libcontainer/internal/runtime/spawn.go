@@ -505,17 +505,19 @@ func isFrom(p plan.Program, m wire.Message) bool {
 		return false
 	}
 	const delegate = plan.MountDelegate | plan.MountDelegateOnDenied
+	inside := m.Type == plan.MsgDelegate && m.Arg == int64(plan.DelegateInside)
+	outside := m.Type == plan.MsgDelegate && m.Arg == int64(plan.DelegateOutside)
 	switch o := p[m.Op].Op.(type) {
 	case *plan.SyncMaps:
 		return m.Type == plan.MsgMaps
 	case *plan.MountBind:
-		return m.Type == plan.MsgDelegate && o.Flags&delegate != 0
+		return inside && o.Flags&delegate != 0 || outside && o.Flags&plan.MountOutside != 0
 	case *plan.RootOpen:
-		return m.Type == plan.MsgDelegate && o.Flags&delegate != 0
+		return inside && o.Flags&delegate != 0
 	case *plan.Mknod:
-		return m.Type == plan.MsgDelegate && o.Flags&plan.NodeDelegate != 0
+		return inside && o.Flags&plan.NodeDelegate != 0
 	case *plan.MountFS:
-		return m.Type == plan.MsgDelegate && o.PidnsFD != plan.NoFD
+		return inside && o.PidnsFD != plan.NoFD
 	case *plan.Listener:
 		return m.Type == plan.MsgNotify
 	case *plan.Console:

@@ -73,6 +73,7 @@ var flagSets = []flagSet{
 		{"MountKeepProc", "The mount is the container's /proc: it is held for the ops with NodeInProc."},
 		{"MountKeepSys", "The mount is the container's /sys: it is held for the ops with NodeInSys."},
 		{"MountHostSys", "Where the kernel refuses a new sysfs (EPERM: the network namespace is not the user namespace's) the host's /sys is bound, read-only, with what is mounted below."},
+		{"MountOutside", "Where the kernel refuses what it has locked in the copy of the host's mounts for a user namespace (mount_namespaces(7)), a directory without the mounts below it or other access times, the runtime makes the mount from the host's own: MsgDelegate with DelegateOutside."},
 	}},
 	{"NodeFlag", "NodeFlag modifies Mknod, Mkdir, Symlink, Mask and ReadonlyPath.", []flag{
 		{"NodeExistOK", "Leave what is already there."},
@@ -142,6 +143,10 @@ var enumSets = []enumSet{
 		{"SyncCgroup", "the control groups are made and may be joined."},
 		{"SyncHooks", "the mounts are in place, the root is not yet changed: prestart, createRuntime and createContainer hooks."},
 		{"SyncNetwork", "the network namespace is there: devices may be moved into it."},
+	}},
+	{"Delegation", "Delegation says, in the argument of a MsgDelegate, where the runtime carries the op out.", []flag{
+		{"DelegateInside", "in the init's mount namespace."},
+		{"DelegateOutside", "in the runtime's: only for an op with MountOutside."},
 	}},
 	{"InitStep", "InitStep is the system call, or the part of an op, that failed.", []flag{
 		{"StepOp", "the op as a whole."},
@@ -312,8 +317,9 @@ var ops = []op{
 	{"Home", "Home looks the user's home directory up in the container's /etc/passwd, for an environment that has no HOME. It comes after the root changed and before the filter.", []field{{"UID", tU64, "user", ""}}},
 	{"Exec", "Exec is execve(2) of what FindExec found, with what FindExec prepared: nothing but the one call, for the filter is in force.", nil},
 	{"ExecHost", "ExecHost is execve(2) of a host path by a process that only borrowed the container's namespaces: createContainer hooks. It ends when the runtime does (PR_SET_PDEATHSIG).", []field{{"FD", tFD, "the executable, or -1 for Path", ""}, {"Path", tStr, "host path", ""}, {"Argv", tList, "arguments", ""}, {"Env", tList, "environment", ""}}},
-	{"CloneSource", "CloneSource is open_tree(OPEN_TREE_CLONE) of a path, and the id mapping: what a delegate does with the runtime's privileges inside the container's mount namespace.", []field{
-		{"Path", tStr, "host path", ""}, {"Flags", tU64, "MountFlag", "MountFlag"}, {"IDMapFD", tFD, "user namespace for an idmapped mount, or -1", ""},
+	{"CloneSource", "CloneSource is open_tree(OPEN_TREE_CLONE) of a path, its access times, and the id mapping: what a delegate does with the runtime's privileges inside the container's mount namespace, or outside of it.", []field{
+		{"Path", tStr, "path, of the host or below the working directory", ""}, {"Flags", tU64, "MountFlag", "MountFlag"}, {"IDMapFD", tFD, "user namespace for an idmapped mount, or -1", ""},
+		{"Set", tU64, "MOUNT_ATTR_* to set", "attr"}, {"Clear", tU64, "MOUNT_ATTR_* to clear", "attr"}, {"RecSet", tU64, "MOUNT_ATTR_* to set on the whole tree", "attr"}, {"RecClear", tU64, "MOUNT_ATTR_* to clear on the whole tree", "attr"},
 	}},
 	{"SendFD", "SendFD hands the mount made by the op before it to the runtime, and ends: the last op of a delegate.", nil},
 	{"RootHere", "RootHere makes the root directory that came with the mount namespace the root below which paths are resolved, or changes (chroot(2)) to a directory that is handed over, for a container without a mount namespace.", []field{
@@ -331,6 +337,7 @@ var ops = []op{
 		{"Mode", tU64, "S_IF* and permission bits", "oct"}, {"Major", tU64, "major number", ""}, {"Minor", tU64, "minor number", ""},
 		{"UID", tU64, "owner", ""}, {"GID", tU64, "group", ""}, {"Context", tStr, "SELinux context of the tmpfs, or empty", ""},
 	}},
+	{"AttachHere", "AttachHere mounts what CloneSource made as \"mount\" in a new tmpfs, on /proc, and makes that the working directory, which goes along into a copy of the mount namespace. The mount namespace is this process's own.", nil},
 }
 
 // calls names the one system call that an op is, for the ops that are one: the
