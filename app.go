@@ -110,18 +110,22 @@ func (g *globals) parse(args []string) (act func() error, err error) {
 	if len(args) > 0 {
 		name, args = filepath.Base(args[0]), args[1:]
 	}
-	flags := g.flags()
-	setDefaults(flags)
-	before, mistake := arrange(args, flags, 0)
-	rest := before.positional
 	var text bytes.Buffer // what the library writes
 	app := &cli.App{
-		Name: name, HelpName: name, Usage: usage, Description: description, Flags: before.flags,
+		Name: name, HelpName: name, Usage: usage, Description: description,
 		HideHelp: true, HideVersion: true,
 		Writer: &text, ErrWriter: &text,
 		Compiled:       time.Unix(1, 0), // or it is looked up
 		ExitErrHandler: func(*cli.Context, error) {},
 	}
+	if completes(args) {
+		return func() error { return g.print(text.Bytes()) }, g.complete(app, args)
+	}
+	flags := g.flags()
+	setDefaults(flags)
+	before, mistake := arrange(args, flags, 0)
+	rest := before.positional
+	app.Flags = before.flags
 	argv := append(append([]string{name}, before.options...), "--")
 
 	var cmd *command

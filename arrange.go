@@ -14,6 +14,7 @@ type arranged struct {
 	flags      []cli.Flag // those that options name, each once
 	positional []string
 	help       bool // -h or --help was given
+	ended      bool // nothing that follows is an option
 }
 
 // arrange parts args by the flags, so that options may stand anywhere, as engines write them (`kill web KILL --all`). After
@@ -24,6 +25,7 @@ func arrange(args []string, flags []cli.Flag, plain int) (a arranged, err error)
 		arg := args[0]
 		if len(arg) < 2 || arg[0] != '-' {
 			if plain == 0 {
+				a.ended = true
 				break
 			}
 			plain--
@@ -32,6 +34,7 @@ func arrange(args []string, flags []cli.Flag, plain int) (a arranged, err error)
 		}
 		args = args[1:]
 		if arg == "--" {
+			a.ended = true
 			break
 		}
 		name, value, hasValue := strings.Cut(strings.TrimPrefix(arg[1:], "-"), "=")
