@@ -48,7 +48,7 @@ func FuzzUpdate(f *testing.F) {
 		writable(t, v2.Unified(p.Unified, false), nil)
 		writable(t, v2.Unified(p.Unified, true), nil)
 		merge(old, r)
-		if _, _, err := spec.ParseResources(spec.AppendResources(nil, old)); err != nil {
+		if _, _, err := spec.ParseResources([]byte(encoded(t, old))); err != nil {
 			t.Errorf("what is kept is not read again: %v", err)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup"
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
 	"github.com/rung-oci/rung/libcontainer/internal/host"
+	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/spec"
 	"github.com/rung-oci/rung/libcontainer/internal/state"
@@ -85,11 +86,7 @@ func (c *Container) update(o *UpdateOptions) error {
 		return errors.Join(err, undo())
 	}
 	merge(s.Linux.Resources, r)
-	if i := s.Linux.IntelRdt; i != nil {
-		word(&i.L3CacheSchema, o.L3CacheSchema)
-		word(&i.MemBwSchema, o.MemBwSchema)
-	}
-	if err := c.Trace.Do("keep the config", func() error { return c.keepConfig(e, spec.AppendSpec(nil, s)) }); err != nil {
+	if err := c.Trace.Do("keep the config", func() error { return c.keepConfig(e, s, o) }); err != nil {
 		return fmt.Errorf("the limits are set, but the container's config could not be kept: %w", err)
 	}
 	return nil
@@ -108,14 +105,22 @@ func (c *Container) setLimits(e *state.Entry, p *plan.Resources, before []plan.D
 	return limitError(err)
 }
 
-// keepConfig replaces the kept config. The record knows the checksums of both before, so that an update
-// that is killed in between leaves a config that it knows.
-func (c *Container) keepConfig(e *state.Entry, raw []byte) error {
-	if c.state.Schema > 1 {
-		old, err := e.Config()
-		if err != nil {
-			return err
+// keepConfig replaces the limits in the kept config by those of s and o. All else in it stays as it is, byte for
+// byte but for white space. The record knows the checksums of both before, so that an update that is killed in
+// between leaves a config that it knows.
+func (c *Container) keepConfig(e *state.Entry, s *specs.Spec, o *UpdateOptions) error {
+	old, err := e.Config()
+	if err != nil {
+		return err
+	}
+	text := spec.Splice(string(old), string(spec.AppendResources(nil, s.Linux.Resources)), "linux", "resources")
+	for _, m := range [...]struct{ name, schema string }{{"l3CacheSchema", o.L3CacheSchema}, {"memBwSchema", o.MemBwSchema}} {
+		if s.Linux.IntelRdt != nil && m.schema != "" {
+			text = spec.Splice(text, string(jsonscan.AppendString(nil, m.schema)), "linux", "intelRdt", m.name)
 		}
+	}
+	raw := []byte(text)
+	if c.state.Schema > 1 {
 		c.state.ConfigSum = state.Sum(old) + "," + state.Sum(raw)
 		if err := e.Save(c.state); err != nil {
 			return err

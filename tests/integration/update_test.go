@@ -1,9 +1,11 @@
 package integration
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -341,6 +343,36 @@ func TestUpdate_the_kept_config_says_it(t *testing.T) {
 	if text := readFile(t, filepath.Join(b.Root, b.ID, "config.json")); !strings.Contains(text, `"pids":{"limit":60}`) {
 		t.Error(text)
 	}
+	b.must("delete", "--force", b.ID)
+}
+
+// update changes the limits in the kept config and leaves the rest of it, what rung does not know included.
+func TestUpdate_the_kept_config_has_all_else(t *testing.T) {
+	t.Parallel()
+	requires(t, "ctrl:pids", "rt:rung")
+	b := waiting(t)
+	b.Spec.Linux.Resources = &specs.LinuxResources{Pids: &specs.LinuxPids{Limit: ptr[int64](50)}}
+	b.writeConfig()
+	extra := `"windows": {"layerFolders": ["C:\\layer"]}, "laterSection": {"a": [1, {"b": null}]},`
+	config := readFile(t, b.Dir+"/config.json")
+	writeFile(t, b.Dir+"/config.json", "{"+extra+strings.TrimPrefix(strings.TrimSpace(config), "{"))
+	b.NoConfig = true
+	b.runDetached().next("waiting")
+	kept := filepath.Join(b.Root, b.ID, "config.json")
+	decode := func() (all map[string]any) {
+		if err := json.Unmarshal([]byte(readFile(t, kept)), &all); err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	expected := decode()
+	b.must("update", "--pids-limit", "60", b.ID)
+	resources := expected["linux"].(map[string]any)["resources"].(map[string]any)
+	resources["pids"] = map[string]any{"limit": 60.0}
+	if got := decode(); !reflect.DeepEqual(got, expected) {
+		t.Errorf("got  %v\nwant %v", got, expected)
+	}
+	b.must("update", "--pids-limit", "61", b.ID)
 	b.must("delete", "--force", b.ID)
 }
 

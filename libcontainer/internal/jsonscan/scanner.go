@@ -65,8 +65,8 @@ type Unknown struct {
 	Offset int
 	// Name is the member's name, unescaped.
 	Name string
-	// Type is what the decoder handed to [Scanner.Unknown]: which object it was in.
-	Type int
+	// Fields are the names that the decoder knows in that object.
+	Fields Fields
 }
 
 // maxUnknown bounds what a hostile text can make us remember.
@@ -188,9 +188,11 @@ func (s *Scanner) Array() bool { return s.open('[', "an array") }
 // [Scanner.Name]; the caller must then consume the value. At the closing brace
 // it leaves the object and returns false.
 func (s *Scanner) Member() bool {
-	if !s.next('}') {
-		return false
-	}
+	return s.next('}') && s.member()
+}
+
+// member reads a member's name and the colon behind it.
+func (s *Scanner) member() bool {
 	if s.peek() != '"' {
 		s.mismatch("a member name in quotes")
 		return false
@@ -385,15 +387,6 @@ func (s *Scanner) Any() any {
 	return nil
 }
 
-// Unknown skips the value of a member that the decoder has no field for and
-// remembers it; typ is the decoder's own number for the kind of object. The
-// first hundred are kept.
-func (s *Scanner) Unknown(typ int) {
-	if len(s.unknown) < maxUnknown {
-		s.unknown = append(s.unknown, Unknown{Offset: s.nameOff, Name: s.name, Type: typ})
-	}
-	s.Skip()
-}
-
-// Unknowns returns what [Scanner.Unknown] has collected, in the text's order.
+// Unknowns returns the members that [Scanner.Next] skipped, in the text's order, the
+// first hundred at most.
 func (s *Scanner) Unknowns() []Unknown { return s.unknown }

@@ -215,19 +215,3 @@ func parse[T any](raw []byte, decode func(*jsonscan.Scanner, *T)) (*T, Problems,
 	}
 	return v, unknownFields(text(raw), s.Unknowns()), nil
 }
-
-// DecodeInto reads a specs.Spec at the scanner's position, for callers whose own
-// JSON contains one.
-func DecodeInto(s *jsonscan.Scanner, v *specs.Spec) { decodeSpec(s, v) }
-
-// AppendSpec appends v as JSON, as encoding/json's Marshal writes it but for
-// <, > and &, which are not escaped.
-func AppendSpec(dst []byte, v *specs.Spec) []byte { return appendSpec(dst, v) }
-
-// AppendProcess appends v as JSON; see [AppendSpec].
-func AppendProcess(dst []byte, v *specs.Process) []byte { return appendProcess(dst, v) }
-
-// AppendResources appends v as JSON; see [AppendSpec].
-func AppendResources(dst []byte, v *specs.LinuxResources) []byte {
-	return appendLinuxResources(dst, v)
-}

@@ -20,7 +20,7 @@ func unknownFields(text string, found []jsonscan.Unknown) Problems {
 	out := make(Problems, len(found))
 	for i, u := range found {
 		message := "unknown field " + paths[i]
-		if hint := misspelt.Nearest(u.Name, fieldNames(u.Type)); hint != "" {
+		if hint := misspelt.Nearest(u.Name, u.Fields); hint != "" {
 			message += ": did you mean " + hint + "?"
 		}
 		out[i] = Problem{

@@ -1,15 +1,16 @@
-// Package gen writes the Go code that decodes and encodes given struct types
-// with package jsonscan, so that a program need not load encoding/json's
-// reflection. It is used by go generate and by the tests that check that what it
-// wrote is up to date; nothing that is shipped imports it.
+// Package gen writes the Go code that decodes given struct types with package
+// jsonscan, so that a program need not load encoding/json's reflection. The code
+// is a list of names and a switch for each struct; how values are decoded stands
+// in jsonscan. go generate uses this package, and the tests that compare the
+// written file with what it would write now. No shipped package imports it.
 //
 // The decoders do what encoding/json (version 1) does: exact names before names
 // that differ in case only, null leaves what is no pointer, slice, map or
 // interface alone, a repeated member is decoded over the value it had, slices are
-// re-used element by element, fields of embedded structs are promoted. Not
-// supported, and refused: arrays, []byte, maps with other keys than strings,
-// floats, the tag options "string" and "omitzero", types with their own MarshalJSON,
-// UnmarshalJSON or text forms, embedded pointers, and two fields of one name.
+// re-used element by element, fields of embedded structs are promoted. The
+// generator refuses arrays, []byte, maps with other keys than strings, floats,
+// interfaces, the tag option "string", types with their own UnmarshalJSON or
+// UnmarshalText, embedded pointers, and two fields of one name.
 //
 // A package that generates code for its own types calls [Generate] from a test
 // that compares with the file, and rewrites it under a flag (package gentest does
@@ -40,12 +41,9 @@ type Config struct {
 	// Roots are the struct types wanted; all they contain comes with them.
 	// Each type T gets decodeT(*jsonscan.Scanner, *T).
 	Roots []reflect.Type
-	// Encode adds appendT([]byte, *T) []byte for each.
-	Encode bool
-	// Unknown makes the decoders report members they have no field for with
-	// Scanner.Unknown, and adds fieldNames(typ int) []string to look them up by.
-	// Otherwise they are skipped.
-	Unknown bool
+	// Opaque are struct types whose members are skipped: the decoded value says
+	// no more than that an object was there.
+	Opaque []reflect.Type
 }
 
 type generator struct {
@@ -53,7 +51,6 @@ type generator struct {
 	out     bytes.Buffer
 	imports map[string]bool
 	structs []reflect.Type
-	others  []reflect.Type // slices and maps, which get functions too
 	err     error
 }
 
@@ -67,26 +64,8 @@ func Generate(c Config) ([]byte, error) {
 	if g.err != nil {
 		return nil, g.err
 	}
-	for i, t := range g.structs {
-		g.structDecoder(t, i)
-	}
-	for _, t := range g.others {
-		if t.Kind() == reflect.Slice {
-			g.sliceDecoder(t)
-		} else {
-			g.mapDecoder(t)
-		}
-	}
-	if c.Unknown {
-		g.fieldNames()
-	}
-	if c.Encode {
-		for _, t := range g.structs {
-			g.structEncoder(t)
-		}
-	}
-	if g.err != nil {
-		return nil, g.err
+	for _, t := range g.structs {
+		g.structDecoder(t)
 	}
 
 	var head bytes.Buffer
@@ -142,17 +121,19 @@ func (g *generator) p(format string, args ...any) { fmt.Fprintf(&g.out, format+"
 // collect notes t and all that it contains, in the order of first mention.
 func (g *generator) collect(t reflect.Type) {
 	for _, i := range []reflect.Type{
-		reflect.TypeFor[json.Marshaler](), reflect.TypeFor[json.Unmarshaler](),
-		reflect.TypeFor[encoding.TextMarshaler](), reflect.TypeFor[encoding.TextUnmarshaler](),
+		reflect.TypeFor[json.Unmarshaler](), reflect.TypeFor[encoding.TextUnmarshaler](),
 	} {
-		if t.Kind() != reflect.Interface && (t.Implements(i) || reflect.PointerTo(t).Implements(i)) {
+		if t.Implements(i) || reflect.PointerTo(t).Implements(i) {
 			g.refuse(t, "it has its own "+i.Name())
 			return
 		}
 	}
 	switch t.Kind() {
 	case reflect.Struct:
-		if slices.Contains(g.structs, t) {
+		if t.Name() == "" && !slices.Contains(g.Roots, t) {
+			g.refuse(t, "an unnamed type")
+		}
+		if slices.Contains(g.structs, t) || slices.Contains(g.Opaque, t) {
 			return
 		}
 		g.structs = append(g.structs, t)
@@ -162,21 +143,13 @@ func (g *generator) collect(t reflect.Type) {
 	case reflect.Pointer:
 		g.collect(t.Elem())
 	case reflect.Slice, reflect.Map:
-		if slices.Contains(g.others, t) {
-			return
-		}
 		if t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 {
 			g.refuse(t, "bytes are written in base64")
 		}
 		if t.Kind() == reflect.Map && t.Key().Kind() != reflect.String {
 			g.refuse(t, "keys that are no strings")
 		}
-		g.others = append(g.others, t)
 		g.collect(t.Elem())
-	case reflect.Interface:
-		if t.NumMethod() > 0 {
-			g.refuse(t, "an interface with methods")
-		}
 	case reflect.Bool, reflect.String,
 		reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
 		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
@@ -188,10 +161,9 @@ func (g *generator) collect(t reflect.Type) {
 // field is a struct field under its JSON name; selector leads to it through
 // embedded structs by Go's own promotion.
 type field struct {
-	name      string
-	selector  string
-	typ       reflect.Type
-	omitEmpty bool
+	name     string
+	selector string
+	typ      reflect.Type
 }
 
 func (g *generator) fields(t reflect.Type) []field {
@@ -202,8 +174,8 @@ func (g *generator) fields(t reflect.Type) []field {
 		if tag == "-" || !f.IsExported() && !f.Anonymous {
 			continue
 		}
-		if strings.Contains(opts, "string") || strings.Contains(opts, "omitzero") {
-			g.refuse(t, "tag options string and omitzero")
+		if strings.Contains(opts, "string") {
+			g.refuse(t, "tag option string")
 		}
 		if f.Anonymous && name == "" {
 			if f.Type.Kind() != reflect.Struct {
@@ -221,7 +193,7 @@ func (g *generator) fields(t reflect.Type) []field {
 				g.refuse(t, "field name "+name+" is not ASCII")
 			}
 		}
-		out = append(out, field{name, f.Name, f.Type, strings.Contains(opts, "omitempty")})
+		out = append(out, field{name, f.Name, f.Type})
 	}
 	for i, f := range out {
 		for _, o := range out[:i] {
@@ -250,263 +222,66 @@ func (g *generator) goType(t reflect.Type) string {
 		return "[]" + g.goType(t.Elem())
 	case reflect.Map:
 		return "map[" + g.goType(t.Key()) + "]" + g.goType(t.Elem())
-	case reflect.Interface:
-		return "any"
 	}
 	g.refuse(t, "an unnamed type")
 	return "any"
 }
 
-// funcName makes the identifier part that stands for t in function names.
-func funcName(t reflect.Type) string {
-	if t.Name() != "" {
-		return strings.ToUpper(t.Name()[:1]) + t.Name()[1:]
-	}
+// reader is the function that decodes a value of t: func(*jsonscan.Scanner, *T).
+func (g *generator) reader(t reflect.Type) string {
 	switch t.Kind() {
-	case reflect.Slice:
-		return "SliceOf" + funcName(t.Elem())
-	case reflect.Map:
-		return "MapOf" + funcName(t.Elem())
-	case reflect.Pointer:
-		return "PointerTo" + funcName(t.Elem())
-	}
-	return "Any"
-}
-
-// read writes the statements that decode the next value into the variable dst.
-func (g *generator) read(t reflect.Type, dst string) {
-	switch t.Kind() {
-	case reflect.Pointer:
-		g.p("if s.Null() { %s = nil } else {", dst)
-		g.p("if %s == nil { %s = new(%s) }", dst, dst, g.goType(t.Elem()))
-		if e := t.Elem(); hasFunc(e) {
-			g.p("decode%s(s, %s)", funcName(e), dst)
-		} else {
-			g.read(e, "*"+dst)
+	case reflect.Struct:
+		if slices.Contains(g.Opaque, t) {
+			return "jsonscan.Opaque[" + g.goType(t) + "]"
 		}
-		g.p("}")
-	case reflect.Struct, reflect.Slice, reflect.Map:
-		g.p("decode%s(s, &%s)", funcName(t), dst)
-	case reflect.Interface:
-		g.p("%s = s.Any()", dst)
-	default:
-		call, natural := scanCall(t)
-		conv := "x"
-		if natural != t {
-			conv = g.goType(t) + "(x)"
-		}
-		g.p("if x, ok := s.%s; ok { %s = %s }", call, dst, conv)
-	}
-}
-
-func hasFunc(t reflect.Type) bool {
-	return t.Kind() == reflect.Struct || t.Kind() == reflect.Slice || t.Kind() == reflect.Map
-}
-
-// scanCall returns the Scanner call for a basic type and the type it gives.
-func scanCall(t reflect.Type) (string, reflect.Type) {
-	switch t.Kind() {
+		return "decode" + strings.ToUpper(t.Name()[:1]) + t.Name()[1:]
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		return fmt.Sprintf("func(s *jsonscan.Scanner, v *%s) { %s }", g.goType(t), g.read(t, "v"))
 	case reflect.Bool:
-		return "Bool()", reflect.TypeFor[bool]()
+		return "jsonscan.Flag[" + g.goType(t) + "]"
 	case reflect.String:
-		return "String()", reflect.TypeFor[string]()
+		return "jsonscan.Text[" + g.goType(t) + "]"
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return fmt.Sprintf("Int(%d)", t.Bits()), reflect.TypeFor[int64]()
-	default:
-		return fmt.Sprintf("Uint(%d)", t.Bits()), reflect.TypeFor[uint64]()
+		return "jsonscan.Signed[" + g.goType(t) + "]"
 	}
+	return "jsonscan.Unsigned[" + g.goType(t) + "]"
 }
 
-func (g *generator) structDecoder(t reflect.Type, id int) {
-	fields := g.fields(t)
-	name := funcName(t)
-
-	g.p("func decode%s(s *jsonscan.Scanner, v *%s) {", name, g.goType(t))
-	g.p("if !s.Object() { return }")
-	g.p("for s.Member() {")
-	g.p("switch key%s(s.Name()) {", name)
-	for i, f := range fields {
-		g.p("case %d:", i+1)
-		g.read(f.typ, "v."+f.selector)
+// read is the call that decodes the next value into the t that the expression dst points to.
+func (g *generator) read(t reflect.Type, dst string) string {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return fmt.Sprintf("jsonscan.Pointer(s, %s, %s)", dst, g.reader(t.Elem()))
+	case reflect.Slice:
+		list := "List"
+		switch t.Elem().Kind() {
+		case reflect.String:
+			return fmt.Sprintf("jsonscan.Texts(s, %s)", dst)
+		case reflect.Struct, reflect.Slice, reflect.Map, reflect.Pointer:
+		default:
+			list = "Scalars"
+		}
+		return fmt.Sprintf("jsonscan.%s(s, %s, %s)", list, dst, g.reader(t.Elem()))
+	case reflect.Map:
+		return fmt.Sprintf("jsonscan.Map(s, %s, %s)", dst, g.reader(t.Elem()))
 	}
-	if g.Unknown {
-		g.p("default: s.Unknown(%d)", id)
-	} else {
-		g.p("default: s.Skip()")
+	call, _, _ := strings.Cut(g.reader(t), "[")
+	return fmt.Sprintf("%s(s, %s)", call, dst)
+}
+
+func (g *generator) structDecoder(t reflect.Type) {
+	name := strings.ToUpper(t.Name()[:1]) + t.Name()[1:]
+	fields := g.fields(t)
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = strconv.Quote(f.name)
+	}
+	g.p("var fields%s = jsonscan.Fields{%s}\n", name, strings.Join(names, ", "))
+	g.p("func decode%s(s *jsonscan.Scanner, v *%s) {", name, g.goType(t))
+	g.p("for i := s.First(fields%s); i >= 0; i = s.Next(fields%s, i) {", name, name)
+	g.p("switch i {")
+	for i, f := range fields {
+		g.p("case %d: %s", i, g.read(f.typ, "&v."+f.selector))
 	}
 	g.p("}\n}\n}\n")
-
-	longest := 0
-	g.p("// key%s numbers the fields of %s by their names, 0 for none.", name, t.Name())
-	g.p("func key%s(name string) int {", name)
-	g.p("switch name {")
-	for i, f := range fields {
-		g.p("case %q: return %d", f.name, i+1)
-		longest = max(longest, len(f.name))
-	}
-	g.p("}")
-	g.p("var buf [%d]byte", longest)
-	g.p("switch string(jsonscan.Fold(buf[:], name)) {")
-	var seen []string
-	for i, f := range fields {
-		folded := strings.ToLower(f.name)
-		if slices.Contains(seen, folded) {
-			continue // the first of those that differ in case only is taken
-		}
-		seen = append(seen, folded)
-		g.p("case %q: return %d", folded, i+1)
-	}
-	g.p("}\nreturn 0\n}\n")
-}
-
-func (g *generator) sliceDecoder(t reflect.Type) {
-	elem := t.Elem()
-	g.p("func decode%s(s *jsonscan.Scanner, v *%s) {", funcName(t), g.goType(t))
-	g.p("if !s.Array() { if s.Err() == nil { *v = nil }; return }")
-	g.p("a := *v")
-	g.p("n := 0")
-	g.p("for ; s.Element(); n++ {")
-	// Elements beyond the length keep what a longer array, earlier in the same
-	// text, left there: encoding/json shows it through null and missing members.
-	g.p("if n >= len(a) {")
-	room := strconv.Itoa(firstCap(elem))
-	if !hasFunc(elem) && elem.Kind() != reflect.Pointer && elem.Kind() != reflect.Interface {
-		room = "s.Guess()"
-	}
-	g.p("if cap(a) == 0 { a = make(%s, 0, %s) }", g.goType(t), room)
-	g.p("if n < cap(a) { a = a[:n+1] } else { var e %s; a = append(a, e) }", g.goType(elem))
-	g.p("}")
-	g.read(elem, "a[n]")
-	g.p("}")
-	g.p("if n == 0 { a = %s{} }", g.goType(t))
-	g.p("*v = a[:n]\n}\n")
-}
-
-// firstCap is how many elements to make room for at first: some 128 bytes, where
-// append would start with one.
-func firstCap(elem reflect.Type) int { return int(max(1, min(8, 128/max(1, elem.Size())))) }
-
-func (g *generator) mapDecoder(t reflect.Type) {
-	g.p("func decode%s(s *jsonscan.Scanner, v *%s) {", funcName(t), g.goType(t))
-	g.p("if !s.Object() { if s.Err() == nil { *v = nil }; return }")
-	g.p("m := *v")
-	g.p("if m == nil { m = make(%s); *v = m }", g.goType(t))
-	g.p("for s.Member() {")
-	key := "name"
-	if t.Key() != reflect.TypeFor[string]() {
-		key = g.goType(t.Key()) + "(name)"
-	}
-	g.p("name := s.Name()")
-	g.p("var e %s", g.goType(t.Elem()))
-	g.read(t.Elem(), "e")
-	g.p("m[%s] = e", key)
-	g.p("}\n}\n")
-}
-
-func (g *generator) fieldNames() {
-	g.p("// fieldNames returns the member names that the struct with this number has.")
-	g.p("func fieldNames(typ int) []string {")
-	g.p("switch typ {")
-	for i, t := range g.structs {
-		var names []string
-		for _, f := range g.fields(t) {
-			names = append(names, fmt.Sprintf("%q", f.name))
-		}
-		g.p("case %d: return []string{%s}", i, strings.Join(names, ", "))
-	}
-	g.p("}\nreturn nil\n}\n")
-}
-
-func (g *generator) structEncoder(t reflect.Type) {
-	g.p("func append%s(b []byte, v *%s) []byte {", funcName(t), g.goType(t))
-	g.p("b = append(b, '{')")
-	for _, f := range g.fields(t) {
-		src := "v." + f.selector
-		cond := ""
-		if f.omitEmpty {
-			switch f.typ.Kind() {
-			case reflect.Bool:
-				cond = src
-			case reflect.String:
-				cond = src + ` != ""`
-			case reflect.Pointer, reflect.Interface:
-				cond = src + " != nil"
-			case reflect.Slice, reflect.Map:
-				cond = "len(" + src + ") > 0"
-			case reflect.Struct:
-			default:
-				cond = src + " != 0"
-			}
-		}
-		if cond != "" {
-			g.p("if %s {", cond)
-		}
-		g.p("b = jsonscan.AppendKey(b, %q)", f.name)
-		g.write(f.typ, src, 0)
-		if cond != "" {
-			g.p("}")
-		}
-	}
-	g.p("return append(b, '}')\n}\n")
-}
-
-// write writes the statements that append the value of the expression src.
-func (g *generator) write(t reflect.Type, src string, depth int) {
-	as := func(natural reflect.Type) string {
-		if t == natural {
-			return src
-		}
-		return g.goType(natural) + "(" + src + ")"
-	}
-	switch t.Kind() {
-	case reflect.Bool:
-		g.p("b = jsonscan.AppendBool(b, %s)", as(reflect.TypeFor[bool]()))
-	case reflect.String:
-		g.p("b = jsonscan.AppendString(b, %s)", src)
-	case reflect.Struct:
-		g.p("b = append%s(b, &%s)", funcName(t), src)
-	case reflect.Interface:
-		g.p("b = jsonscan.AppendAny(b, %s)", src)
-	case reflect.Pointer:
-		g.p("if %s == nil { b = append(b, \"null\"...) } else {", src)
-		if t.Elem().Kind() == reflect.Struct {
-			g.p("b = append%s(b, %s)", funcName(t.Elem()), src)
-		} else {
-			g.write(t.Elem(), "(*"+src+")", depth)
-		}
-		g.p("}")
-	case reflect.Slice:
-		if t.Elem().Kind() == reflect.String {
-			g.p("b = jsonscan.AppendStrings(b, %s)", src)
-			return
-		}
-		i := fmt.Sprintf("i%d", depth)
-		g.p("if %s == nil { b = append(b, \"null\"...) } else {", src)
-		g.p("b = append(b, '[')")
-		g.p("for %s := range %s {", i, src)
-		g.p("b = jsonscan.AppendComma(b)")
-		g.write(t.Elem(), src+"["+i+"]", depth+1)
-		g.p("}\nb = append(b, ']')\n}")
-	case reflect.Map:
-		if t == reflect.TypeFor[map[string]string]() {
-			g.p("b = jsonscan.AppendStringMap(b, %s)", src)
-			return
-		}
-		k, e := fmt.Sprintf("k%d", depth), fmt.Sprintf("e%d", depth)
-		g.p("if %s == nil { b = append(b, \"null\"...) } else {", src)
-		g.p("b = append(b, '{')")
-		g.p("for _, %s := range jsonscan.SortedKeys(%s) {", k, src)
-		g.p("%s := %s[%s]", e, src, k)
-		if t.Key() == reflect.TypeFor[string]() {
-			g.p("b = jsonscan.AppendKey(b, %s)", k)
-		} else {
-			g.p("b = jsonscan.AppendKey(b, string(%s))", k)
-		}
-		g.write(t.Elem(), e, depth+1)
-		g.p("}\nb = append(b, '}')\n}")
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		g.p("b = jsonscan.AppendInt(b, %s)", as(reflect.TypeFor[int64]()))
-	default:
-		g.p("b = jsonscan.AppendUint(b, %s)", as(reflect.TypeFor[uint64]()))
-	}
 }

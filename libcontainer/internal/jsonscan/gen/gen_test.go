@@ -21,7 +21,7 @@ type sample struct {
 }
 
 func generate(t reflect.Type) (string, error) {
-	src, err := Generate(Config{Package: "p", Scan: "example.com/jsonscan", Roots: []reflect.Type{t}, Encode: true})
+	src, err := Generate(Config{Package: "p", Scan: "example.com/jsonscan", Roots: []reflect.Type{t}})
 	return string(src), err
 }
 
@@ -30,12 +30,12 @@ func TestGenerate_sample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"func decodeSample(", "func appendSample(", "func decodeInner(", `case "A":`, "v.A = int(x)"} {
+	for _, want := range []string{"func decodeSample(", "func decodeInner(", `fieldsInner = jsonscan.Fields{"A", "B"}`, "jsonscan.Signed(s, &v.A)"} {
 		if !strings.Contains(src, want) {
 			t.Errorf("no %q in\n%s", want, src)
 		}
 	}
-	if strings.Contains(src, "Skip =") || strings.Contains(src, "v.any") {
+	if strings.Contains(src, `"Skip"`) || strings.Contains(src, "v.any") {
 		t.Errorf("hidden fields are decoded:\n%s", src)
 	}
 	again, _ := generate(reflect.TypeFor[sample]())
@@ -62,6 +62,7 @@ func TestGenerate_refuses(t *testing.T) {
 			inner
 			A int
 		}]()},
+		{"interface", reflect.TypeFor[struct{ V any }]()},
 		{"channel", reflect.TypeFor[struct{ V chan int }]()},
 		{"unnamed struct", reflect.TypeFor[struct{ V struct{ W int } }]()},
 	} {

@@ -12,7 +12,7 @@ import (
 	"github.com/rung-oci/rung/libcontainer/internal/jsonscan/gen"
 )
 
-var update = flag.Bool("update", false, "write codec_gen.go anew")
+var update = flag.Bool("update", false, "write codec_gen_test.go anew")
 
 func TestGeneratedFileIsFresh(t *testing.T) {
 	want, err := gen.Generate(gen.Config{
@@ -20,22 +20,22 @@ func TestGeneratedFileIsFresh(t *testing.T) {
 		Import:  "github.com/rung-oci/rung/libcontainer/internal/jsonscan/gen/gentest",
 		Scan:    "github.com/rung-oci/rung/libcontainer/internal/jsonscan",
 		Roots:   []reflect.Type{reflect.TypeFor[Shapes]()},
-		Encode:  true,
+		Opaque:  []reflect.Type{reflect.TypeFor[Opaque]()},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if *update {
-		if err := os.WriteFile("codec_gen.go", want, 0o644); err != nil {
+		if err := os.WriteFile("codec_gen_test.go", want, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got, err := os.ReadFile("codec_gen.go")
+	got, err := os.ReadFile("codec_gen_test.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Error("codec_gen.go is old: run go test -update")
+		t.Error("codec_gen_test.go is old: run go test -update")
 	}
 }
 
@@ -55,15 +55,6 @@ func same(t *testing.T, raw []byte) {
 	if !reflect.DeepEqual(want, got) {
 		t.Fatalf("%.1000q:\nwant %+v\ngot  %+v", raw, want, got)
 	}
-	var std bytes.Buffer
-	enc := json.NewEncoder(&std)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(&want); err != nil {
-		t.Fatal(err)
-	}
-	if ours := appendShapes(nil, &got); string(ours)+"\n" != std.String() {
-		t.Fatalf("written:\nwant %s\ngot  %s", std.String(), ours)
-	}
 }
 
 var texts = []string{
@@ -72,10 +63,11 @@ var texts = []string{
 	`{"i8":128}`, `{"u8":256}`, `{"u8":-1}`, `{"i16":1.0}`, `{"pint":1,"pintOpt":0,"ptext":"x","pcolor":"c","pbase":{"major":1},"pslice":[1],"pp":3,"sub":{"Minor":1}}`,
 	`{"pint":1,"pint":null,"ptext":"x","ptext":"y","pbase":{"major":1},"pbase":{"Minor":2},"pslice":[1,2],"pslice":null,"pp":1,"pp":2}`,
 	`{"ints":[1,null,3],"ints":[null],"ints":[null,null,null,null],"intsOpt":[],"colors":["a",null],"bases":[{},null,{"major":3}],"bases":[null,{"Minor":1}],"pbases":[{},null],"pbases":[{"major":1},{}],"pints":[1,null],"pints":[null,2]}`,
-	`{"nested":[["a"],null,[],["b",null]],"nested":[null,["c"],[null,null]],"any":{"a":[1]},"anys":[1,null,"x",{}]}`,
+	`{"nested":[["a"],null,[],["b",null]],"nested":[null,["c"],[null,null]]}`,
 	`{"map":{"a":"b"},"map":{"c":null},"mapOpt":{},"mapKey":{"a":"b"},"mapBase":{"x":{"major":1}},"mapBase":{"x":{"Minor":2}},"mapPBase":{"x":null,"y":{}},"mapInts":{"a":[1],"b":null},"MapMap":{"a":{"b":1},"c":null}}`,
 	`{"same":1,"SAME":2,"Same":3,"a.b-c":4,"A.B-C":5,"Hidden":6,"hidden":7,"private":8,"Upper":9}`, `{"ſame":1}`, `{"pp":null,"pslice":[]}`,
-	`{"ints":{}}`, `{"map":[]}`, `{"bases":[1]}`, `{"any":1e999}`, `{"mapOpt":{"a":1.5}}`, `{"on":1}`,
+	`{"hull":{"Text":""}}`, `{"hull":{"x":{"y":[1]}},"hull":null,"hull":{}}`, `{"hull":null}`, `{"hull":[]}`, `{"hull":{"x":}}`, `{"hull":{}`,
+	`{"ints":{}}`, `{"map":[]}`, `{"bases":[1]}`, `{"mapOpt":{"a":1.5}}`, `{"on":1}`,
 }
 
 func TestCodec_likeEncodingJSON(t *testing.T) {

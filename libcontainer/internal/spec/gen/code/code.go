@@ -18,7 +18,10 @@ func Decoders() ([]byte, error) {
 		Import:  module + "spec",
 		Scan:    module + "jsonscan",
 		Roots:   []reflect.Type{reflect.TypeFor[specs.Spec]()},
-		Encode:  true,
-		Unknown: true,
+		// Sections of other platforms are not read: the validator warns of them, and nothing else looks.
+		Opaque: []reflect.Type{
+			reflect.TypeFor[specs.Solaris](), reflect.TypeFor[specs.Windows](), reflect.TypeFor[specs.VM](),
+			reflect.TypeFor[specs.ZOS](), reflect.TypeFor[specs.FreeBSD](),
+		},
 	})
 }
