@@ -101,6 +101,10 @@ func (c *Container) checkpoint(o *CheckpointOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := c.catch(); err != nil {
+		return err
+	}
+	spawn.Group, spawn.Signals = true, c.signals
 	span := c.Trace.Begin("start criu", trace.Wait)
 	p, err := startCriu(spawn)
 	span.End(err)
@@ -134,6 +138,12 @@ func (c *Container) checkpoint(o *CheckpointOptions) error {
 	if err := keep(); err != nil {
 		o.warn(cgroup2Changed + err.Error())
 	}
+	if _, interrupted := InterruptedBy(err); interrupted {
+		if c.thawAfter(e); o.PreDump || o.LeaveRunning || sys.WaitExit(pidfd, 0) != nil {
+			return err // the container goes on
+		}
+		err = nil // it came too late: the container is in the images alone
+	}
 	if err != nil {
 		return dirs.explain(err)
 	}
@@ -144,6 +154,13 @@ func (c *Container) checkpoint(o *CheckpointOptions) error {
 		return err
 	}
 	return c.destroy(e, true, o.warn)
+}
+
+// thawAfter thaws what criu has frozen, if it was killed.
+func (c *Container) thawAfter(e *state.Entry) {
+	if claim, err := c.claim(e); err == nil && claim.Own.Frozen() {
+		_ = claim.Own.Thaw()
+	}
 }
 
 // others are the processes of the container's control groups besides its init.

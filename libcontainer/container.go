@@ -33,7 +33,7 @@ type Container struct {
 	NotifySocket string
 	// Trace gets what is done to the container; may be nil.
 	Trace *Trace
-	// CatchSignals has SIGTERM, SIGINT and SIGHUP end Start, Kill, Delete, Pause and Update in an orderly way, with an
+	// CatchSignals has SIGTERM, SIGINT and SIGHUP end Start, Kill, Delete, Pause, Update and Checkpoint in an orderly way, with an
 	// error that InterruptedBy knows, in place of this process. They stay caught.
 	CatchSignals bool
 

@@ -12,7 +12,6 @@ import (
 
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup"
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
-	"github.com/rung-oci/rung/libcontainer/internal/console"
 	"github.com/rung-oci/rung/libcontainer/internal/criu"
 	"github.com/rung-oci/rung/libcontainer/internal/hooks"
 	"github.com/rung-oci/rung/libcontainer/internal/host"
@@ -75,16 +74,16 @@ func restore(o *RestoreOptions) (status int, err error) {
 	if err != nil {
 		return -1, err
 	}
-	var signals *console.Signals
 	if !o.Detach {
 		if !o.NoSubreaper {
 			if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 				return -1, &os.SyscallError{Syscall: "prctl PR_SET_CHILD_SUBREAPER", Err: err}
 			}
 		}
-		if signals, err = console.Watch(); err != nil {
-			return -1, err
-		}
+	}
+	signals, err := catchFor(o.Detach, o.CatchSignals)
+	if err != nil {
+		return -1, err
 	}
 	p.signals = signals
 	x := &restoration{opt: o, dirs: dirs, extra: extra}
@@ -127,6 +126,7 @@ type restoration struct {
 	dirs  *imageDirs
 	extra *imageExtra
 	pidfd int // of the init; -1: there is none yet
+	early int // pid of an init that criu is still restoring, a child of this process; 0: there is none yet
 }
 
 func (x *restoration) make(p *prepared) (err error) {
@@ -222,7 +222,11 @@ func (x *restoration) undo() error {
 		x.terminal.Close()
 	}
 	if x.group != nil {
-		errs = append(errs, x.group.Delete())
+		err := x.group.Delete()
+		if errors.Is(err, cgroup.ErrNotEmpty) { // what criu was restoring when it was killed
+			err = errors.Join(x.group.Kill(unix.SIGKILL), x.group.Delete())
+		}
+		errs = append(errs, err)
 	}
 	errs = append(errs, x.entry.Remove())
 	x.entry.Close()
@@ -240,7 +244,7 @@ func (x *restoration) processes() error {
 	for _, m := range externalMounts(x.plan) {
 		r.External = append(r.External, criu.RestoredMount(criu.Key(m.target), m.source))
 	}
-	spawn := criu.Spawn{CgroupFD: -1, Stdio: [3]*os.File{os.Stdin, os.Stdout, os.Stderr}}
+	spawn := criu.Spawn{CgroupFD: -1, Stdio: [3]*os.File{os.Stdin, os.Stdout, os.Stderr}, Signals: x.signals, Group: !x.ImageOptions().ShellJob}
 	err = x.inherit(r, &spawn)
 	if err == nil {
 		err = x.ImageOptions().criuConfig(r, &spawn, x.prepared)
@@ -280,6 +284,9 @@ func (x *restoration) processes() error {
 	if err := keep(); err != nil {
 		x.opt.warn(cgroup2Changed + err.Error())
 	}
+	if _, interrupted := InterruptedBy(err); interrupted {
+		return errors.Join(err, x.adopt())
+	}
 	if err != nil {
 		return x.dirs.explain(err)
 	}
@@ -289,8 +296,26 @@ func (x *restoration) processes() error {
 // ImageOptions are those of the command.
 func (x *restoration) ImageOptions() *ImageOptions { return &x.opt.ImageOptions }
 
+// adopt has undo end an init that criu has left half restored. Its pid stays its own until this process waits for it.
+func (x *restoration) adopt() (err error) {
+	if x.pidfd >= 0 || x.early == 0 {
+		return nil
+	}
+	x.state.Pid = x.early
+	if x.pidfd, err = sys.PidfdOpen(x.early); err != nil {
+		x.pidfd = -1
+	}
+	if errors.Is(err, unix.ESRCH) { // criu has ended it
+		err = nil
+	}
+	return err
+}
+
 // hear answers criu's notifications.
 func (x *restoration) hear(script string, pid, fd int) error {
+	if pid > 0 {
+		x.early = pid
+	}
 	switch {
 	case script == "orphan-pts-master" && fd >= 0:
 		return x.takeTerminal(fd)

@@ -19,7 +19,8 @@ import (
 
 // Every command with every kind of damaged, foreign and forged record, in a PID namespace, a mount namespace and below a
 // cgroup of its own: no process, cgroup or file that is not the container's is touched, and no command hangs or panics.
-// RUNG_RECORDS is how many records are tried, RUNG_RECORDS_SEED the seed that repeats a run.
+// RUNG_RECORDS is how many records are tried, RUNG_RECORDS_TIME after how long no further one is, RUNG_RECORDS_SEED the
+// seed that repeats a run.
 func TestRecords_fuzz(t *testing.T) {
 	tryRecords(t, cmp.Or(os.Getenv("RUNG_RECORDS"), "3000"))
 }
@@ -148,7 +149,11 @@ func fuzzRecords() (err error) {
 	if cases {
 		return f.cases()
 	}
-	for f.n = 0; f.n < n; f.n++ {
+	var enough time.Time
+	if limit, err := time.ParseDuration(os.Getenv("RUNG_RECORDS_TIME")); err == nil {
+		enough = time.Now().Add(limit)
+	}
+	for f.n = 0; f.n < n && (enough.IsZero() || time.Now().Before(enough)); f.n++ {
 		if err := f.one(); err != nil {
 			return fmt.Errorf("record %d: %w\n%s", f.n, err, strings.Join(f.log, "\n"))
 		}

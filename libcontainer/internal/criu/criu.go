@@ -9,8 +9,10 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/rung-oci/rung/internal/sysmon"
+	"github.com/rung-oci/rung/libcontainer/internal/console"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
@@ -28,9 +30,10 @@ const firstFile = 4
 
 // Process is a criu that waits for requests.
 type Process struct {
-	sock   int
-	proc   *os.Process
-	reaped bool
+	sock    int
+	proc    *os.Process
+	reaped  bool
+	signals *console.Signals
 }
 
 // Spawn is how criu is started.
@@ -38,6 +41,10 @@ type Spawn struct {
 	Stdio    [3]*os.File
 	Files    []*os.File // what Inherit names: the first is descriptor InheritFD(0) there
 	CgroupFD int        // cgroup v2 directory to start in, or -1
+	// Group gives criu a process group of its own: a Ctrl-C at the caller's terminal reaches this process, which
+	// has criu undo what it has begun, and not criu, which would die of it. What criu restores is in its group.
+	Group   bool
+	Signals *console.Signals // that end the wait for criu: see Do; may be nil
 }
 
 // InheritFD is the number that Files[i] of Spawn has in criu.
@@ -58,7 +65,7 @@ func Start(s Spawn) (*Process, error) {
 	defer end.Close()
 	attr := &os.ProcAttr{
 		Files: append([]*os.File{s.Stdio[0], s.Stdio[1], s.Stdio[2], end}, s.Files...),
-		Sys:   &syscall.SysProcAttr{},
+		Sys:   &syscall.SysProcAttr{Setpgid: s.Group},
 	}
 	if s.CgroupFD >= 0 {
 		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, s.CgroupFD
@@ -70,7 +77,7 @@ func Start(s Spawn) (*Process, error) {
 		sys.Close(ours)
 		return nil, err
 	}
-	return &Process{sock: ours, proc: proc}, nil
+	return &Process{sock: ours, proc: proc, signals: s.Signals}, nil
 }
 
 // Pid is criu's own.
@@ -98,31 +105,53 @@ func (p *Process) Features() (Features, error) {
 	return r.features, err
 }
 
+// ask makes a request with which criu begins nothing: an interrupt kills it.
 func (p *Process) ask(t RequestType, b []byte) (response, error) {
 	if err := sys.Send(p.sock, b, -1); err != nil {
 		return response{}, err
 	}
-	r, fd, err := p.receive()
+	r, fd, err := p.await(time.Time{}, true)
 	sys.Close(fd)
+	if err != nil {
+		p.kill()
+	}
 	if err == nil && !r.success {
 		err = &Error{Request: t, Errno: unix.Errno(r.errno), Text: r.text}
 	}
 	return r, err
 }
 
+// kill ends criu. A process that criu is dumping goes on: the kernel detaches it from its tracer, and the code
+// that criu has put into it takes itself out when its socket closes.
+func (p *Process) kill() { _ = p.proc.Kill() }
+
+// undoLimit is how long criu may take to undo a request that was interrupted.
+const undoLimit = 10 * time.Second
+
 // Do makes a request, and answers criu's notifications until it is done: script
 // is the notification's name, pid the init where one is restored, fd a
 // descriptor that came along, or -1; it is the callee's. Its first error is Do's.
 // Do gives the pid that the init has in this process's pid namespace, after a
 // restore.
+//
+// A signal that asks this process to end, an *console.Interrupt, is such an error: the
+// next notification is refused, and criu undoes what it has done, so that a container
+// that was to be dumped goes on. criu is killed when that takes more than undoLimit.
 func (p *Process) Do(t RequestType, o *Options, hear func(script string, pid, fd int) error) (pid int, err error) {
 	if err := sys.Send(p.sock, request(t, o), -1); err != nil {
 		return 0, err
 	}
 	var refused error
+	var limit time.Time
 	for {
-		r, fd, err := p.receive()
+		r, fd, err := p.await(limit, limit.IsZero())
+		var interrupt *console.Interrupt
+		if limit.IsZero() && errors.As(err, &interrupt) {
+			refused, limit = errors.Join(refused, interrupt), time.Now().Add(undoLimit)
+			continue
+		}
 		if err != nil {
+			p.kill()
 			return 0, errors.Join(refused, err)
 		}
 		if r.kind != notify {
@@ -132,12 +161,51 @@ func (p *Process) Do(t RequestType, o *Options, hear func(script string, pid, fd
 			}
 			return r.pid, refused // what criu says then is "script error", or, of a late one, nothing
 		}
-		err = hear(r.script, r.pid, fd)
-		if err != nil && refused == nil {
-			refused = err
+		if limit.IsZero() {
+			if err = hear(r.script, r.pid, fd); err != nil && refused == nil {
+				refused = err
+			}
+			if errors.As(err, &interrupt) { // while a hook ran
+				limit = time.Now().Add(undoLimit)
+			}
+		} else {
+			sys.Close(fd)
+			err = refused
 		}
 		if err := sys.Send(p.sock, notified(err == nil), -1); err != nil {
 			return 0, errors.Join(refused, err)
+		}
+	}
+}
+
+// await returns criu's next message. It fails with an *console.Interrupt for a caught signal, if those are looked at,
+// with that as well where criu has died of the same signal, and with ETIMEDOUT at the limit unless that is zero.
+func (p *Process) await(limit time.Time, look bool) (response, int, error) {
+	for {
+		fds := [2]unix.PollFd{{Fd: int32(p.sock), Events: unix.POLLIN}, {Fd: -1, Events: unix.POLLIN}}
+		if look {
+			fds[1].Fd = int32(p.signals.FD())
+		}
+		timeout := -1
+		if !limit.IsZero() {
+			timeout = int(max(time.Until(limit), 0).Milliseconds()) + 1
+		}
+		n, err := unix.Poll(fds[:], timeout)
+		switch {
+		case err != nil && err != unix.EINTR:
+			return response{}, -1, &os.SyscallError{Syscall: "poll", Err: err}
+		case n > 0 && fds[1].Revents != 0:
+			if err := p.signals.Interrupted(); err != nil {
+				return response{}, -1, err
+			}
+		case n > 0:
+			r, fd, err := p.receive()
+			if err != nil && look {
+				err = errors.Join(p.signals.Interrupted(), err)
+			}
+			return r, fd, err
+		case err == nil && !limit.IsZero() && !time.Now().Before(limit):
+			return response{}, -1, fmt.Errorf("wait for criu to undo what it has begun: %w: it was killed", unix.ETIMEDOUT)
 		}
 	}
 }
