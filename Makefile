@@ -13,13 +13,24 @@ VERSION  ?= $(shell cat VERSION)
 # Without a .git of its own the tree may lie in the repository of somebody who packages it.
 COMMIT   ?= $(shell test -e .git && git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
-TAGS     := netgo osusergo urfave_cli_no_docs
+# make build TAGS=libseccomp: profiles are compiled by the system's libseccomp, which is linked (docs/packaging.md).
+TAGS     ?=
+TAGS_    := netgo osusergo urfave_cli_no_docs $(TAGS)
 # Not before git is there, which deps-build installs.
 LDFLAGS   = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
-# rung is one static file, whatever a distribution has in $GOFLAGS for its other programs.
-GOFLAGS_ := -tags "$(TAGS)" -trimpath -buildvcs=false -buildmode=exe
-# The race detector and the tests against libseccomp want cgo; rung itself is built without (docs/adr/0013).
-TESTFLAGS := -tags "$(TAGS)"
+# rung is one static file, whatever a distribution has in $GOFLAGS for its other programs. With TAGS=libseccomp the dynamic
+# linker loads it with libseccomp and the C library, and a -buildmode in $GOFLAGS counts.
+ifneq ($(filter libseccomp,$(TAGS)),)
+CGO      := 1
+LINK     :=
+LDFLAGS  += -extldflags=-Wl,-z,relro,-z,now
+else
+CGO      := 0
+LINK     := -buildmode=exe
+endif
+GOFLAGS_ := -tags "$(TAGS_)" -trimpath -buildvcs=false $(LINK)
+# The race detector and the tests against libseccomp want cgo; rung itself is built without (docs/adr/0019).
+TESTFLAGS := -tags "$(TAGS_)"
 export CGO_ENABLED := 1
 # The time that a release and all files in it are from: that of the changes.
 export SOURCE_DATE_EPOCH ?= $(shell date -u -d "$$(sed -n 's/^\#\# .*(\(.*\))$$/\1/p' CHANGELOG.md | head -1)" +%s)
@@ -53,8 +64,8 @@ ENGINECONF := docker/daemon.json podman/rung.conf containerd/rung.toml kubernete
 help: ## show this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: deps-build init ## build ./rung, one static file; OUT=DIR builds DIR/rung, and writes nothing here
-	CGO_ENABLED=0 $(GO) build $(GOFLAGS_) $(OVERLAY) -ldflags '$(LDFLAGS)' -o '$(OUT)/rung.linked' .
+build: deps-build init ## build ./rung, one static file; OUT=DIR builds DIR/rung, and writes nothing here; TAGS=libseccomp links libseccomp
+	CGO_ENABLED=$(CGO) $(GO) build $(GOFLAGS_) $(OVERLAY) -ldflags '$(LDFLAGS)' -o '$(OUT)/rung.linked' .
 	@install -m 0755 '$(OUT)/rung.linked' '$(BINARY)' # written in one go, as a package manager does: what the linker maps page by page starts a tenth slower
 	@rm '$(OUT)/rung.linked'
 
@@ -92,7 +103,7 @@ ran: deps-test build ## write to docs/conformance/ran where the tests that match
 
 test-vm: deps-vm build ## integration tests in a QEMU guest: cgroup2 with every controller, systemd; RUN=regexp
 	@mkdir -p $(OUT)/vm
-	tests/vm/suite "$(TAGS)" '$(RUN)' >$(OUT)/vm/test.json; status=$$?; \
+	tests/vm/suite "$(TAGS_)" '$(RUN)' >$(OUT)/vm/test.json; status=$$?; \
 		$(GO) run ./tests/cmd/tally -leg vm $(OUT)/vm/test.json; exit $$status
 
 conformance: deps-test build ## the OCI validation programs, and a comparison with runc and crun
@@ -129,7 +140,7 @@ ccheck: ## check the init program alone: warnings, analyzer, sanitizers, fuzzers
 	script/ccheck "$(CWARN)" $(OUT) $(FUZZTIME)
 
 fuzz: deps-test ## every Go fuzz target in turn, FUZZTIME each
-	script/fuzz "$(TAGS)" $(FUZZTIME)
+	script/fuzz "$(TAGS_)" $(FUZZTIME)
 
 fuzz-long: ## ten million executions of each fuzzer of the init program (RUNS)
 	script/fuzz-init $(OUT) $(or $(RUNS),10000000)
@@ -138,7 +149,7 @@ bench: deps-test build ## rung beside the installed crun and runc, alternating i
 	$(GO) run $(GOFLAGS_) ./tests/bench -rung ./rung $(BENCHFLAGS)
 
 lint: ## go vet, gofmt, generated files, shellcheck, what must not be in the tree
-	script/lint "$(TAGS)"
+	script/lint "$(TAGS_)"
 
 fmt: ## format Go and C
 	gofmt -w $$(git ls-files '*.go')
@@ -178,6 +189,9 @@ endif
 
 deps-build:
 	@script/deps build
+ifneq ($(filter libseccomp,$(TAGS)),)
+	@script/deps unit
+endif
 
 deps-unit:
 	@script/deps unit

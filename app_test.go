@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rung-oci/rung/libcontainer"
 	"github.com/urfave/cli/v2"
 )
 
@@ -59,11 +60,12 @@ func TestVersion(t *testing.T) {
 	for _, arg := range []string{"-v", "--version", "-version"} {
 		status, stdout, stderr := rung(t, arg)
 		lines := strings.Split(stdout, "\n")
-		if status != 0 || stderr != "" || len(lines) < 4 {
+		if status != 0 || stderr != "" || len(lines) < 6 {
 			t.Fatalf("%s: status %d, %q, %q", arg, status, stdout, stderr)
 		}
 		for i, want := range []string{
 			`^rung version [0-9]+\.[0-9]+\.[0-9]+(-\S+)?$`, `^commit: \S+$`, `^spec: 1\.3\.0$`, `^go: go1\.`,
+			`^libseccomp: [0-9]+\.[0-9]+\.[0-9]+$`, `^seccomp: ` + libcontainer.SeccompCompiler + `$`,
 		} {
 			if !regexp.MustCompile(want).MatchString(lines[i]) {
 				t.Errorf("%s: line %d is %q, want %s", arg, i+1, lines[i], want)

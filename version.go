@@ -13,13 +13,15 @@ var (
 	commit  = "unknown"
 )
 
-// appendVersion appends what --version prints: a line each for rung, the commit, the runtime-spec, and what it was
-// built with. Engines parse the first three.
+// appendVersion appends what --version prints: a line each for rung, the commit, the runtime-spec, the toolchain, the
+// libseccomp whose system calls rung knows, and the compiler of seccomp profiles: "built-in", or "libseccomp" itself.
+// Engines parse the first three.
 func appendVersion(b []byte) []byte {
 	b = append(append(b, "rung version "...), version...)
 	b = append(append(b, "\ncommit: "...), commit...)
 	b = append(append(b, "\nspec: "...), specs.Version...)
 	b = append(append(b, "\ngo: "...), runtime.Version()...)
-	b = append(append(b, "\nlibseccomp: "...), libcontainer.SystemCalls...)
+	b = append(append(b, "\nlibseccomp: "...), libcontainer.SystemCalls()...)
+	b = append(append(b, "\nseccomp: "...), libcontainer.SeccompCompiler...)
 	return append(b, '\n')
 }

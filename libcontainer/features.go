@@ -23,9 +23,14 @@ const (
 	systemdUserDriver = true
 )
 
-// SystemCalls is the version of libseccomp whose names and numbers of system
-// calls seccomp profiles are compiled with. The library itself is not linked in.
-const SystemCalls = seccomp.TableVersion
+// SeccompCompiler names the compiler of seccomp profiles: "built-in", or
+// "libseccomp" in a build with the tag of that name, which links the library.
+const SeccompCompiler = seccomp.Compiler
+
+// SystemCalls returns the version of libseccomp whose names and numbers of system
+// calls seccomp profiles are compiled with: of the built-in compiler the library that
+// its tables were generated from, otherwise the library that is linked.
+func SystemCalls() string { return seccomp.LibraryVersion() }
 
 // FeatureOptions is what the features of the runtime depend on outside of this
 // package.
@@ -130,11 +135,12 @@ type fact struct{ key, value string }
 func featureAnnotations(o *FeatureOptions) []fact {
 	var list []fact
 	add := func(key, value string) { list = append(list, fact{key, value}) }
-	add("io.github.seccomp.libseccomp.version", SystemCalls)
+	add("io.github.seccomp.libseccomp.version", SystemCalls())
 	// runc's name for it is the one that engines look for.
 	add("org.opencontainers.runc.checkpoint.enabled", strconv.FormatBool(slices.Contains(o.Commands, "checkpoint")))
 	add("org.rung-oci.rung.commands", strings.Join(o.Commands, " "))
 	add("org.rung-oci.rung.commit", o.Commit)
+	add("org.rung-oci.rung.seccomp-compiler", SeccompCompiler)
 	add("org.rung-oci.rung.systemd-properties", systemdProperties())
 	add("org.rung-oci.rung.version", o.Version)
 	for _, f := range hostFeatures() {

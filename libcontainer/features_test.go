@@ -64,7 +64,8 @@ func TestFeatures_complete(t *testing.T) {
 			t.Errorf("%s is not supported", flag)
 		}
 	}
-	if a := f.Annotations; a["org.rung-oci.rung.version"] != "1.2.3" || a["org.rung-oci.rung.commit"] != "abc" || a["io.github.seccomp.libseccomp.version"] != "2.5.4" ||
+	if a := f.Annotations; a["org.rung-oci.rung.version"] != "1.2.3" || a["org.rung-oci.rung.commit"] != "abc" || a["io.github.seccomp.libseccomp.version"] != SystemCalls() ||
+		SeccompCompiler == "built-in" && SystemCalls() != "2.5.4" || a["org.rung-oci.rung.seccomp-compiler"] != SeccompCompiler ||
 		a["org.opencontainers.runc.checkpoint.enabled"] != "false" || a["org.rung-oci.rung.commands"] != "create run" {
 		t.Errorf("annotations %q", a)
 	}

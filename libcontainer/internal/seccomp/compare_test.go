@@ -47,7 +47,7 @@ func wellFormed(t testing.TB, prog []insn) {
 		case bpfReturn:
 		case bpfJump:
 			targets = []int{pc + 1 + int(in.k)}
-		case bpfEqual, bpfAtLeast, bpfAnySet:
+		case bpfEqual, bpfAbove, bpfAtLeast, bpfAnySet:
 			targets = []int{pc + 1 + int(in.jt), pc + 1 + int(in.jf)}
 		case bpfLoad, bpfAnd:
 			targets = []int{pc + 1}
@@ -140,6 +140,9 @@ func TestCompile_equalsLibseccomp(t *testing.T) {
 			}
 			prog := mustCompile(t, p)
 			t.Logf("%d instructions, libseccomp %d", len(prog), len(lib))
+			if libraryBuild && slices.Equal(prog, lib) {
+				return // no answer differs
+			}
 			late := lateNumbers(t, p)
 			values := argValues(p)
 			tailed := p.DefaultAction == specs.ActErrno && p.DefaultErrnoRet == nil
@@ -236,6 +239,16 @@ func TestCompile_tail(t *testing.T) {
 	}
 }
 
+// lateName is the name of a late call of x86_64.
+func lateName(nr uint32) string {
+	for _, c := range lateCalls {
+		if c.nr == nr {
+			return c.name
+		}
+	}
+	return map[uint32]string{335: "uretprobe", 336: "uprobe"}[nr]
+}
+
 func TestCompile_lateCalls(t *testing.T) {
 	errno := uint(1)
 	p := &specs.LinuxSeccomp{
@@ -264,6 +277,9 @@ func TestCompile_lateCalls(t *testing.T) {
 				if (nr >= 447 && nr <= 469 && !slices.Contains(c.less, nr)) || slices.Contains(c.more, nr) {
 					want = retAllow
 				}
+				if want == retAllow && unknown(t, lateName(nr)) {
+					want = retErrno | errnoEPERM
+				}
 				if got := run(prog, &data{nr: nr + c.base, arch: c.arch}); got != want {
 					t.Errorf("%d: got %#x, want %#x", nr, got, want)
 				}
@@ -281,6 +297,9 @@ func TestCompile_lateCalls(t *testing.T) {
 		{"file_setattr", abiX32, x32Bit + 469},
 	} {
 		t.Run(fmt.Sprintf("%s on %s", c.name, abis[c.abi].name), func(t *testing.T) {
+			if unknown(t, c.name) {
+				return
+			}
 			if n, ok := resolve(c.name, c.abi); !ok || n.direct != c.want {
 				t.Errorf("got %v %v, want %d", n, ok, c.want)
 			}

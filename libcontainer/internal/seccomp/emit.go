@@ -3,6 +3,7 @@ package seccomp
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
 // Classic BPF as seccomp(2) takes it, linux/bpf_common.h.
@@ -11,6 +12,7 @@ const (
 	bpfAnd     = 0x54 // BPF_ALU|BPF_AND|BPF_K
 	bpfJump    = 0x05 // BPF_JMP|BPF_JA
 	bpfEqual   = 0x15 // BPF_JMP|BPF_JEQ|BPF_K
+	bpfAbove   = 0x25 // BPF_JMP|BPF_JGT|BPF_K, of libseccomp's programs
 	bpfAtLeast = 0x35 // BPF_JMP|BPF_JGE|BPF_K
 	bpfAnySet  = 0x45 // BPF_JMP|BPF_JSET|BPF_K
 	bpfReturn  = 0x06 // BPF_RET|BPF_K
@@ -18,6 +20,9 @@ const (
 	// maxInstructions is BPF_MAXINSNS, the kernel's limit for one filter.
 	maxInstructions = 4096
 )
+
+// insnSize is the size of struct sock_filter in bytes.
+const insnSize = 8
 
 // insn is struct sock_filter.
 type insn struct {
@@ -57,17 +62,30 @@ func emit(g *graph, root ref) ([]byte, error) {
 	e.plan(root, make([]bool, len(g.nodes)))
 	e.where[root].wantLoad = true
 	e.node(root)
-	if len(e.code) > maxInstructions {
-		return nil, fmt.Errorf("seccomp filter of %d instructions is over the kernel's limit of %d", len(e.code), maxInstructions)
+	if err := tooLong(len(e.code)); err != nil {
+		return nil, err
 	}
-	out := make([]byte, 0, 8*len(e.code))
-	for i := len(e.code) - 1; i >= 0; i-- {
-		in := e.code[i]
+	slices.Reverse(e.code)
+	return encodeProgram(e.code), nil
+}
+
+// tooLong returns an error if the kernel does not take a program of n instructions.
+func tooLong(n int) error {
+	if n > maxInstructions {
+		return fmt.Errorf("seccomp filter of %d instructions is over the kernel's limit of %d", n, maxInstructions)
+	}
+	return nil
+}
+
+// encodeProgram returns list as an array of struct sock_filter; decode is its reverse.
+func encodeProgram(list []insn) []byte {
+	out := make([]byte, 0, insnSize*len(list))
+	for _, in := range list {
 		out = binary.NativeEndian.AppendUint16(out, in.code)
 		out = append(out, in.jt, in.jf)
 		out = binary.NativeEndian.AppendUint32(out, in.k)
 	}
-	return out, nil
+	return out
 }
 
 // plan finds the nodes that must load their word because some way to them comes

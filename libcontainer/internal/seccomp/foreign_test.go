@@ -1,6 +1,7 @@
 package seccomp
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -42,6 +43,9 @@ func TestCompile_otherMachines(t *testing.T) {
 			prog := mustDecode(f.Instructions)
 			wellFormed(t, prog)
 			t.Logf("%d instructions, libseccomp %d", len(prog), len(lib))
+			if libraryBuild && slices.Equal(prog, lib) {
+				return // no answer differs
+			}
 			late := map[[2]uint32]bool{}
 			for _, s := range p.Syscalls {
 				for _, name := range s.Names {

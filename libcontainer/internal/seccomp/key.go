@@ -15,7 +15,7 @@ type key [sha256.Size]byte
 // listenerMetadata are not part of a filter.
 func keyOf(p *specs.LinuxSeccomp) key {
 	b := make(rendering, 0, 16<<10)
-	b = b.number(compilerVersion).text(TableVersion).number(uint64(native))
+	b = b.number(compilerVersion).text(Compiler).text(LibraryVersion()).number(uint64(native))
 	b = b.text(string(p.DefaultAction)).optional(p.DefaultErrnoRet)
 	b = b.number(uint64(len(p.Architectures)))
 	for _, a := range p.Architectures {

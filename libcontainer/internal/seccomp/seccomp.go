@@ -1,13 +1,17 @@
 // Package seccomp turns the seccomp chapter of an OCI configuration into the
 // classic BPF program that seccomp(2) takes.
 //
-// Names of system calls are resolved by libseccomp; the program is built here.
-// libseccomp emits one comparison per system call, in a list, and needs tens of
-// milliseconds to do so for the profiles that engines ship. This package merges
-// neighbouring numbers with the same verdict into ranges, searches those with a
-// binary tree, and shares equal argument checks. The verdicts are libseccomp's
+// Names of system calls are resolved by tables from libseccomp; the program is
+// built here. libseccomp emits one comparison per system call, in a list, and needs
+// tens of milliseconds to do so for the profiles that engines ship. This package
+// merges neighbouring numbers with the same verdict into ranges, searches those with
+// a binary tree, and shares equal argument checks. The verdicts are libseccomp's
 // (the tests compare the two filter by filter); [Compile] says what is beyond
 // it.
+//
+// A build with the tag "libseccomp" links the library instead, and both the names and
+// the program are the library's ([Compiler]). Its answers differ in the cases that the
+// tests list by name (libraryDiffers).
 package seccomp
 
 import (
@@ -64,6 +68,11 @@ type Filter struct {
 // SCMP_ACT_ERRNO without a defaultErrnoRet, system calls newer than the newest
 // one the profile mentions fail with ENOSYS, because C libraries fall back to
 // older calls only on that.
+//
+// With the tag "libseccomp" this holds as well, but for the cases in which the
+// library answers otherwise: names that are newer than the library are unknown, and
+// two rules with the same conditions and different actions are an error that wraps
+// EEXIST. The library asks the kernel which actions it has.
 func Compile(p *specs.LinuxSeccomp) (*Filter, error) {
 	return compileFor(p, native)
 }
@@ -80,8 +89,7 @@ func compileFor(p *specs.LinuxSeccomp, host abi) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	var g graph
-	code, err := emit(&g, prof.build(&g))
+	code, err := program(p, prof)
 	if err != nil {
 		return nil, err
 	}

@@ -158,7 +158,7 @@ func TestKnown(t *testing.T) {
 		"read": true, "arm_fadvise64_64": true, "uretprobe": true, "riscv_hwprobe": true, "file_setattr": true, "s390_pci_mmio_read": true, "socketcall": true,
 		"": false, "frobnicate": false, "READ": false,
 	} {
-		if got := Known(name); got != want {
+		if got := Known(name); got != want && !(want && unknown(t, name)) {
 			t.Errorf("%q: %v", name, got)
 		}
 	}

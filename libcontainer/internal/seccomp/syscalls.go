@@ -89,21 +89,32 @@ type number struct {
 
 // resolve finds name on a. It reports false for names that a does not have.
 func resolve(name string, a abi) (number, bool) {
-	at, ok := callNamed(name)
-	if !ok {
-		late, ok := lateNumber(name, a)
-		return number{direct: int32(late), mux: -1}, ok
-	}
-	n := callNumbers[a][at]
+	n, ok := libraryNumber(name, a)
 	switch {
+	case !ok:
+		return number{}, false
 	case n >= 0:
-		return number{direct: n + int32(abis[a].base), mux: -1}, true
+		return number{direct: n, mux: -1}, true
 	case abis[a].mux != muxNone && n <= -100 && n > -300:
 		// libseccomp's numbers for multiplexed calls: -100 - the sub-call of
 		// socketcall, -200 - the sub-call of ipc.
 		return demux(a, -n), true
 	}
 	return number{}, false // known, but not to this ABI
+}
+
+// tableNumber returns what libseccomp would, from the tables: the number with the
+// ABI's base, or a negative one of the library's own. It knows calls newer than the library too.
+func tableNumber(name string, a abi) (nr int32, ok bool) {
+	at, ok := callNamed(name)
+	if !ok {
+		late, ok := lateNumber(name, a)
+		return int32(late), ok
+	}
+	if nr = callNumbers[a][at]; nr >= 0 {
+		nr += int32(abis[a].base)
+	}
+	return nr, true
 }
 
 // callNamed finds name in callNames.
@@ -174,9 +185,8 @@ func demux(a abi, pseudo int32) number {
 	return n
 }
 
-// Known says whether any ABI has a system call of that name: a rule for another
-// name has no effect anywhere.
-func Known(name string) bool {
+// tableKnows says whether the tables have the name, on any ABI.
+func tableKnows(name string) bool {
 	if _, ok := callNamed(name); ok {
 		return true
 	}

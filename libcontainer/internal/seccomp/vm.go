@@ -48,35 +48,35 @@ func decode(b []byte) ([]insn, error) {
 }
 
 // interpret runs prog as the kernel does: seccomp's subset of classic BPF, and
-// of that the instructions that Compile emits.
+// of that the instructions that Compile and libseccomp emit.
 func interpret(prog []insn, d *data) (uint32, error) {
 	var a uint32
 	for pc := 0; pc >= 0 && pc < len(prog); pc++ {
 		in := prog[pc]
 		taken := false
 		switch in.code {
-		case 0x20:
+		case bpfLoad:
 			v, ok := d.word(in.k)
 			if !ok {
 				return 0, errProgram
 			}
 			a = v
 			continue
-		case 0x54:
+		case bpfAnd:
 			a &= in.k
 			continue
-		case 0x05:
+		case bpfJump:
 			pc += int(in.k)
 			continue
-		case 0x06:
+		case bpfReturn:
 			return in.k, nil
-		case 0x15:
+		case bpfEqual:
 			taken = a == in.k
-		case 0x25:
+		case bpfAbove:
 			taken = a > in.k
-		case 0x35:
+		case bpfAtLeast:
 			taken = a >= in.k
-		case 0x45:
+		case bpfAnySet:
 			taken = a&in.k != 0
 		default:
 			return 0, errProgram
