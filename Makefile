@@ -19,10 +19,10 @@ TAGS_    := netgo osusergo urfave_cli_no_docs $(TAGS)
 # Not before git is there, which deps-build installs.
 LDFLAGS   = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 # rung is one static file, whatever a distribution has in $GOFLAGS for its other programs. With TAGS=libseccomp the dynamic
-# linker loads it with libseccomp and the C library, and a -buildmode in $GOFLAGS counts.
+# linker loads it with libseccomp and the C library, at any address unless a -buildmode in $GOFLAGS says otherwise.
 ifneq ($(filter libseccomp,$(TAGS)),)
 CGO      := 1
-LINK     :=
+LINK     := $(if $(findstring -buildmode=,$(GOFLAGS)),,-buildmode=pie)
 LDFLAGS  += -extldflags=-Wl,-z,relro,-z,now
 else
 CGO      := 0

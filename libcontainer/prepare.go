@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
-	"github.com/opencontainers/selinux/go-selinux"
 	"github.com/rung-oci/rung/libcontainer/internal/annotation"
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup"
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
@@ -259,11 +258,11 @@ func rootless(mode string) (bool, error) {
 func kernelFacts(f *compile.Facts, s *specs.Spec, p *specs.Process) {
 	if p != nil {
 		f.AppArmor = p.ApparmorProfile != "" && host.AppArmor()
-		f.SELinux = p.SelinuxLabel != "" && selinux.GetEnabled()
+		f.SELinux = p.SelinuxLabel != "" && host.SELinux()
 		f.GroupsDenied = f.Rootless && len(p.User.AdditionalGids) > 0 && host.GroupsDenied()
 	}
 	if s.Linux != nil && s.Linux.MountLabel != "" {
-		f.SELinux = f.SELinux || selinux.GetEnabled()
+		f.SELinux = f.SELinux || host.SELinux()
 	}
 	if landlock.Wanted(s.Annotations) {
 		f.Landlock, _ = host.LandlockABI()

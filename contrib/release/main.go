@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"debug/buildinfo"
+	"debug/elf"
 	"encoding/hex"
 	"encoding/json"
 	"flag"
@@ -38,6 +39,7 @@ var licences = []struct{ module, id, files string }{
 	{"github.com/vishvananda/netns", "Apache-2.0", "LICENSE"},
 	{"github.com/urfave/cli/v2", "MIT", "LICENSE"},
 	{"github.com/xrash/smetrics", "MIT", "LICENSE"},
+	{"github.com/seccomp/libseccomp-golang", "BSD-2-Clause", "LICENSE"},
 	{"golang.org/x/sys", "BSD-3-Clause", "LICENSE"},
 }
 
@@ -120,11 +122,15 @@ func run(binary, initProgram, version string, epoch int64, bill, texts string) e
 	if !bytes.Contains(content, program) {
 		return fmt.Errorf("%s does not carry %s", binary, initProgram)
 	}
+	libraries, err := loaded(content)
+	if err != nil {
+		return fmt.Errorf("%s: %w", binary, err)
+	}
 	arch := ""
 	for _, s := range info.Settings {
 		switch {
-		case s.Key == "CGO_ENABLED" && s.Value != "0":
-			return fmt.Errorf("%s is built with cgo: what C libraries it has in it is not known", binary)
+		case s.Key == "CGO_ENABLED" && s.Value != "0" && len(libraries) == 0:
+			return fmt.Errorf("%s is static and built with cgo: what C libraries it has in it is not known", binary)
 		case s.Key == "GOARCH":
 			arch = s.Value
 		}
@@ -187,11 +193,25 @@ func run(binary, initProgram, version string, epoch int64, bill, texts string) e
 			return err
 		}
 	}
-	doc.add("GENERATED_FROM", "SPDXRef-rung", material{
-		SPDXID: "SPDXRef-libseccomp", Name: "libseccomp", VersionInfo: libcontainer.SystemCalls,
+	seccomp := material{
+		SPDXID: "SPDXRef-libseccomp", Name: "libseccomp", VersionInfo: libcontainer.SystemCalls(),
 		DownloadLocation: "https://github.com/seccomp/libseccomp", LicenseDeclared: "LGPL-2.1-only", Purpose: "LIBRARY",
 		Comment: "Not linked: the names and numbers of system calls in rung's tables were asked of it.",
-	})
+	}
+	if !slices.ContainsFunc(libraries, isSeccomp) {
+		doc.add("GENERATED_FROM", "SPDXRef-rung", seccomp)
+	}
+	for _, so := range libraries {
+		m := material{
+			SPDXID: "SPDXRef-" + strings.ReplaceAll(so, "_", "-"), Name: so, VersionInfo: "NOASSERTION",
+			DownloadLocation: "NOASSERTION", LicenseDeclared: "NOASSERTION", Purpose: "LIBRARY",
+			Comment: "The host's, loaded by the dynamic linker.",
+		}
+		if isSeccomp(so) {
+			m.SPDXID, m.DownloadLocation, m.LicenseDeclared = seccomp.SPDXID, seccomp.DownloadLocation, seccomp.LicenseDeclared
+		}
+		doc.add("DYNAMIC_LINK", "SPDXRef-rung", m)
+	}
 	if texts != "" {
 		if err := os.WriteFile(texts, all.Bytes(), 0o644); err != nil {
 			return err
@@ -206,6 +226,17 @@ func run(binary, initProgram, version string, epoch int64, bill, texts string) e
 	}
 	return os.WriteFile(bill, append(b, '\n'), 0o644)
 }
+
+// loaded returns the names of the shared libraries that the program is loaded with.
+func loaded(program []byte) ([]string, error) {
+	f, err := elf.NewFile(bytes.NewReader(program))
+	if err != nil {
+		return nil, err
+	}
+	return f.ImportedLibraries()
+}
+
+func isSeccomp(library string) bool { return strings.HasPrefix(library, "libseccomp.so") }
 
 // add puts in a package, and how another is related to it.
 func (d *spdx) add(relation, of string, m material) {

@@ -58,6 +58,69 @@ func TestSELinux_a_label_that_does_not_exist_is_refused(t *testing.T) {
 	mustFail(t, func(s *specs.Spec) { s.Process.SelinuxLabel = "system_u:system_r:no_such_type_t:s0" }, "process.selinuxLabel", "invalid argument")
 }
 
+// The options of such a mount are one text, in which the label is quoted.
+func TestSELinux_label_of_a_mount_that_needs_mount_2(t *testing.T) {
+	t.Parallel()
+	requires(t, "selinux")
+	b := newBundle(t)
+	b.Spec.Linux.MountLabel = selinuxFile
+	b.Spec.Mounts = append(b.Spec.Mounts, specs.Mount{Destination: "/data", Type: "tmpfs", Source: "tmpfs", Options: []string{"iversion", "size=1m"}})
+	r := b.probe(nil, "--create", "/data/made", "", "--xattr", "/data/made", "security.selinux")
+	wantErrno(t, r.action(t, 0), 0)
+	want(t, "a new file", strings.TrimRight(r.action(t, 1).Data, "\x00"), selinuxFile)
+}
+
+// check finds before the start what the kernel rejects then.
+func TestSELinux_check_finds_what_create_refuses(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:rung", "selinux")
+	const gone, nonsense = "system_u:system_r:no_such_type_t:s0", "nonsense"
+	readOnly := []string{"unshare", "--mount", "sh", "-c", `mount -o remount,bind,ro /sys/fs/selinux && exec "$@"`, "sh"}
+	for _, c := range []struct {
+		name    string
+		wrap    []string
+		process string
+		mount   string
+		at      string // the field with the finding, or empty
+		message string
+	}{
+		{name: "a label of the policy", process: selinuxProcess, mount: selinuxFile},
+		{name: "a type that the policy lacks", process: gone, at: "process.selinuxLabel", message: "the loaded policy rejects the label"},
+		{name: "a category that the policy lacks", process: "system_u:system_r:container_t:s0:c999", at: "process.selinuxLabel", message: "the loaded policy rejects the label"},
+		{name: "of another form", process: nonsense, at: "process.selinuxLabel", message: "is no label of the form"},
+		{name: "a mount label that the policy lacks", mount: gone, at: "linux.mountLabel", message: "the loaded policy rejects the label"},
+		{name: "a mount label of another form", mount: nonsense, at: "linux.mountLabel", message: "is no label of the form"},
+		{name: "selinuxfs is read-only", wrap: readOnly, process: selinuxProcess, at: "process.selinuxLabel", message: "selinuxfs is mounted read-only"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBundle(t)
+			b.Wrap = c.wrap
+			b.Spec.Process.SelinuxLabel, b.Spec.Linux.MountLabel = c.process, c.mount
+			b.Spec.Process.Args = []string{"/probe", "--exit", "0"}
+			b.writeConfig()
+			found, res := b.check()
+			var of []finding
+			for _, f := range found.Findings {
+				if f.Path == "process.selinuxLabel" || f.Path == "linux.mountLabel" {
+					of = append(of, f)
+				}
+			}
+			run := b.runtime("run", "--bundle", b.Dir, b.ID)
+			if c.at == "" {
+				if len(of) != 0 || run.Exit != 0 {
+					t.Errorf("findings %v\n%s", of, run.output())
+				}
+				return
+			}
+			if len(of) != 1 || of[0].Path != c.at || !of[0].Fatal || !strings.Contains(of[0].Message, c.message) {
+				t.Errorf("findings %+v, want %s: %s\n%s", of, c.at, c.message, res.output())
+			}
+			wantFailure(t, run, c.at)
+		})
+	}
+}
+
 // The kernel denies what the policy does: a container may not read what has the label of /etc/shadow, its host may.
 func TestSELinux_the_kernel_denies(t *testing.T) {
 	t.Parallel()

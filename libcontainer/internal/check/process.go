@@ -1,12 +1,14 @@
 package check
 
 import (
+	"errors"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/opencontainers/selinux/go-selinux"
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
 	"github.com/rung-oci/rung/libcontainer/internal/host"
 	"golang.org/x/sys/unix"
@@ -198,8 +200,13 @@ func (c *checker) selinux(at, label, hint string) {
 		c.fatal(at, "selinux(8)", "the label "+strconv.Quote(label)+" cannot be applied: "+why, hint)
 		return
 	}
-	if strings.Count(label, ":") < 2 {
+	if _, err := selinux.NewContext(label); err != nil {
 		c.fatal(at, "selinux(8)", strconv.Quote(label)+" is no label of the form user:role:type:level", hint)
+		return
+	}
+	if err := host.SELinuxLabel(label); errors.Is(err, unix.EINVAL) {
+		c.fatal(at, "selinux(8)", "the loaded policy rejects the label "+strconv.Quote(label)+": it does not have its user, role, type or level (EINVAL)",
+			"correct the label (seinfo -t lists types), or load a policy that has it")
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	selinux "github.com/opencontainers/selinux/go-selinux/label"
 	"github.com/rung-oci/rung/libcontainer/internal/spec"
 	"golang.org/x/sys/unix"
 )
@@ -313,21 +314,14 @@ func mountCallFlags(attrs uint64) (ms uint64) {
 // dataString gives data as the text that mount(2) takes: a context with commas
 // in it is quoted.
 func (m *mountOptions) dataString() string {
-	var b strings.Builder
+	text := make([]string, len(m.data))
 	for i, d := range m.data {
-		if i > 0 {
-			b.WriteByte(',')
-		}
 		if k, v, ok := strings.Cut(d, "="); ok && isContext(k) && strings.IndexByte(v, ',') >= 0 {
-			b.WriteString(k)
-			b.WriteString(`="`)
-			b.WriteString(v)
-			b.WriteByte('"')
-			continue
+			d = selinux.FormatMountLabelByType("", v, k)
 		}
-		b.WriteString(d)
+		text[i] = d
 	}
-	return b.String()
+	return strings.Join(text, ",")
 }
 
 // fsAttrs gives the attributes of a new mount, of which there is but one:

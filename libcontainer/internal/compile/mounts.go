@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	selinux "github.com/opencontainers/selinux/go-selinux/label"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/spec"
 	"golang.org/x/sys/unix"
@@ -255,11 +256,10 @@ func (c *compiler) mount(origin string, m *specs.Mount) (late []plan.InitOp, err
 	if m.Type == "proc" || m.Type == "sysfs" {
 		label = ""
 	}
-	var labelOption []string
+	whole := ""                            // the label of all files in it
 	if label != "" && m.Type != "mqueue" { // which takes labels, and not for the whole of it
-		labelOption = []string{"context=" + strconv.Quote(label)}
-		data = append(data, "context="+label)
-		label = ""
+		whole, label = label, ""
+		data = append(data, "context="+whole) // without quotes: fsconfig(2) takes the value as it is
 	}
 	if target == "/dev" && attrs&unix.MOUNT_ATTR_RDONLY != 0 {
 		attrs &^= unix.MOUNT_ATTR_RDONLY
@@ -275,8 +275,7 @@ func (c *compiler) mount(origin string, m *specs.Mount) (late []plan.InitOp, err
 		if c.pidns(m) != plan.NoFD {
 			return nil, errors.New("its options need mount(2), which cannot mount the procfs of a joined pid namespace")
 		}
-		o.data = append(o.data, labelOption...)
-		text := o.dataString()
+		text := selinux.FormatMountLabel(o.dataString(), whole)
 		// mount(2) takes a page of them, and would leave out the rest without a word
 		if page := syscall.Getpagesize(); len(text) >= page {
 			return nil, errors.New("its options have " + strconv.Itoa(len(text)) + " bytes together, and mount(2) takes " + strconv.Itoa(page-1))

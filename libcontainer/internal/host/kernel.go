@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unsafe"
 
+	"github.com/opencontainers/selinux/go-selinux"
 	"golang.org/x/sys/unix"
 )
 
@@ -130,17 +131,26 @@ func AppArmorStatus() (why string) {
 	return ""
 }
 
-// SELinuxStatus says why SELinux is not in force, "" if it is: its file system is
-// mounted by whoever loads a policy.
+// SELinux reports whether labels of SELinux can be used: selinuxfs is mounted writable, and a policy is loaded.
+func SELinux() bool { return selinux.GetEnabled() }
+
+// SELinuxStatus says why labels of SELinux cannot be used, "" if they can: [SELinux].
 func SELinuxStatus() (why string) {
+	if SELinux() {
+		return ""
+	}
 	if ok, err := FileSystem("selinuxfs"); err == nil && !ok {
 		return "the kernel has no SELinux, or it was not enabled at boot"
 	}
 	if !isFS("/sys/fs/selinux", unix.SELINUX_MAGIC) {
 		return "no policy is loaded: selinuxfs is not mounted"
 	}
-	return ""
+	return "selinuxfs is mounted read-only, or no policy is loaded"
 }
+
+// SELinuxLabel says why the loaded policy rejects the label, nil if it does not: the error wraps the kernel's errno, EINVAL
+// for a label of another form, or with a user, role, type or level that the policy does not have. SELinux is enabled.
+func SELinuxLabel(label string) error { return selinux.SecurityCheckContext(label) }
 
 // Controllers lists the controllers that a group made beside this process's
 // own could have: of each v1 hierarchy, and of cgroup v2 those that are handed
