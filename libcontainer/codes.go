@@ -103,7 +103,7 @@ var catalogue = [...]Code{
 		CodeNamespace, "A namespace cannot be made or joined",
 		"The path of a namespace that is gone, or of another kind; a limit in /proc/sys/user; user namespaces that the host forbids",
 		`rung: create web: linux.namespaces[5]: open /run/netns/gone: no such file or directory`,
-		"see that the path is there and of that kind (lsns), and that /proc/sys/user/max_*_namespaces is not reached",
+		"rung check says which entries of linux.namespaces this host and this caller cannot have",
 	},
 	{
 		CodeIDMap, "Ids of a user namespace cannot be mapped",
@@ -151,7 +151,7 @@ var catalogue = [...]Code{
 		CodeProcess, "An attribute of the container's process cannot be set",
 		"A resource limit above the caller's, a scheduling policy that it may not give, a working directory that cannot be had",
 		`rung: create web: process.cwd: chdir to /etc/passwd: not a directory (ENOTDIR)`,
-		"limits above the caller's own take CAP_SYS_RESOURCE, real-time policies CAP_SYS_NICE; rung check says what this caller cannot give",
+		"rung check says which attributes of the process this host and this caller cannot give",
 	},
 	{
 		CodePrivilege, "The user, the groups or the capabilities of the process cannot be set",

@@ -461,17 +461,6 @@ func (c *Container) Delete(force bool, warn func(text string)) error {
 	return opError("delete", c.id, c.remove(force, warn))
 }
 
-// ForceDelete removes a container in whatever state its record is; that there
-// is none is no error. Failing poststop hooks are for warn, as with Delete.
-func ForceDelete(root, id string, warn func(text string)) error {
-	c := &Container{root: root, id: id}
-	err := c.remove(true, warn)
-	if errors.Is(err, ErrNotExist) {
-		return nil
-	}
-	return opError("delete", id, err)
-}
-
 func (c *Container) remove(force bool, warn func(string)) error {
 	e, err := state.Store{Root: c.root}.Open(c.id)
 	if err != nil {

@@ -120,7 +120,7 @@ func limitError(err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	step := &runtime.StepError{Origin: e.Origin, Step: "cgroup-limits", What: "write " + strconv.Quote(e.Value) + " to " + e.File, Err: e.Err}
+	step := &runtime.StepError{Origin: e.Origin, Step: plan.LabelOf(plan.CgroupLimits{}), What: "write " + strconv.Quote(e.Value) + " to " + e.File, Err: e.Err}
 	if e.File == "" {
 		step.What = "the " + e.Controller + " controller is not available to the container"
 		return step // the reason says where it was not handed on

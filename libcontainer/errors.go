@@ -77,10 +77,11 @@ func (e *Error) Bare() string {
 	return step.What + ": " + e.Errno().Error()
 }
 
-// coded gives an error that says enough by itself its code.
+// coded gives an error that says enough by itself its code, and the field of the config and the hint if there are
+// any.
 type coded struct {
 	error
-	code string
+	code, path, hint string
 }
 
 func (e *coded) Unwrap() error { return e.error }
@@ -89,7 +90,7 @@ func withCode(code string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &coded{err, code}
+	return &coded{error: err, code: code}
 }
 
 // opError puts an operation's failure into its final form.
@@ -137,7 +138,7 @@ func (e *Error) classify() {
 			e.Step, e.Path = "run-hooks", hook.JSONPath()
 		}
 	case errors.As(err, &own):
-		e.Code = own.code
+		e.Code, e.Path, e.Hint = own.code, own.path, own.hint
 	case errors.Is(err, state.ErrInvalidID):
 		e.Code = CodeUsage
 	case errors.As(err, &problems):
@@ -155,10 +156,10 @@ func (e *Error) classify() {
 		e.Code = CodeState
 	case errors.As(err, &hook): // before a step of the program that starts it
 		e.Code, e.Step, e.Path = CodeHook, "run-hooks", "hooks."+hook.Kind+"["+strconv.Itoa(hook.Index)+"]"
-	case errors.As(err, &step):
-		e.Code, e.Step, e.Path, e.Hint = stepCode(step), step.Step, step.Origin, hint(step)
 	case errors.As(err, &died):
 		e.Code = CodeDied
+	case errors.As(err, &step):
+		e.Code, e.Step, e.Path, e.Hint = stepCode(step), step.Step.Name, step.Origin, hint(step)
 	case errors.Is(err, state.ErrUnreadable):
 		e.Hint = "rung delete --force " + e.ID + " removes what else tells of the container"
 	case errors.As(err, &syntax):
@@ -166,82 +167,4 @@ func (e *Error) classify() {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		e.Code = CodePermission
 	}
-}
-
-// stepCode is the code of a step of either half of a plan, by its name, and of one
-// that serves several ends by the config's field that it comes from.
-func stepCode(s *runtime.StepError) string {
-	switch s.Step {
-	case "root-open", "mount-fs", "mount-bind", "mount-data", "mount-attr", "clone-source", "propagation", "mask", "readonly-path", "pivot", "root-propagation", "root-readonly", "mkdir":
-		return CodeMount
-	case "mknod", "symlink":
-		return CodeDevice
-	case "open-namespace", "setns", "unshare", "fork", "spawn", "hostname", "domainname", "loopback-up", "root-ids":
-		return CodeNamespace
-	case "maps", "check-maps", "make-user-namespace", "sync-maps":
-		return CodeIDMap
-	case "move-devices":
-		return CodeNetwork
-	case "cgroup-create", "cgroup-limits", "cgroup-late-limits", "cgroup-delegate", "write-file":
-		return CodeCgroup
-	case "rdt-group":
-		return CodeRdt
-	case "identity", "bounding", "capset", "no-new-privileges":
-		return CodePrivilege
-	case "landlock-ruleset", "landlock-path", "landlock-port", "landlock-restrict":
-		return CodeLandlock
-	case "seccomp", "notify":
-		return CodeSeccomp
-	case "console":
-		return CodeTerminal
-	case "find-exec", "exec", "exec-host":
-		return CodeExec
-	case "run-hooks":
-		return CodeHook
-	case "rlimit", "scheduler", "io-priority", "affinity", "core-schedule", "personality", "memory-policy", "chdir", "setsid", "keyring", "home", "signals", "umask", "stdio-owner", "close-from", "attributes", "dumpable":
-		return CodeProcess
-	}
-	switch field, _, _ := strings.Cut(s.Origin, "["); field {
-	case "linux.sysctl":
-		return CodeSysctl
-	case "linux.timeOffsets":
-		return CodeNamespace
-	case "process.apparmorProfile", "process.selinuxLabel", "linux.mountLabel":
-		return CodeLSM
-	case "process.oomScoreAdj":
-		return CodeProcess
-	}
-	return CodeSystem
-}
-
-// hint says what can be done about the mistakes that people make most.
-func hint(s *runtime.StepError) string {
-	switch {
-	case s.Step == "" && stepCode(s) == CodeLSM:
-		return "enable the security module on the host, or remove " + s.Origin + " from the config"
-	case s.Step == "mount-fs" && errors.Is(s, unix.EPERM) && (s.Subject == "/sys" || s.Subject == "/proc"):
-		return "in a user namespace " + s.Subject + " can be mounted only with a new " + spaceOf(s.Subject) + " namespace; bind the host's instead"
-	case s.Step == "mount-bind" && errors.Is(s, unix.ENOENT):
-		return "the source of the bind mount does not exist on the host"
-	case s.Step == "find-exec" && errors.Is(s, unix.ENOENT):
-		return "process.args[0] is looked up in the container's PATH, inside its root file system"
-	case s.Step == "bounding" && errors.Is(s, unix.EPERM), s.Step == "capset" && errors.Is(s, unix.EPERM):
-		return "the runtime itself lacks a capability that process.capabilities asks for"
-	case s.Step == "keyring" && errors.Is(s, unix.EPERM):
-		return "another user made a keyring of that name before: /proc/keys shows its owner, and it goes with that user's processes"
-	case s.Step == "keyring" && errors.Is(s, unix.EDQUOT):
-		return "raise /proc/sys/kernel/keys/maxkeys and maxbytes (root_maxkeys and root_maxbytes for root), or make containers without a session keyring"
-	case strings.Contains(s.What, "cannot be id-mapped on Linux"):
-		return "remove the mappings and the options idmap and ridmap of the mount, or change the owner of the files"
-	case s.Step == "fork" && errors.Is(s, unix.ENOSPC):
-		return "a limit in /proc/sys/user/max_*_namespaces is reached"
-	}
-	return ""
-}
-
-func spaceOf(target string) string {
-	if target == "/sys" {
-		return "network"
-	}
-	return "pid"
 }

@@ -68,8 +68,8 @@ func (o *ExecOptions) warn(text string) {
 type SubGroup = cgroup.SubGroup
 
 var (
-	errPaused error = &coded{errors.New("cannot exec in a paused container (--ignore-paused waits until it is resumed)"), CodeState}
-	errNoArgs error = &coded{errors.New("process.args: a command is needed"), CodeUsage}
+	errPaused error = &coded{error: errors.New("cannot exec in a paused container (--ignore-paused waits until it is resumed)"), code: CodeState}
+	errNoArgs error = &coded{error: errors.New("process.args: a command is needed"), code: CodeUsage}
 )
 
 // Exec runs a further process in the container, under all that confines the

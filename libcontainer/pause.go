@@ -44,7 +44,7 @@ func (c *Container) pause() error {
 
 var (
 	errPausedAlready error = &aliasError{errors.New("the container is paused already"), ErrNotRunning}
-	errNoGroups      error = &coded{errors.New("the container has no control group of its own"), CodeCgroup}
+	errNoGroups      error = &coded{error: errors.New("the container has no control group of its own"), code: CodeCgroup}
 )
 
 // Resume lets the processes of a paused container go on. ErrNotPaused: the

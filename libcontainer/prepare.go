@@ -338,11 +338,11 @@ func (p *prepared) withoutCgroups() error {
 	return nil
 }
 
-var errNoHierarchy error = &coded{errors.New("linux.resources: no cgroup hierarchy is mounted on /sys/fs/cgroup (mountpoint for devices not found): device rules and limits cannot be applied"), CodeCgroup}
+var errNoHierarchy error = &coded{error: errors.New("linux.resources: no cgroup hierarchy is mounted on /sys/fs/cgroup (mountpoint for devices not found): device rules and limits cannot be applied"), code: CodeCgroup}
 
-var errDisabledLimits error = &coded{errors.New("linux.resources: limits need a cgroup, and no cgroups are to be made"), CodeCgroup}
+var errDisabledLimits error = &coded{error: errors.New("linux.resources: limits need a cgroup, and no cgroups are to be made"), code: CodeCgroup}
 
-var errRootlessLimits error = &coded{errors.New("linux.resources: rootless needs no limits + no cgrouppath when no permission is granted for cgroups"), CodeCgroup}
+var errRootlessLimits error = &coded{error: errors.New("linux.resources: rootless needs no limits + no cgrouppath when no permission is granted for cgroups"), code: CodeCgroup}
 
 // limited says that the config sets a limit; rules for devices are none where
 // no node can be made.
@@ -359,14 +359,23 @@ func ofSystemd(path string) bool {
 	return strings.Count(path, ":") == 2 && !strings.HasPrefix(path, "/")
 }
 
+// pathError is the error of a linux.cgroupsPath that names no cgroup.
+func pathError(err error, hint string) error {
+	if err == nil {
+		return nil
+	}
+	return &coded{error: err, code: CodeConfig, path: "linux.cgroupsPath", hint: hint}
+}
+
 // newGroup says where the container's groups will be, made by systemd or here.
 func (p *prepared) newGroup(layout host.CgroupLayout, path string) (*cgroup.Group, error) {
 	if !p.opt.SystemdCgroup && !ofSystemd(path) {
-		return cgroup.New(layout, path, p.opt.ID)
+		g, err := cgroup.New(layout, path, p.opt.ID)
+		return g, pathError(err, "give a path below the hierarchy's root, or remove the field: rung chooses one")
 	}
 	u, err := systemd.ParsePath(path, p.opt.ID, p.facts.Rootless)
 	if err != nil {
-		return nil, err
+		return nil, pathError(err, "systemd needs slice:prefix:name, as in system.slice:rung:web; a path is for cgroups without systemd")
 	}
 	if !p.opt.SystemdCgroup {
 		return cgroup.New(layout, u.Path(), p.opt.ID) // from an engine that is set to the systemd driver

@@ -48,8 +48,6 @@ static void op_proc_write(const struct op *o)
 			return;
 	} else {
 		err = errno;
-		if ((flags & PROC_IGNORE_MISSING) && err == ENOENT)
-			return;
 	}
 	if ((flags & PROC_WARN_DENIED) && (err == EPERM || err == EACCES || err == EROFS)) {
 		warn(fd < 0 ? STEP_OPEN : STEP_WRITE, err, "");

@@ -103,7 +103,7 @@ uint32_t hear(int *fd, struct message *m)
 	do
 		n = recvmsg(st.control, &h, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
-	if (n < (ssize_t)MESSAGE_HEADER || m->type == MSG_ABORT)
+	if (n < (ssize_t)MESSAGE_HEADER)
 		_exit(1);
 	if (fd != NULL && (c = CMSG_FIRSTHDR(&h)) != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
 		/* room for one is room for two, where alignment asks for it */

@@ -446,17 +446,10 @@ static bool wants_other_atimes(const struct op *o)
 void op_mount_bind(const struct op *o)
 {
 	uint64_t flags = o->n[MOUNT_BIND_N_FLAGS];
-	int64_t source = (int64_t)o->n[MOUNT_BIND_N_SOURCE_FD];
 	struct stat sb;
 	int tree, target;
 
-	if (source >= 0) {
-		tree = clone_tree((int)source, "", recursive(flags));
-		if (tree >= 0)
-			set_idmap(tree, (int64_t)o->n[MOUNT_BIND_N_IDMAP_FD], flags);
-	} else {
-		tree = clone_source(o->s[MOUNT_BIND_S_SOURCE].p, flags, (int64_t)o->n[MOUNT_BIND_N_IDMAP_FD]);
-	}
+	tree = clone_source(o->s[MOUNT_BIND_S_SOURCE].p, flags, (int64_t)o->n[MOUNT_BIND_N_IDMAP_FD]);
 	if (tree < 0) {
 		if (errno == ENOENT && (flags & MOUNT_OPTIONAL))
 			return;

@@ -23,7 +23,6 @@ enum {
 	MSG_WARN = 12,
 	MSG_GO = 13,
 	MSG_START = 14,
-	MSG_ABORT = 15,
 };
 
 /* SyncPoint names why the init waits. */
@@ -67,25 +66,24 @@ enum {
 	STEP_VERIFY = 23,
 	STEP_SOCKET = 24,
 	STEP_IOCTL = 25,
-	STEP_SEND = 26,
-	STEP_RECEIVE = 27,
-	STEP_CHDIR = 28,
-	STEP_CHROOT = 29,
-	STEP_PIVOT = 30,
-	STEP_UMOUNT = 31,
-	STEP_FORK = 32,
-	STEP_KEYRING = 33,
-	STEP_BOUNDING = 34,
-	STEP_CAPSET = 35,
-	STEP_AMBIENT = 36,
-	STEP_GROUPS = 37,
-	STEP_GID = 38,
-	STEP_UID = 39,
-	STEP_PRCTL = 40,
-	STEP_EXEC = 41,
-	STEP_DECODE = 42,
-	STEP_DELEGATE = 43,
-	STEP_MOUNT = 44,
+	STEP_RECEIVE = 26,
+	STEP_CHDIR = 27,
+	STEP_CHROOT = 28,
+	STEP_PIVOT = 29,
+	STEP_UMOUNT = 30,
+	STEP_FORK = 31,
+	STEP_KEYRING = 32,
+	STEP_BOUNDING = 33,
+	STEP_CAPSET = 34,
+	STEP_AMBIENT = 35,
+	STEP_GROUPS = 36,
+	STEP_GID = 37,
+	STEP_UID = 38,
+	STEP_PRCTL = 39,
+	STEP_EXEC = 40,
+	STEP_DECODE = 41,
+	STEP_DELEGATE = 42,
+	STEP_MOUNT = 43,
 };
 
 /* JoinFlag modifies Setns. */
@@ -97,7 +95,6 @@ enum {
 /* ProcFlag modifies ProcWrite. */
 enum {
 	PROC_WARN_DENIED = 1 << 0,
-	PROC_IGNORE_MISSING = 1 << 1,
 };
 
 /* MountFlag modifies MountFS and MountBind. */
@@ -160,7 +157,6 @@ enum {
 enum {
 	CHDIR_RETRY = 1 << 0,
 	CHDIR_MAY_DEFER = 1 << 1,
-	CHDIR_CREATE = 1 << 2,
 };
 
 /* GateFlag modifies Gate. */
@@ -346,7 +342,6 @@ enum {
 	MOUNT_BIND_N_PROPAGATION = 5,
 	MOUNT_BIND_N_FLAGS = 6,
 	MOUNT_BIND_N_IDMAP_FD = 7,
-	MOUNT_BIND_N_SOURCE_FD = 8,
 };
 
 enum {
@@ -566,7 +561,7 @@ enum {
 	MAKE_NODE_S_CONTEXT = 0,
 };
 
-#define OP_MAX_NUMBERS 9
+#define OP_MAX_NUMBERS 8
 #define OP_MAX_STRINGS 5
 
 /* shape of each kind: numbers, and one letter a string: s NUL-terminated, b bytes, l list */
@@ -594,7 +589,7 @@ struct op_shape {
 	{1, ""} /* propagation */, \
 	{2, "s"} /* root-open */, \
 	{5, "sssls"} /* mount-fs */, \
-	{9, "ss"} /* mount-bind */, \
+	{8, "ss"} /* mount-bind */, \
 	{3, "ssss"} /* mount-data */, \
 	{4, "s"} /* mount-attr */, \
 	{2, "s"} /* mkdir */, \

@@ -193,12 +193,6 @@ void op_chdir(const struct op *o)
 
 	if ((flags & CHDIR_RETRY) && !st.chdir_denied)
 		return;
-	if (flags & CHDIR_CREATE) {
-		int fd = open_target(path, TARGET_DIR, 0, NULL);
-
-		if (fd >= 0)
-			close(fd); /* else chdir has the better errno */
-	}
 	if (chdir(path) < 0) {
 		/* ENOENT: /proc/self is nobody's before the process is in the pid namespace */
 		if ((errno == EACCES || errno == ENOENT) && (flags & CHDIR_MAY_DEFER)) {

@@ -299,7 +299,7 @@ static ssize_t k_recvmsg(int fd, struct msghdr *h)
 	if (b % 4 == 1) {
 		n = content((char *)m, max);
 	} else {
-		const uint32_t types[] = {MSG_GO, MSG_START, MSG_FAIL, MSG_ABORT};
+		const uint32_t types[] = {MSG_GO, MSG_START, MSG_FAIL};
 		uint32_t type = types[b / 4 % 4];
 
 		memcpy(m, &type, sizeof type);

@@ -63,14 +63,14 @@ static void hears(const uint8_t *data, size_t size, int descriptors, bool wants)
 		uint32_t type = hear(wants ? &got : NULL, m);
 
 		fd = got;
-		if (size < MESSAGE_HEADER || type == MSG_ABORT || type != m->type)
+		if (size < MESSAGE_HEADER || type != m->type)
 			abort();
 		if (memcmp(m, data, size < sizeof *m ? size : sizeof *m) != 0)
 			abort();
 		if (fd >= 0 && (!wants || descriptors == 0))
 			abort();
 	} else {
-		if (size >= MESSAGE_HEADER && memcmp(data, &(uint32_t){MSG_ABORT}, 4) != 0)
+		if (size >= MESSAGE_HEADER)
 			abort();
 		for (int lost = least; least >= 0 && lost < least + 4; lost++)
 			close(lost); /* as the end of the process would */

@@ -243,6 +243,49 @@ func TestCodes_no_JSON(t *testing.T) {
 	}
 }
 
+// One code has hints for different situations.
+func TestCodes_hint_of_the_situation(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:rung")
+	for name, c := range map[string]struct {
+		globals          []string
+		spec             func(s *specs.Spec)
+		code, path, hint string
+	}{
+		"a path for systemd": {
+			[]string{"--systemd-cgroup"}, func(s *specs.Spec) { s.Linux.CgroupsPath = "/a/path" },
+			libcontainer.CodeConfig, "linux.cgroupsPath", "slice:prefix:name",
+		},
+		"a working directory that is a file": {
+			nil, func(s *specs.Spec) { s.Process.Cwd = "/probe" },
+			libcontainer.CodeProcess, "process.cwd", "has to be a directory",
+		},
+		"a namespace that has ended": {
+			nil, func(s *specs.Spec) { s.Linux.Namespaces[0].Path = "/proc/1/ns/gone" },
+			libcontainer.CodeNamespace, "linux.namespaces[0]", "make it again, or correct the path",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBundle(t)
+			c.spec(b.Spec)
+			b.Globals = append([]string{"--log-format", "json"}, c.globals...)
+			b.writeConfig()
+			res := b.runtime("create", "--bundle", b.Dir, b.ID)
+			lines := strings.Split(strings.TrimSpace(res.Stderr), "\n")
+			var e map[string]string
+			if err := json.Unmarshal([]byte(lines[len(lines)-1]), &e); err != nil {
+				t.Fatalf("%v: %q", err, res.Stderr)
+			}
+			want(t, "code", e["code"], c.code)
+			want(t, "path", e["path"], c.path)
+			if !strings.Contains(e["hint"], c.hint) {
+				t.Errorf("the hint %q has no %q", e["hint"], c.hint)
+			}
+		})
+	}
+}
+
 // normal puts an error into the words of the page: a container web in /srv/web, and hooks of 2 ms.
 func normal(b *bundle, line string) string {
 	line = strings.NewReplacer(b.Root, "/run/rung", b.Dir, "/srv/web", b.ID, "web", probePath, "/usr/bin/hook").Replace(strings.TrimSpace(line))

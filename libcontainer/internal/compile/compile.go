@@ -17,27 +17,26 @@ import (
 
 // Options is what a command adds to the config.
 type Options struct {
-	ID              string
-	Bundle          string // absolute
-	NoPivot         bool
-	NoNewKeyring    bool
-	Keyring         string // Exec: name of the container's session keyring; empty for "_ses." and the id
-	PreserveFDs     int    // descriptors from 3 on that are the process's, LISTEN_FDS included
-	ListenFDs       int    // how many of them are for sd_listen_fds(3)
-	StartNow        bool   // run: the start order comes over the control channel
-	PidFile         string
-	InitPid         int    // exec and hooks: the container's init, in the runtime's pid namespace
-	PidfdSocket     string // AF_UNIX socket that receives a pidfd of the process
-	NotifyDir       string // host directory of the sd_notify proxy socket, or empty
-	NotifyTarget    string // where it is in the container
-	CgroupPath      string // as shown in plans
-	Cgroups         []CgroupDir
-	Unit            bool     // the control groups are those of a systemd unit
-	CgroupsPresent  bool     // the runtime makes control groups (not so for a runtime without privileges and delegation)
-	Resctrl         string   // where resctrl is mounted, for a config with intelRdt
-	RdtGroups       []string // Exec: directories of resctrl that the container is in
-	Filter          *Filter  // compiled seccomp profile, or nil
-	TerminalForeign bool
+	ID             string
+	Bundle         string // absolute
+	NoPivot        bool
+	NoNewKeyring   bool
+	Keyring        string // Exec: name of the container's session keyring; empty for "_ses." and the id
+	PreserveFDs    int    // descriptors from 3 on that are the process's, LISTEN_FDS included
+	ListenFDs      int    // how many of them are for sd_listen_fds(3)
+	StartNow       bool   // run: the start order comes over the control channel
+	PidFile        string
+	InitPid        int    // exec and hooks: the container's init, in the runtime's pid namespace
+	PidfdSocket    string // AF_UNIX socket that receives a pidfd of the process
+	NotifyDir      string // host directory of the sd_notify proxy socket, or empty
+	NotifyTarget   string // where it is in the container
+	CgroupPath     string // as shown in plans
+	Cgroups        []CgroupDir
+	Unit           bool     // the control groups are those of a systemd unit
+	CgroupsPresent bool     // the runtime makes control groups (not so for a runtime without privileges and delegation)
+	Resctrl        string   // where resctrl is mounted, for a config with intelRdt
+	RdtGroups      []string // Exec: directories of resctrl that the container is in
+	Filter         *Filter  // compiled seccomp profile, or nil
 	// JoinLate has the runtime move the process of an exec into the cgroups when it waits for its start. For a
 	// container that has no room for the two processes that an exec is for a moment.
 	JoinLate bool

@@ -35,7 +35,7 @@ func (c *compiler) filesystem() error {
 		// The directory is in the runtime's state: the container may write to the socket in it, which
 		// no flag of a mount forbids, and to nothing else.
 		c.emit("", &plan.MountBind{
-			Source: c.opt.NotifyDir, Target: c.opt.NotifyTarget, SourceFD: plan.NoFD, IDMapFD: plan.NoFD, Flags: c.delegate(),
+			Source: c.opt.NotifyDir, Target: c.opt.NotifyTarget, IDMapFD: plan.NoFD, Flags: c.delegate(),
 			Set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC,
 		})
 	}
@@ -345,7 +345,7 @@ func (c *compiler) bind(origin string, m *specs.Mount, o *mountOptions, target s
 	}
 	c.emit(origin, &plan.MountBind{
 		Source: c.abs(m.Source), Target: target, Set: set, Clear: clr, RecSet: recSet, RecClear: recClear, Explicit: explicit,
-		Propagation: o.propagation, Flags: flags, IDMapFD: idmap, SourceFD: plan.NoFD,
+		Propagation: o.propagation, Flags: flags, IDMapFD: idmap,
 	})
 	return nil
 }
@@ -406,7 +406,7 @@ func (c *compiler) cgroupMount(origin string, m *specs.Mount, o *mountOptions, t
 		}
 		c.emit(origin, &plan.MountBind{
 			Source: source, Target: dest, Set: attrs, Clear: unix.MOUNT_ATTR__ATIME & clearAtime(attrs), Propagation: o.propagation, Flags: extra | c.delegate(),
-			IDMapFD: plan.NoFD, SourceFD: plan.NoFD,
+			IDMapFD: plan.NoFD,
 		})
 	}
 	if c.facts.UnifiedV2 || m.Type == "cgroup2" {

@@ -2,6 +2,8 @@
 
 package plan
 
+import "unsafe"
+
 // Msg is the kind of a message on the control channel.
 type Msg uint32
 
@@ -37,28 +39,9 @@ const (
 	MsgGo
 	// MsgStart is runtime → init: run the process.
 	MsgStart
-	// MsgAbort is runtime → init: end.
-	MsgAbort
 )
 
-var namesMsg = [...]string{
-	"none",
-	"fail",
-	"maps",
-	"forked",
-	"",
-	"delegate",
-	"console",
-	"notify",
-	"ready",
-	"exec",
-	"fd",
-	"times",
-	"warn",
-	"go",
-	"start",
-	"abort",
-}
+var namesMsg = [...]string{"none", "fail", "maps", "forked", "sync", "delegate", "console", "notify", "ready", "exec", "fd", "times", "warn", "go", "start"}
 
 // String names the value as plans and errors print it.
 func (v Msg) String() string { return enumName(namesMsg[:], uint32(v)) }
@@ -76,11 +59,7 @@ const (
 	SyncNetwork
 )
 
-var namesSyncPoint = [...]string{
-	"cgroup",
-	"hooks",
-	"network",
-}
+var namesSyncPoint = [...]string{"cgroup", "hooks", "network"}
 
 // String names the value as plans and errors print it.
 func (v SyncPoint) String() string { return enumName(namesSyncPoint[:], uint32(v)) }
@@ -96,10 +75,7 @@ const (
 	DelegateOutside
 )
 
-var namesDelegation = [...]string{
-	"delegate-inside",
-	"delegate-outside",
-}
+var namesDelegation = [...]string{"inside", "outside"}
 
 // String names the value as plans and errors print it.
 func (v Delegation) String() string { return enumName(namesDelegation[:], uint32(v)) }
@@ -161,8 +137,6 @@ const (
 	StepSocket
 	// StepIoctl is ioctl.
 	StepIoctl
-	// StepSend is send to the runtime.
-	StepSend
 	// StepReceive is receive from the runtime.
 	StepReceive
 	// StepChdir is chdir.
@@ -201,53 +175,7 @@ const (
 	StepMount
 )
 
-var namesInitStep = [...]string{
-	"op",
-	"open",
-	"write",
-	"read",
-	"stat",
-	"target",
-	"source",
-	"fsopen",
-	"fsconfig",
-	"fscreate",
-	"fsmount",
-	"open-tree",
-	"move-mount",
-	"setattr",
-	"propagation",
-	"idmap",
-	"copy-up",
-	"mkdir",
-	"mknod",
-	"symlink",
-	"unlink",
-	"chown",
-	"chmod",
-	"verify",
-	"socket",
-	"ioctl",
-	"send",
-	"receive",
-	"chdir",
-	"chroot",
-	"pivot",
-	"umount",
-	"fork",
-	"keyring",
-	"bounding",
-	"capset",
-	"ambient",
-	"groups",
-	"gid",
-	"uid",
-	"prctl",
-	"exec",
-	"decode",
-	"delegate",
-	"mount",
-}
+var namesInitStep = [...]string{"op", "open", "write", "read", "stat", "target", "source", "fsopen", "fsconfig", "fscreate", "fsmount", "open-tree", "move-mount", "setattr", "propagation", "idmap", "copy-up", "mkdir", "mknod", "symlink", "unlink", "chown", "chmod", "verify", "socket", "ioctl", "receive", "chdir", "chroot", "pivot", "umount", "fork", "keyring", "bounding", "capset", "ambient", "groups", "gid", "uid", "prctl", "exec", "decode", "delegate", "mount"}
 
 // String names the value as plans and errors print it.
 func (v InitStep) String() string { return enumName(namesInitStep[:], uint32(v)) }
@@ -263,10 +191,7 @@ const (
 	JoinRetry
 )
 
-var namesJoinFlag = [...]string{
-	"try",
-	"retry",
-}
+var namesJoinFlag = [...]string{"try", "retry"}
 
 // String lists the bits that are set, joined by "|".
 func (v JoinFlag) String() string { return flagNames(namesJoinFlag[:], uint64(v)) }
@@ -278,14 +203,9 @@ type ProcFlag uint64
 const (
 	// ProcWarnDenied: ePERM, EACCES and EROFS are a warning: the write is best effort for a runtime without privileges.
 	ProcWarnDenied ProcFlag = 1 << iota
-	// ProcIgnoreMissing: eNOENT is accepted: this kernel does not have the file.
-	ProcIgnoreMissing
 )
 
-var namesProcFlag = [...]string{
-	"warn-denied",
-	"ignore-missing",
-}
+var namesProcFlag = [...]string{"warn-denied"}
 
 // String lists the bits that are set, joined by "|".
 func (v ProcFlag) String() string { return flagNames(namesProcFlag[:], uint64(v)) }
@@ -335,27 +255,7 @@ const (
 	MountOutside
 )
 
-var namesMountFlag = [...]string{
-	"recursive",
-	"strict-dir",
-	"target-no-follow",
-	"source-no-follow",
-	"copy-up",
-	"mode-of-target",
-	"lock-retry",
-	"delegate",
-	"delegate-on-denied",
-	"no-create",
-	"propagation-recursive",
-	"idmap-tree",
-	"replace-root",
-	"copy-symlink",
-	"optional",
-	"keep-proc",
-	"keep-sys",
-	"host-sys",
-	"outside",
-}
+var namesMountFlag = [...]string{"recursive", "strict-dir", "target-no-follow", "source-no-follow", "copy-up", "mode-of-target", "lock-retry", "delegate", "delegate-on-denied", "no-create", "propagation-recursive", "idmap-tree", "replace-root", "copy-symlink", "optional", "keep-proc", "keep-sys", "host-sys", "outside"}
 
 // String lists the bits that are set, joined by "|".
 func (v MountFlag) String() string { return flagNames(namesMountFlag[:], uint64(v)) }
@@ -383,16 +283,7 @@ const (
 	NodeInSys
 )
 
-var namesNodeFlag = [...]string{
-	"exist-ok",
-	"bind-on-denied",
-	"bind",
-	"delegate",
-	"missing-ok",
-	"replace",
-	"in-proc",
-	"in-sys",
-}
+var namesNodeFlag = [...]string{"exist-ok", "bind-on-denied", "bind", "delegate", "missing-ok", "replace", "in-proc", "in-sys"}
 
 // String lists the bits that are set, joined by "|".
 func (v NodeFlag) String() string { return flagNames(namesNodeFlag[:], uint64(v)) }
@@ -410,11 +301,7 @@ const (
 	PivotChroot
 )
 
-var namesPivotMode = [...]string{
-	"root",
-	"move",
-	"chroot",
-}
+var namesPivotMode = [...]string{"root", "move", "chroot"}
 
 // String lists the bits that are set, joined by "|".
 func (v PivotMode) String() string { return flagNames(namesPivotMode[:], uint64(v)) }
@@ -434,12 +321,7 @@ const (
 	ConsoleExisting
 )
 
-var namesConsoleFlag = [...]string{
-	"bind-dev",
-	"size",
-	"later",
-	"existing",
-}
+var namesConsoleFlag = [...]string{"bind-dev", "size", "later", "existing"}
 
 // String lists the bits that are set, joined by "|".
 func (v ConsoleFlag) String() string { return flagNames(namesConsoleFlag[:], uint64(v)) }
@@ -455,10 +337,7 @@ const (
 	ExecUnasked
 )
 
-var namesExecFlag = [...]string{
-	"listen-pid",
-	"unasked",
-}
+var namesExecFlag = [...]string{"listen-pid", "unasked"}
 
 // String lists the bits that are set, joined by "|".
 func (v ExecFlag) String() string { return flagNames(namesExecFlag[:], uint64(v)) }
@@ -472,15 +351,9 @@ const (
 	ChdirRetry ChdirFlag = 1 << iota
 	// ChdirMayDefer: eACCES and ENOENT are left to a later Chdir with ChdirRetry.
 	ChdirMayDefer
-	// ChdirCreate: make the directory when it is missing.
-	ChdirCreate
 )
 
-var namesChdirFlag = [...]string{
-	"retry",
-	"may-defer",
-	"create",
-}
+var namesChdirFlag = [...]string{"retry", "may-defer"}
 
 // String lists the bits that are set, joined by "|".
 func (v ChdirFlag) String() string { return flagNames(namesChdirFlag[:], uint64(v)) }
@@ -494,9 +367,7 @@ const (
 	GateControl GateFlag = 1 << iota
 )
 
-var namesGateFlag = [...]string{
-	"control",
-}
+var namesGateFlag = [...]string{"control"}
 
 // String lists the bits that are set, joined by "|".
 func (v GateFlag) String() string { return flagNames(namesGateFlag[:], uint64(v)) }
@@ -510,9 +381,7 @@ const (
 	GroupKeep GroupFlag = 1 << iota
 )
 
-var namesGroupFlag = [...]string{
-	"keep",
-}
+var namesGroupFlag = [...]string{"keep"}
 
 // String lists the bits that are set, joined by "|".
 func (v GroupFlag) String() string { return flagNames(namesGroupFlag[:], uint64(v)) }
@@ -526,9 +395,7 @@ const (
 	LandlockTry LandlockFlag = 1 << iota
 )
 
-var namesLandlockFlag = [...]string{
-	"try",
-}
+var namesLandlockFlag = [...]string{"try"}
 
 // String lists the bits that are set, joined by "|".
 func (v LandlockFlag) String() string { return flagNames(namesLandlockFlag[:], uint64(v)) }
@@ -544,10 +411,7 @@ const (
 	SeccompKeep
 )
 
-var namesSeccompFlag = [...]string{
-	"notify",
-	"keep",
-}
+var namesSeccompFlag = [...]string{"notify", "keep"}
 
 // String lists the bits that are set, joined by "|".
 func (v SeccompFlag) String() string { return flagNames(namesSeccompFlag[:], uint64(v)) }
@@ -558,307 +422,83 @@ type Kind uint16
 // The kinds of op.
 const (
 	kindNone Kind = iota
-	// KindDumpable is the kind of Dumpable.
 	KindDumpable
-	// KindWriteFile is the kind of WriteFile.
 	KindWriteFile
-	// KindProcWrite is the kind of ProcWrite.
 	KindProcWrite
-	// KindSetns is the kind of Setns.
 	KindSetns
-	// KindUnshare is the kind of Unshare.
 	KindUnshare
-	// KindSyncMaps is the kind of SyncMaps.
 	KindSyncMaps
-	// KindRootIDs is the kind of RootIDs.
 	KindRootIDs
-	// KindFork is the kind of Fork.
 	KindFork
-	// KindSync is the kind of Sync.
 	KindSync
-	// KindSetsid is the kind of Setsid.
 	KindSetsid
-	// KindKeyring is the kind of Keyring.
 	KindKeyring
-	// KindHostname is the kind of Hostname.
 	KindHostname
-	// KindDomainname is the kind of Domainname.
 	KindDomainname
-	// KindLoopbackUp is the kind of LoopbackUp.
 	KindLoopbackUp
-	// KindPropagation is the kind of Propagation.
 	KindPropagation
-	// KindRootOpen is the kind of RootOpen.
 	KindRootOpen
-	// KindMountFS is the kind of MountFS.
 	KindMountFS
-	// KindMountBind is the kind of MountBind.
 	KindMountBind
-	// KindMountData is the kind of MountData.
 	KindMountData
-	// KindMountAttr is the kind of MountAttr.
 	KindMountAttr
-	// KindMkdir is the kind of Mkdir.
 	KindMkdir
-	// KindMknod is the kind of Mknod.
 	KindMknod
-	// KindSymlink is the kind of Symlink.
 	KindSymlink
-	// KindMask is the kind of Mask.
 	KindMask
-	// KindReadonlyPath is the kind of ReadonlyPath.
 	KindReadonlyPath
-	// KindConsole is the kind of Console.
 	KindConsole
-	// KindPivot is the kind of Pivot.
 	KindPivot
-	// KindRootPropagation is the kind of RootPropagation.
 	KindRootPropagation
-	// KindRootReadonly is the kind of RootReadonly.
 	KindRootReadonly
-	// KindStdioOwner is the kind of StdioOwner.
 	KindStdioOwner
-	// KindRlimit is the kind of Rlimit.
 	KindRlimit
-	// KindScheduler is the kind of Scheduler.
 	KindScheduler
-	// KindIOPriority is the kind of IOPriority.
 	KindIOPriority
-	// KindAffinity is the kind of Affinity.
 	KindAffinity
-	// KindCoreSchedule is the kind of CoreSchedule.
 	KindCoreSchedule
-	// KindPersonality is the kind of Personality.
 	KindPersonality
-	// KindMemoryPolicy is the kind of MemoryPolicy.
 	KindMemoryPolicy
-	// KindSignals is the kind of Signals.
 	KindSignals
-	// KindUmask is the kind of Umask.
 	KindUmask
-	// KindChdir is the kind of Chdir.
 	KindChdir
-	// KindCloseFrom is the kind of CloseFrom.
 	KindCloseFrom
-	// KindBounding is the kind of Bounding.
 	KindBounding
-	// KindIdentity is the kind of Identity.
 	KindIdentity
-	// KindCapset is the kind of Capset.
 	KindCapset
-	// KindNoNewPrivileges is the kind of NoNewPrivileges.
 	KindNoNewPrivileges
-	// KindFindExec is the kind of FindExec.
 	KindFindExec
-	// KindGate is the kind of Gate.
 	KindGate
-	// KindLandlockRuleset is the kind of LandlockRuleset.
 	KindLandlockRuleset
-	// KindLandlockPath is the kind of LandlockPath.
 	KindLandlockPath
-	// KindLandlockPort is the kind of LandlockPort.
 	KindLandlockPort
-	// KindLandlockRestrict is the kind of LandlockRestrict.
 	KindLandlockRestrict
-	// KindSeccomp is the kind of Seccomp.
 	KindSeccomp
-	// KindHome is the kind of Home.
 	KindHome
-	// KindExec is the kind of Exec.
 	KindExec
-	// KindExecHost is the kind of ExecHost.
 	KindExecHost
-	// KindCloneSource is the kind of CloneSource.
 	KindCloneSource
-	// KindSendFD is the kind of SendFD.
 	KindSendFD
-	// KindRootHere is the kind of RootHere.
 	KindRootHere
-	// KindNoHugePages is the kind of NoHugePages.
 	KindNoHugePages
-	// KindControllingTerminal is the kind of ControllingTerminal.
 	KindControllingTerminal
-	// KindListener is the kind of Listener.
 	KindListener
-	// KindCloseRange is the kind of CloseRange.
 	KindCloseRange
-	// KindEmptyRoot is the kind of EmptyRoot.
 	KindEmptyRoot
-	// KindOpenFS is the kind of OpenFS.
 	KindOpenFS
-	// KindMakeNode is the kind of MakeNode.
 	KindMakeNode
-	// KindAttachHere is the kind of AttachHere.
 	KindAttachHere
 )
-
-var kindNames = [...]string{
-	"none",
-	"dumpable",
-	"write-file",
-	"proc-write",
-	"setns",
-	"unshare",
-	"sync-maps",
-	"root-ids",
-	"fork",
-	"sync",
-	"setsid",
-	"keyring",
-	"hostname",
-	"domainname",
-	"loopback-up",
-	"propagation",
-	"root-open",
-	"mount-fs",
-	"mount-bind",
-	"mount-data",
-	"mount-attr",
-	"mkdir",
-	"mknod",
-	"symlink",
-	"mask",
-	"readonly-path",
-	"console",
-	"pivot",
-	"root-propagation",
-	"root-readonly",
-	"stdio-owner",
-	"rlimit",
-	"scheduler",
-	"io-priority",
-	"affinity",
-	"core-schedule",
-	"personality",
-	"memory-policy",
-	"signals",
-	"umask",
-	"chdir",
-	"close-from",
-	"bounding",
-	"identity",
-	"capset",
-	"no-new-privileges",
-	"find-exec",
-	"gate",
-	"landlock-ruleset",
-	"landlock-path",
-	"landlock-port",
-	"landlock-restrict",
-	"seccomp",
-	"home",
-	"exec",
-	"exec-host",
-	"clone-source",
-	"send-fd",
-	"root-here",
-	"no-huge-pages",
-	"controlling-terminal",
-	"listener",
-	"close-range",
-	"empty-root",
-	"open-fs",
-	"make-node",
-	"attach-here",
-}
-
-// Call is the system call that an op of the kind is, and nothing else; "" for one that is several, or work of its own.
-func (k Kind) Call() string {
-	switch k {
-	case KindDumpable:
-		return "prctl"
-	case KindSetns:
-		return "setns"
-	case KindUnshare:
-		return "unshare"
-	case KindFork:
-		return "clone"
-	case KindSetsid:
-		return "setsid"
-	case KindHostname:
-		return "sethostname"
-	case KindDomainname:
-		return "setdomainname"
-	case KindPropagation:
-		return "mount"
-	case KindRootPropagation:
-		return "mount"
-	case KindRootReadonly:
-		return "mount_setattr"
-	case KindRlimit:
-		return "prlimit64"
-	case KindScheduler:
-		return "sched_setattr"
-	case KindIOPriority:
-		return "ioprio_set"
-	case KindAffinity:
-		return "sched_setaffinity"
-	case KindPersonality:
-		return "personality"
-	case KindMemoryPolicy:
-		return "set_mempolicy"
-	case KindUmask:
-		return "umask"
-	case KindNoHugePages:
-		return "prctl"
-	case KindCloseFrom:
-		return "close_range"
-	case KindNoNewPrivileges:
-		return "prctl"
-	case KindLandlockRuleset:
-		return "landlock_create_ruleset"
-	case KindSeccomp:
-		return "seccomp"
-	case KindExec:
-		return "execve"
-	case KindExecHost:
-		return "execve"
-	}
-	return ""
-}
-
-// Waits says that an op of the kind waits for the runtime.
-func (k Kind) Waits() bool {
-	return k == KindSyncMaps || k == KindSync || k == KindGate
-}
 
 // Dumpable is prctl(PR_SET_DUMPABLE). 0 comes before any join, so that processes of the container cannot ptrace this one or read its descriptors (CVE-2016-9962).
 type Dumpable struct {
 	Value uint64 // 0 or 1
 }
 
-// Kind implements Op.
-func (*Dumpable) Kind() Kind { return KindDumpable }
-
-func (o *Dumpable) encode(e *encoder) {
-	e.begin(KindDumpable, 1, 0)
-	e.num(uint64(o.Value))
-	e.end()
-}
-
-func (o *Dumpable) describe(d *describer) {
-	d.num("value", int64(o.Value))
-}
-
 // WriteFile opens a path of the host O_WRONLY and writes once; it comes before the root changes. The init joins v1 control groups by writing "0" to their tasks file.
 type WriteFile struct {
 	Path string // host path
 	Data string // what is written
-}
-
-// Kind implements Op.
-func (*WriteFile) Kind() Kind { return KindWriteFile }
-
-func (o *WriteFile) encode(e *encoder) {
-	e.begin(KindWriteFile, 0, 2)
-	e.str(o.Path)
-	e.str(o.Data)
-	e.end()
-}
-
-func (o *WriteFile) describe(d *describer) {
-	d.str("path", o.Path)
-	d.str("data", o.Data)
 }
 
 // ProcWrite writes below the host's /proc (checked to be procfs, RESOLVE_NO_MAGICLINKS and no mount crossed), before the root changes, so that no image can stand in its place (CVE-2019-16884, CVE-2025-52881).
@@ -868,23 +508,6 @@ type ProcWrite struct {
 	Flags ProcFlag // ProcFlag
 }
 
-// Kind implements Op.
-func (*ProcWrite) Kind() Kind { return KindProcWrite }
-
-func (o *ProcWrite) encode(e *encoder) {
-	e.begin(KindProcWrite, 1, 2)
-	e.num(uint64(o.Flags))
-	e.str(o.Path)
-	e.str(o.Data)
-	e.end()
-}
-
-func (o *ProcWrite) describe(d *describer) {
-	d.str("path", o.Path)
-	d.str("data", o.Data)
-	d.word("flags", o.Flags.String())
-}
-
 // Setns is setns(2). User and mount namespaces need the single thread that the init is.
 type Setns struct {
 	FD    FD       // namespace or pidfd
@@ -892,39 +515,9 @@ type Setns struct {
 	Flags JoinFlag // JoinFlag
 }
 
-// Kind implements Op.
-func (*Setns) Kind() Kind { return KindSetns }
-
-func (o *Setns) encode(e *encoder) {
-	e.begin(KindSetns, 3, 0)
-	e.num(uint64(o.FD))
-	e.num(uint64(o.Type))
-	e.num(uint64(o.Flags))
-	e.end()
-}
-
-func (o *Setns) describe(d *describer) {
-	d.fd("fd", o.FD)
-	d.word("type", flagNamesAt(cloneNames[:], o.Type))
-	d.word("flags", o.Flags.String())
-}
-
 // Unshare is unshare(2).
 type Unshare struct {
 	Flags uint64 // CLONE_NEW* bits
-}
-
-// Kind implements Op.
-func (*Unshare) Kind() Kind { return KindUnshare }
-
-func (o *Unshare) encode(e *encoder) {
-	e.begin(KindUnshare, 1, 0)
-	e.num(uint64(o.Flags))
-	e.end()
-}
-
-func (o *Unshare) describe(d *describer) {
-	d.word("flags", flagNamesAt(cloneNames[:], o.Flags))
 }
 
 // SyncMaps asks the runtime to write the id maps of the user namespace just made, then becomes id 0 in it (setresgid, setresuid; setgroups to none where that is allowed), or the given user and group where 0 is not mapped.
@@ -934,23 +527,6 @@ type SyncMaps struct {
 	GID   uint64    // group where 0 is not mapped
 }
 
-// Kind implements Op.
-func (*SyncMaps) Kind() Kind { return KindSyncMaps }
-
-func (o *SyncMaps) encode(e *encoder) {
-	e.begin(KindSyncMaps, 3, 0)
-	e.num(uint64(o.Flags))
-	e.num(uint64(o.UID))
-	e.num(uint64(o.GID))
-	e.end()
-}
-
-func (o *SyncMaps) describe(d *describer) {
-	d.word("flags", o.Flags.String())
-	d.num("uid", int64(o.UID))
-	d.num("gid", int64(o.GID))
-}
-
 // RootIDs becomes id 0 of the user namespace that was joined, or the given user and group where 0 is not mapped.
 type RootIDs struct {
 	Flags GroupFlag // GroupFlag
@@ -958,39 +534,9 @@ type RootIDs struct {
 	GID   uint64    // group where 0 is not mapped
 }
 
-// Kind implements Op.
-func (*RootIDs) Kind() Kind { return KindRootIDs }
-
-func (o *RootIDs) encode(e *encoder) {
-	e.begin(KindRootIDs, 3, 0)
-	e.num(uint64(o.Flags))
-	e.num(uint64(o.UID))
-	e.num(uint64(o.GID))
-	e.end()
-}
-
-func (o *RootIDs) describe(d *describer) {
-	d.word("flags", o.Flags.String())
-	d.num("uid", int64(o.UID))
-	d.num("gid", int64(o.GID))
-}
-
 // Fork is clone(flags | CLONE_PARENT | CLONE_PIDFD): the child goes on with the next op, the caller reports the child and ends. A joined pid namespace and time offsets hold only for children. Not clone3(2): seccomp filters cannot see its flags, so many refuse it.
 type Fork struct {
 	Flags uint64 // CLONE_NEW* bits
-}
-
-// Kind implements Op.
-func (*Fork) Kind() Kind { return KindFork }
-
-func (o *Fork) encode(e *encoder) {
-	e.begin(KindFork, 1, 0)
-	e.num(uint64(o.Flags))
-	e.end()
-}
-
-func (o *Fork) describe(d *describer) {
-	d.word("flags", flagNamesAt(cloneNames[:], o.Flags))
 }
 
 // Sync tells the runtime that a point is reached, and waits for MsgGo.
@@ -998,32 +544,8 @@ type Sync struct {
 	Point SyncPoint // SyncPoint
 }
 
-// Kind implements Op.
-func (*Sync) Kind() Kind { return KindSync }
-
-func (o *Sync) encode(e *encoder) {
-	e.begin(KindSync, 1, 0)
-	e.num(uint64(o.Point))
-	e.end()
-}
-
-func (o *Sync) describe(d *describer) {
-	d.word("point", o.Point.String())
-}
-
 // Setsid is setsid(2).
 type Setsid struct {
-}
-
-// Kind implements Op.
-func (*Setsid) Kind() Kind { return KindSetsid }
-
-func (*Setsid) encode(e *encoder) {
-	e.begin(KindSetsid, 0, 0)
-	e.end()
-}
-
-func (*Setsid) describe(d *describer) {
 }
 
 // Keyring joins the session keyring of that name (keyctl(2) KEYCTL_JOIN_SESSION_KEYRING), a new one if there is none that may be searched, and lets its possessor and owner search it. Another user's is EPERM.
@@ -1031,35 +553,9 @@ type Keyring struct {
 	Name string // keyring name
 }
 
-// Kind implements Op.
-func (*Keyring) Kind() Kind { return KindKeyring }
-
-func (o *Keyring) encode(e *encoder) {
-	e.begin(KindKeyring, 0, 1)
-	e.str(o.Name)
-	e.end()
-}
-
-func (o *Keyring) describe(d *describer) {
-	d.str("name", o.Name)
-}
-
 // Hostname is sethostname(2) in the UTS namespace of the container.
 type Hostname struct {
 	Name string // host name
-}
-
-// Kind implements Op.
-func (*Hostname) Kind() Kind { return KindHostname }
-
-func (o *Hostname) encode(e *encoder) {
-	e.begin(KindHostname, 0, 1)
-	e.str(o.Name)
-	e.end()
-}
-
-func (o *Hostname) describe(d *describer) {
-	d.str("name", o.Name)
 }
 
 // Domainname is setdomainname(2).
@@ -1067,32 +563,8 @@ type Domainname struct {
 	Name string // NIS domain name
 }
 
-// Kind implements Op.
-func (*Domainname) Kind() Kind { return KindDomainname }
-
-func (o *Domainname) encode(e *encoder) {
-	e.begin(KindDomainname, 0, 1)
-	e.str(o.Name)
-	e.end()
-}
-
-func (o *Domainname) describe(d *describer) {
-	d.str("name", o.Name)
-}
-
 // LoopbackUp sets IFF_UP on lo (SIOCSIFFLAGS) in a new network namespace.
 type LoopbackUp struct {
-}
-
-// Kind implements Op.
-func (*LoopbackUp) Kind() Kind { return KindLoopbackUp }
-
-func (*LoopbackUp) encode(e *encoder) {
-	e.begin(KindLoopbackUp, 0, 0)
-	e.end()
-}
-
-func (*LoopbackUp) describe(d *describer) {
 }
 
 // Propagation is mount(NULL, "/", flags): before the first mount, so that nothing done here reaches the host.
@@ -1100,41 +572,11 @@ type Propagation struct {
 	Flags uint64 // MS_* bits
 }
 
-// Kind implements Op.
-func (*Propagation) Kind() Kind { return KindPropagation }
-
-func (o *Propagation) encode(e *encoder) {
-	e.begin(KindPropagation, 1, 0)
-	e.num(uint64(o.Flags))
-	e.end()
-}
-
-func (o *Propagation) describe(d *describer) {
-	d.word("flags", flagNamesAt(msNames[:], o.Flags))
-}
-
 // RootOpen clones the root file system (open_tree), makes it private and mounts it over its own path, so that hooks find it there. All targets are resolved below the descriptor it leaves.
 type RootOpen struct {
 	Path    string    // absolute host path
 	Flags   MountFlag // MountFlag
 	IDMapFD FD        // user namespace whose mapping the mount takes, or -1
-}
-
-// Kind implements Op.
-func (*RootOpen) Kind() Kind { return KindRootOpen }
-
-func (o *RootOpen) encode(e *encoder) {
-	e.begin(KindRootOpen, 2, 1)
-	e.num(uint64(o.Flags))
-	e.num(uint64(o.IDMapFD))
-	e.str(o.Path)
-	e.end()
-}
-
-func (o *RootOpen) describe(d *describer) {
-	d.str("path", o.Path)
-	d.word("flags", o.Flags.String())
-	d.fd("idmap-fd", o.IDMapFD)
 }
 
 // MountFS makes a new file system: fsopen, fsconfig, fsmount, mount_setattr, move_mount onto the target found with openat2(RESOLVE_IN_ROOT). A procfs with PidnsFD shows that namespace, which the init has not entered: by the option pidns= (Linux 6.17), or through a helper process of the runtime (MsgDelegate).
@@ -1151,37 +593,6 @@ type MountFS struct {
 	PidnsFD     FD        // joined pid namespace that a procfs shows, or -1 for the process's own
 }
 
-// Kind implements Op.
-func (*MountFS) Kind() Kind { return KindMountFS }
-
-func (o *MountFS) encode(e *encoder) {
-	e.begin(KindMountFS, 5, 5)
-	e.num(uint64(o.Attrs))
-	e.num(uint64(o.Propagation))
-	e.num(uint64(o.Flags))
-	e.num(uint64(o.IDMapFD))
-	e.num(uint64(o.PidnsFD))
-	e.str(o.Type)
-	e.str(o.Source)
-	e.str(o.Target)
-	e.list(o.Data)
-	e.str(o.Label)
-	e.end()
-}
-
-func (o *MountFS) describe(d *describer) {
-	d.str("type", o.Type)
-	d.str("source", o.Source)
-	d.str("target", o.Target)
-	d.list("data", o.Data)
-	d.str("label", o.Label)
-	d.word("attrs", flagNamesAt(attrNames[:], o.Attrs))
-	d.word("propagation", flagNamesAt(msNames[:], o.Propagation))
-	d.word("flags", o.Flags.String())
-	d.fd("idmap-fd", o.IDMapFD)
-	d.fd("pidns-fd", o.PidnsFD)
-}
-
 // MountBind clones a mount (open_tree), sets its flags and id mapping while nobody can reach it, and moves it onto the target. A target that is missing is made, a file for a file.
 type MountBind struct {
 	Source      string    // host path
@@ -1194,40 +605,6 @@ type MountBind struct {
 	Propagation uint64    // MS_SHARED …, 0 for none
 	Flags       MountFlag // MountFlag
 	IDMapFD     FD        // user namespace for an idmapped mount, or -1
-	SourceFD    FD        // descriptor of the source, or -1 for Source
-}
-
-// Kind implements Op.
-func (*MountBind) Kind() Kind { return KindMountBind }
-
-func (o *MountBind) encode(e *encoder) {
-	e.begin(KindMountBind, 9, 2)
-	e.num(uint64(o.Set))
-	e.num(uint64(o.Clear))
-	e.num(uint64(o.RecSet))
-	e.num(uint64(o.RecClear))
-	e.num(uint64(o.Explicit))
-	e.num(uint64(o.Propagation))
-	e.num(uint64(o.Flags))
-	e.num(uint64(o.IDMapFD))
-	e.num(uint64(o.SourceFD))
-	e.str(o.Source)
-	e.str(o.Target)
-	e.end()
-}
-
-func (o *MountBind) describe(d *describer) {
-	d.str("source", o.Source)
-	d.str("target", o.Target)
-	d.word("set", flagNamesAt(attrNames[:], o.Set))
-	d.word("clear", flagNamesAt(attrNames[:], o.Clear))
-	d.word("rec-set", flagNamesAt(attrNames[:], o.RecSet))
-	d.word("rec-clear", flagNamesAt(attrNames[:], o.RecClear))
-	d.word("explicit", flagNamesAt(attrNames[:], o.Explicit))
-	d.word("propagation", flagNamesAt(msNames[:], o.Propagation))
-	d.word("flags", o.Flags.String())
-	d.fd("idmap-fd", o.IDMapFD)
-	d.fd("source-fd", o.SourceFD)
 }
 
 // MountData is the older mount(2), for what fsconfig cannot carry (option strings over 255 bytes): fchdir to the target, mount over ".".
@@ -1241,31 +618,6 @@ type MountData struct {
 	Flags       MountFlag // MountFlag
 }
 
-// Kind implements Op.
-func (*MountData) Kind() Kind { return KindMountData }
-
-func (o *MountData) encode(e *encoder) {
-	e.begin(KindMountData, 3, 4)
-	e.num(uint64(o.MSFlags))
-	e.num(uint64(o.Propagation))
-	e.num(uint64(o.Flags))
-	e.str(o.Type)
-	e.str(o.Source)
-	e.str(o.Target)
-	e.str(o.Data)
-	e.end()
-}
-
-func (o *MountData) describe(d *describer) {
-	d.str("type", o.Type)
-	d.str("source", o.Source)
-	d.str("target", o.Target)
-	d.str("data", o.Data)
-	d.word("ms-flags", flagNamesAt(msNames[:], o.MSFlags))
-	d.word("propagation", flagNamesAt(msNames[:], o.Propagation))
-	d.word("flags", o.Flags.String())
-}
-
 // MountAttr is mount_setattr on what is mounted at a path in the container.
 type MountAttr struct {
 	Target      string    // path in the container
@@ -1275,49 +627,11 @@ type MountAttr struct {
 	Flags       MountFlag // MountFlag
 }
 
-// Kind implements Op.
-func (*MountAttr) Kind() Kind { return KindMountAttr }
-
-func (o *MountAttr) encode(e *encoder) {
-	e.begin(KindMountAttr, 4, 1)
-	e.num(uint64(o.Set))
-	e.num(uint64(o.Clear))
-	e.num(uint64(o.Propagation))
-	e.num(uint64(o.Flags))
-	e.str(o.Target)
-	e.end()
-}
-
-func (o *MountAttr) describe(d *describer) {
-	d.str("target", o.Target)
-	d.word("set", flagNamesAt(attrNames[:], o.Set))
-	d.word("clear", flagNamesAt(attrNames[:], o.Clear))
-	d.word("propagation", flagNamesAt(msNames[:], o.Propagation))
-	d.word("flags", o.Flags.String())
-}
-
 // Mkdir makes a directory below the root, with its parents.
 type Mkdir struct {
 	Path  string   // path in the container
 	Mode  uint64   // permission bits
 	Flags NodeFlag // NodeFlag
-}
-
-// Kind implements Op.
-func (*Mkdir) Kind() Kind { return KindMkdir }
-
-func (o *Mkdir) encode(e *encoder) {
-	e.begin(KindMkdir, 2, 1)
-	e.num(uint64(o.Mode))
-	e.num(uint64(o.Flags))
-	e.str(o.Path)
-	e.end()
-}
-
-func (o *Mkdir) describe(d *describer) {
-	d.str("path", o.Path)
-	d.oct("mode", o.Mode)
-	d.word("flags", o.Flags.String())
 }
 
 // Mknod makes a device node or FIFO with mknodat and no-follow chmod and chown; or binds the host's node after checking its type and number (CVE-2025-31133).
@@ -1332,55 +646,11 @@ type Mknod struct {
 	Context string   // with NodeDelegate: SELinux context of its file system, or empty
 }
 
-// Kind implements Op.
-func (*Mknod) Kind() Kind { return KindMknod }
-
-func (o *Mknod) encode(e *encoder) {
-	e.begin(KindMknod, 6, 2)
-	e.num(uint64(o.Mode))
-	e.num(uint64(o.Major))
-	e.num(uint64(o.Minor))
-	e.num(uint64(o.UID))
-	e.num(uint64(o.GID))
-	e.num(uint64(o.Flags))
-	e.str(o.Path)
-	e.str(o.Context)
-	e.end()
-}
-
-func (o *Mknod) describe(d *describer) {
-	d.str("path", o.Path)
-	d.oct("mode", o.Mode)
-	d.num("major", int64(o.Major))
-	d.num("minor", int64(o.Minor))
-	d.num("uid", int64(o.UID))
-	d.num("gid", int64(o.GID))
-	d.word("flags", o.Flags.String())
-	d.str("context", o.Context)
-}
-
 // Symlink is symlinkat in a directory found below the root.
 type Symlink struct {
 	To    string   // content of the link
 	Path  string   // path in the container
 	Flags NodeFlag // NodeFlag
-}
-
-// Kind implements Op.
-func (*Symlink) Kind() Kind { return KindSymlink }
-
-func (o *Symlink) encode(e *encoder) {
-	e.begin(KindSymlink, 1, 2)
-	e.num(uint64(o.Flags))
-	e.str(o.To)
-	e.str(o.Path)
-	e.end()
-}
-
-func (o *Symlink) describe(d *describer) {
-	d.str("to", o.To)
-	d.str("path", o.Path)
-	d.word("flags", o.Flags.String())
 }
 
 // Mask covers a file with /dev/null (checked to be character device 1:3) and a directory with one shared, empty, read-only tmpfs.
@@ -1389,40 +659,10 @@ type Mask struct {
 	Flags NodeFlag // NodeFlag
 }
 
-// Kind implements Op.
-func (*Mask) Kind() Kind { return KindMask }
-
-func (o *Mask) encode(e *encoder) {
-	e.begin(KindMask, 1, 1)
-	e.num(uint64(o.Flags))
-	e.str(o.Path)
-	e.end()
-}
-
-func (o *Mask) describe(d *describer) {
-	d.str("path", o.Path)
-	d.word("flags", o.Flags.String())
-}
-
 // ReadonlyPath binds a path over itself, read-only, sub-mounts included in the bind.
 type ReadonlyPath struct {
 	Path  string   // path in the container
 	Flags NodeFlag // NodeFlag
-}
-
-// Kind implements Op.
-func (*ReadonlyPath) Kind() Kind { return KindReadonlyPath }
-
-func (o *ReadonlyPath) encode(e *encoder) {
-	e.begin(KindReadonlyPath, 1, 1)
-	e.num(uint64(o.Flags))
-	e.str(o.Path)
-	e.end()
-}
-
-func (o *ReadonlyPath) describe(d *describer) {
-	d.str("path", o.Path)
-	d.word("flags", o.Flags.String())
 }
 
 // Console opens a terminal of the container's devpts (ptmx, TIOCSPTLCK, TIOCGPTPEER), sends the master to the runtime and makes the slave the controlling terminal and descriptors 0 to 2 (CVE-2025-52565).
@@ -1433,41 +673,9 @@ type Console struct {
 	Flags ConsoleFlag // ConsoleFlag
 }
 
-// Kind implements Op.
-func (*Console) Kind() Kind { return KindConsole }
-
-func (o *Console) encode(e *encoder) {
-	e.begin(KindConsole, 4, 0)
-	e.num(uint64(o.Rows))
-	e.num(uint64(o.Cols))
-	e.num(uint64(o.UID))
-	e.num(uint64(o.Flags))
-	e.end()
-}
-
-func (o *Console) describe(d *describer) {
-	d.num("rows", int64(o.Rows))
-	d.num("cols", int64(o.Cols))
-	d.num("uid", int64(o.UID))
-	d.word("flags", o.Flags.String())
-}
-
 // Pivot makes the descriptor left by RootOpen the root. Nothing of the host can be reached by path afterwards.
 type Pivot struct {
 	Mode PivotMode // PivotMode
-}
-
-// Kind implements Op.
-func (*Pivot) Kind() Kind { return KindPivot }
-
-func (o *Pivot) encode(e *encoder) {
-	e.begin(KindPivot, 1, 0)
-	e.num(uint64(o.Mode))
-	e.end()
-}
-
-func (o *Pivot) describe(d *describer) {
-	d.word("mode", o.Mode.String())
 }
 
 // RootPropagation sets the propagation of the container's / (and of the tree, with MS_REC).
@@ -1475,32 +683,8 @@ type RootPropagation struct {
 	Flags uint64 // MS_* bits
 }
 
-// Kind implements Op.
-func (*RootPropagation) Kind() Kind { return KindRootPropagation }
-
-func (o *RootPropagation) encode(e *encoder) {
-	e.begin(KindRootPropagation, 1, 0)
-	e.num(uint64(o.Flags))
-	e.end()
-}
-
-func (o *RootPropagation) describe(d *describer) {
-	d.word("flags", flagNamesAt(msNames[:], o.Flags))
-}
-
 // RootReadonly sets MOUNT_ATTR_RDONLY on the container's root mount.
 type RootReadonly struct {
-}
-
-// Kind implements Op.
-func (*RootReadonly) Kind() Kind { return KindRootReadonly }
-
-func (*RootReadonly) encode(e *encoder) {
-	e.begin(KindRootReadonly, 0, 0)
-	e.end()
-}
-
-func (*RootReadonly) describe(d *describer) {
 }
 
 // StdioOwner gives pipes, sockets and terminals among descriptors 0 to 2 to the user of the process, so that /dev/stdout can be opened again. /dev/null and files of the host stay as they are.
@@ -1508,41 +692,11 @@ type StdioOwner struct {
 	UID uint64 // owner
 }
 
-// Kind implements Op.
-func (*StdioOwner) Kind() Kind { return KindStdioOwner }
-
-func (o *StdioOwner) encode(e *encoder) {
-	e.begin(KindStdioOwner, 1, 0)
-	e.num(uint64(o.UID))
-	e.end()
-}
-
-func (o *StdioOwner) describe(d *describer) {
-	d.num("uid", int64(o.UID))
-}
-
 // Rlimit is setrlimit(2).
 type Rlimit struct {
 	Resource uint64 // RLIMIT_*
 	Soft     uint64 // soft limit
 	Hard     uint64 // hard limit
-}
-
-// Kind implements Op.
-func (*Rlimit) Kind() Kind { return KindRlimit }
-
-func (o *Rlimit) encode(e *encoder) {
-	e.begin(KindRlimit, 3, 0)
-	e.num(uint64(o.Resource))
-	e.num(uint64(o.Soft))
-	e.num(uint64(o.Hard))
-	e.end()
-}
-
-func (o *Rlimit) describe(d *describer) {
-	d.num("resource", int64(o.Resource))
-	d.num("soft", int64(o.Soft))
-	d.num("hard", int64(o.Hard))
 }
 
 // Scheduler is sched_setattr(2).
@@ -1556,47 +710,9 @@ type Scheduler struct {
 	Period   uint64 // ns
 }
 
-// Kind implements Op.
-func (*Scheduler) Kind() Kind { return KindScheduler }
-
-func (o *Scheduler) encode(e *encoder) {
-	e.begin(KindScheduler, 7, 0)
-	e.num(uint64(o.Policy))
-	e.num(uint64(o.Flags))
-	e.num(uint64(o.Nice))
-	e.num(uint64(o.Priority))
-	e.num(uint64(o.Runtime))
-	e.num(uint64(o.Deadline))
-	e.num(uint64(o.Period))
-	e.end()
-}
-
-func (o *Scheduler) describe(d *describer) {
-	d.num("policy", int64(o.Policy))
-	d.hex("flags", o.Flags)
-	d.num("nice", int64(o.Nice))
-	d.num("priority", int64(o.Priority))
-	d.num("runtime", int64(o.Runtime))
-	d.num("deadline", int64(o.Deadline))
-	d.num("period", int64(o.Period))
-}
-
 // IOPriority is ioprio_set(2) on this process.
 type IOPriority struct {
 	Value uint64 // class << 13 | level
-}
-
-// Kind implements Op.
-func (*IOPriority) Kind() Kind { return KindIOPriority }
-
-func (o *IOPriority) encode(e *encoder) {
-	e.begin(KindIOPriority, 1, 0)
-	e.num(uint64(o.Value))
-	e.end()
-}
-
-func (o *IOPriority) describe(d *describer) {
-	d.hex("value", o.Value)
 }
 
 // Affinity is sched_setaffinity(2).
@@ -1604,53 +720,14 @@ type Affinity struct {
 	Mask []byte // CPU bit mask
 }
 
-// Kind implements Op.
-func (*Affinity) Kind() Kind { return KindAffinity }
-
-func (o *Affinity) encode(e *encoder) {
-	e.begin(KindAffinity, 0, 1)
-	e.bytes(o.Mask)
-	e.end()
-}
-
-func (o *Affinity) describe(d *describer) {
-	d.bytes("mask", o.Mask)
-}
-
 // CoreSchedule is prctl(PR_SCHED_CORE): a cookie of its own, which its children inherit, or that of the process From, named in the pid namespace in force. A processor without SMT (ENODEV) shares no core: a warning, once.
 type CoreSchedule struct {
 	From uint64 // pid, or 0 for a new cookie
 }
 
-// Kind implements Op.
-func (*CoreSchedule) Kind() Kind { return KindCoreSchedule }
-
-func (o *CoreSchedule) encode(e *encoder) {
-	e.begin(KindCoreSchedule, 1, 0)
-	e.num(uint64(o.From))
-	e.end()
-}
-
-func (o *CoreSchedule) describe(d *describer) {
-	d.num("from", int64(o.From))
-}
-
 // Personality is personality(2).
 type Personality struct {
 	Value uint64 // persona
-}
-
-// Kind implements Op.
-func (*Personality) Kind() Kind { return KindPersonality }
-
-func (o *Personality) encode(e *encoder) {
-	e.begin(KindPersonality, 1, 0)
-	e.num(uint64(o.Value))
-	e.end()
-}
-
-func (o *Personality) describe(d *describer) {
-	d.hex("value", o.Value)
 }
 
 // MemoryPolicy is set_mempolicy(2).
@@ -1659,52 +736,13 @@ type MemoryPolicy struct {
 	Nodes []byte // node bit mask
 }
 
-// Kind implements Op.
-func (*MemoryPolicy) Kind() Kind { return KindMemoryPolicy }
-
-func (o *MemoryPolicy) encode(e *encoder) {
-	e.begin(KindMemoryPolicy, 1, 1)
-	e.num(uint64(o.Mode))
-	e.bytes(o.Nodes)
-	e.end()
-}
-
-func (o *MemoryPolicy) describe(d *describer) {
-	d.hex("mode", o.Mode)
-	d.bytes("nodes", o.Nodes)
-}
-
 // Signals gives every signal its default disposition and blocks none (rt_sigaction(2), rt_sigprocmask(2)): what the caller ignores is not the container's business.
 type Signals struct {
-}
-
-// Kind implements Op.
-func (*Signals) Kind() Kind { return KindSignals }
-
-func (*Signals) encode(e *encoder) {
-	e.begin(KindSignals, 0, 0)
-	e.end()
-}
-
-func (*Signals) describe(d *describer) {
 }
 
 // Umask is umask(2).
 type Umask struct {
 	Value uint64 // mask
-}
-
-// Kind implements Op.
-func (*Umask) Kind() Kind { return KindUmask }
-
-func (o *Umask) encode(e *encoder) {
-	e.begin(KindUmask, 1, 0)
-	e.num(uint64(o.Value))
-	e.end()
-}
-
-func (o *Umask) describe(d *describer) {
-	d.oct("value", o.Value)
 }
 
 // Chdir is chdir(2) in the container, and the check that the working directory is inside its root (CVE-2024-21626).
@@ -1713,55 +751,14 @@ type Chdir struct {
 	Flags ChdirFlag // ChdirFlag
 }
 
-// Kind implements Op.
-func (*Chdir) Kind() Kind { return KindChdir }
-
-func (o *Chdir) encode(e *encoder) {
-	e.begin(KindChdir, 1, 1)
-	e.num(uint64(o.Flags))
-	e.str(o.Path)
-	e.end()
-}
-
-func (o *Chdir) describe(d *describer) {
-	d.str("path", o.Path)
-	d.word("flags", o.Flags.String())
-}
-
 // CloseFrom sets CLOEXEC on every descriptor from First on (close_range(2)), before anything of the container runs.
 type CloseFrom struct {
 	First uint64 // first descriptor
 }
 
-// Kind implements Op.
-func (*CloseFrom) Kind() Kind { return KindCloseFrom }
-
-func (o *CloseFrom) encode(e *encoder) {
-	e.begin(KindCloseFrom, 1, 0)
-	e.num(uint64(o.First))
-	e.end()
-}
-
-func (o *CloseFrom) describe(d *describer) {
-	d.num("first", int64(o.First))
-}
-
 // Bounding drops capabilities from the bounding set (PR_CAPBSET_DROP); it needs CAP_SETPCAP, so it comes before the identity changes.
 type Bounding struct {
 	Keep uint64 // capability bits that stay
-}
-
-// Kind implements Op.
-func (*Bounding) Kind() Kind { return KindBounding }
-
-func (o *Bounding) encode(e *encoder) {
-	e.begin(KindBounding, 1, 0)
-	e.num(uint64(o.Keep))
-	e.end()
-}
-
-func (o *Bounding) describe(d *describer) {
-	d.hex("keep", o.Keep)
 }
 
 // Identity is PR_SET_KEEPCAPS, setgroups, setresgid, setresuid.
@@ -1772,25 +769,6 @@ type Identity struct {
 	SkipGroups uint64 // 1 where setgroups is denied, 2 where it may be: a warning if there are groups
 }
 
-// Kind implements Op.
-func (*Identity) Kind() Kind { return KindIdentity }
-
-func (o *Identity) encode(e *encoder) {
-	e.begin(KindIdentity, 3, 1)
-	e.num(uint64(o.UID))
-	e.num(uint64(o.GID))
-	e.num(uint64(o.SkipGroups))
-	e.bytes(o.Groups)
-	e.end()
-}
-
-func (o *Identity) describe(d *describer) {
-	d.num("uid", int64(o.UID))
-	d.num("gid", int64(o.GID))
-	d.bytes("groups", o.Groups)
-	d.num("skip-groups", int64(o.SkipGroups))
-}
-
 // Capset is capset(2) and, last, PR_CAP_AMBIENT_RAISE.
 type Capset struct {
 	Effective   uint64
@@ -1799,38 +777,8 @@ type Capset struct {
 	Ambient     uint64
 }
 
-// Kind implements Op.
-func (*Capset) Kind() Kind { return KindCapset }
-
-func (o *Capset) encode(e *encoder) {
-	e.begin(KindCapset, 4, 0)
-	e.num(uint64(o.Effective))
-	e.num(uint64(o.Permitted))
-	e.num(uint64(o.Inheritable))
-	e.num(uint64(o.Ambient))
-	e.end()
-}
-
-func (o *Capset) describe(d *describer) {
-	d.hex("effective", o.Effective)
-	d.hex("permitted", o.Permitted)
-	d.hex("inheritable", o.Inheritable)
-	d.hex("ambient", o.Ambient)
-}
-
 // NoNewPrivileges is prctl(PR_SET_NO_NEW_PRIVS).
 type NoNewPrivileges struct {
-}
-
-// Kind implements Op.
-func (*NoNewPrivileges) Kind() Kind { return KindNoNewPrivileges }
-
-func (*NoNewPrivileges) encode(e *encoder) {
-	e.begin(KindNoNewPrivileges, 0, 0)
-	e.end()
-}
-
-func (*NoNewPrivileges) describe(d *describer) {
 }
 
 // FindExec picks the first candidate that the process, as the user it now is, may execute, and prepares its arguments and environment; Exec runs it. A missing program is thus an error of create.
@@ -1841,44 +789,10 @@ type FindExec struct {
 	Flags      ExecFlag // ExecFlag
 }
 
-// Kind implements Op.
-func (*FindExec) Kind() Kind { return KindFindExec }
-
-func (o *FindExec) encode(e *encoder) {
-	e.begin(KindFindExec, 1, 3)
-	e.num(uint64(o.Flags))
-	e.list(o.Candidates)
-	e.list(o.Argv)
-	e.list(o.Env)
-	e.end()
-}
-
-func (o *FindExec) describe(d *describer) {
-	d.list("candidates", o.Candidates)
-	d.list("argv", o.Argv)
-	d.list("env", o.Env)
-	d.word("flags", o.Flags.String())
-}
-
 // Gate reports MsgReady, waits for MsgGo, and then for the start: one byte from a connection to the gate socket. SIGTERM ends it, although it may be pid 1.
 type Gate struct {
 	FD    FD       // listening socket, or -1
 	Flags GateFlag // GateFlag
-}
-
-// Kind implements Op.
-func (*Gate) Kind() Kind { return KindGate }
-
-func (o *Gate) encode(e *encoder) {
-	e.begin(KindGate, 2, 0)
-	e.num(uint64(o.FD))
-	e.num(uint64(o.Flags))
-	e.end()
-}
-
-func (o *Gate) describe(d *describer) {
-	d.fd("fd", o.FD)
-	d.word("flags", o.Flags.String())
 }
 
 // LandlockRuleset is landlock_create_ruleset(2): what is handled is denied but where a rule allows it.
@@ -1886,23 +800,6 @@ type LandlockRuleset struct {
 	FS    uint64 // LANDLOCK_ACCESS_FS_* that are handled
 	Net   uint64 // LANDLOCK_ACCESS_NET_* that are handled
 	Scope uint64 // LANDLOCK_SCOPE_*
-}
-
-// Kind implements Op.
-func (*LandlockRuleset) Kind() Kind { return KindLandlockRuleset }
-
-func (o *LandlockRuleset) encode(e *encoder) {
-	e.begin(KindLandlockRuleset, 3, 0)
-	e.num(uint64(o.FS))
-	e.num(uint64(o.Net))
-	e.num(uint64(o.Scope))
-	e.end()
-}
-
-func (o *LandlockRuleset) describe(d *describer) {
-	d.word("fs", landlockNames("fs", o.FS))
-	d.word("net", landlockNames("net", o.Net))
-	d.word("scope", landlockNames("scope", o.Scope))
 }
 
 // LandlockPath adds a rule for a path (landlock_add_rule(2)): found below the root, before the identity changes, and without following any symlink, or an image could point a path that is allowed at one that is not.
@@ -1913,59 +810,14 @@ type LandlockPath struct {
 	Flags      LandlockFlag // LandlockFlag
 }
 
-// Kind implements Op.
-func (*LandlockPath) Kind() Kind { return KindLandlockPath }
-
-func (o *LandlockPath) encode(e *encoder) {
-	e.begin(KindLandlockPath, 3, 1)
-	e.num(uint64(o.Access))
-	e.num(uint64(o.FileAccess))
-	e.num(uint64(o.Flags))
-	e.str(o.Path)
-	e.end()
-}
-
-func (o *LandlockPath) describe(d *describer) {
-	d.str("path", o.Path)
-	d.word("access", landlockNames("fs", o.Access))
-	d.word("file-access", landlockNames("fs", o.FileAccess))
-	d.word("flags", o.Flags.String())
-}
-
 // LandlockPort adds a rule for a TCP port.
 type LandlockPort struct {
 	Port   uint64 // port
 	Access uint64 // what is allowed
 }
 
-// Kind implements Op.
-func (*LandlockPort) Kind() Kind { return KindLandlockPort }
-
-func (o *LandlockPort) encode(e *encoder) {
-	e.begin(KindLandlockPort, 2, 0)
-	e.num(uint64(o.Port))
-	e.num(uint64(o.Access))
-	e.end()
-}
-
-func (o *LandlockPort) describe(d *describer) {
-	d.num("port", int64(o.Port))
-	d.word("access", landlockNames("net", o.Access))
-}
-
 // LandlockRestrict is landlock_restrict_self(2). It needs no_new_privs or CAP_SYS_ADMIN, and a filter may forbid it: behind the one and before the other.
 type LandlockRestrict struct {
-}
-
-// Kind implements Op.
-func (*LandlockRestrict) Kind() Kind { return KindLandlockRestrict }
-
-func (*LandlockRestrict) encode(e *encoder) {
-	e.begin(KindLandlockRestrict, 0, 0)
-	e.end()
-}
-
-func (*LandlockRestrict) describe(d *describer) {
 }
 
 // Seccomp is seccomp(SECCOMP_SET_MODE_FILTER). Only capset, the ambient set and execve may follow: the filter judges them already.
@@ -1975,54 +827,13 @@ type Seccomp struct {
 	Flags       SeccompFlag // SeccompFlag
 }
 
-// Kind implements Op.
-func (*Seccomp) Kind() Kind { return KindSeccomp }
-
-func (o *Seccomp) encode(e *encoder) {
-	e.begin(KindSeccomp, 2, 1)
-	e.num(uint64(o.FilterFlags))
-	e.num(uint64(o.Flags))
-	e.bytes(o.Filter)
-	e.end()
-}
-
-func (o *Seccomp) describe(d *describer) {
-	d.bytes("filter", o.Filter)
-	d.hex("filter-flags", o.FilterFlags)
-	d.word("flags", o.Flags.String())
-}
-
 // Home looks the user's home directory up in the container's /etc/passwd, for an environment that has no HOME. It comes after the root changed and before the filter.
 type Home struct {
 	UID uint64 // user
 }
 
-// Kind implements Op.
-func (*Home) Kind() Kind { return KindHome }
-
-func (o *Home) encode(e *encoder) {
-	e.begin(KindHome, 1, 0)
-	e.num(uint64(o.UID))
-	e.end()
-}
-
-func (o *Home) describe(d *describer) {
-	d.num("uid", int64(o.UID))
-}
-
 // Exec is execve(2) of what FindExec found, with what FindExec prepared: nothing but the one call, for the filter is in force.
 type Exec struct {
-}
-
-// Kind implements Op.
-func (*Exec) Kind() Kind { return KindExec }
-
-func (*Exec) encode(e *encoder) {
-	e.begin(KindExec, 0, 0)
-	e.end()
-}
-
-func (*Exec) describe(d *describer) {
 }
 
 // ExecHost is execve(2) of a host path by a process that only borrowed the container's namespaces: createContainer hooks. It ends when the runtime does (PR_SET_PDEATHSIG).
@@ -2031,25 +842,6 @@ type ExecHost struct {
 	Path string   // host path
 	Argv []string // arguments
 	Env  []string // environment
-}
-
-// Kind implements Op.
-func (*ExecHost) Kind() Kind { return KindExecHost }
-
-func (o *ExecHost) encode(e *encoder) {
-	e.begin(KindExecHost, 1, 3)
-	e.num(uint64(o.FD))
-	e.str(o.Path)
-	e.list(o.Argv)
-	e.list(o.Env)
-	e.end()
-}
-
-func (o *ExecHost) describe(d *describer) {
-	d.fd("fd", o.FD)
-	d.str("path", o.Path)
-	d.list("argv", o.Argv)
-	d.list("env", o.Env)
 }
 
 // CloneSource is open_tree(OPEN_TREE_CLONE) of a path, its access times, and the id mapping: what a delegate does with the runtime's privileges inside the container's mount namespace, or outside of it.
@@ -2063,44 +855,8 @@ type CloneSource struct {
 	RecClear uint64    // MOUNT_ATTR_* to clear on the whole tree
 }
 
-// Kind implements Op.
-func (*CloneSource) Kind() Kind { return KindCloneSource }
-
-func (o *CloneSource) encode(e *encoder) {
-	e.begin(KindCloneSource, 6, 1)
-	e.num(uint64(o.Flags))
-	e.num(uint64(o.IDMapFD))
-	e.num(uint64(o.Set))
-	e.num(uint64(o.Clear))
-	e.num(uint64(o.RecSet))
-	e.num(uint64(o.RecClear))
-	e.str(o.Path)
-	e.end()
-}
-
-func (o *CloneSource) describe(d *describer) {
-	d.str("path", o.Path)
-	d.word("flags", o.Flags.String())
-	d.fd("idmap-fd", o.IDMapFD)
-	d.word("set", flagNamesAt(attrNames[:], o.Set))
-	d.word("clear", flagNamesAt(attrNames[:], o.Clear))
-	d.word("rec-set", flagNamesAt(attrNames[:], o.RecSet))
-	d.word("rec-clear", flagNamesAt(attrNames[:], o.RecClear))
-}
-
 // SendFD hands the mount made by the op before it to the runtime, and ends: the last op of a delegate.
 type SendFD struct {
-}
-
-// Kind implements Op.
-func (*SendFD) Kind() Kind { return KindSendFD }
-
-func (*SendFD) encode(e *encoder) {
-	e.begin(KindSendFD, 0, 0)
-	e.end()
-}
-
-func (*SendFD) describe(d *describer) {
 }
 
 // RootHere makes the root directory that came with the mount namespace the root below which paths are resolved, or changes (chroot(2)) to a directory that is handed over, for a container without a mount namespace.
@@ -2108,62 +864,16 @@ type RootHere struct {
 	FD FD // root directory of the container's init, or -1
 }
 
-// Kind implements Op.
-func (*RootHere) Kind() Kind { return KindRootHere }
-
-func (o *RootHere) encode(e *encoder) {
-	e.begin(KindRootHere, 1, 0)
-	e.num(uint64(o.FD))
-	e.end()
-}
-
-func (o *RootHere) describe(d *describer) {
-	d.fd("fd", o.FD)
-}
-
 // NoHugePages is prctl(PR_SET_THP_DISABLE): no transparent huge pages for this process, and what it forks and executes.
 type NoHugePages struct {
-}
-
-// Kind implements Op.
-func (*NoHugePages) Kind() Kind { return KindNoHugePages }
-
-func (*NoHugePages) encode(e *encoder) {
-	e.begin(KindNoHugePages, 0, 0)
-	e.end()
-}
-
-func (*NoHugePages) describe(d *describer) {
 }
 
 // ControllingTerminal makes descriptor 0, a terminal, that of the session (TIOCSCTTY), whose leader this process is.
 type ControllingTerminal struct {
 }
 
-// Kind implements Op.
-func (*ControllingTerminal) Kind() Kind { return KindControllingTerminal }
-
-func (*ControllingTerminal) encode(e *encoder) {
-	e.begin(KindControllingTerminal, 0, 0)
-	e.end()
-}
-
-func (*ControllingTerminal) describe(d *describer) {
-}
-
 // Listener hands over the listener that a Seccomp with SeccompKeep made, as SeccompNotify does.
 type Listener struct {
-}
-
-// Kind implements Op.
-func (*Listener) Kind() Kind { return KindListener }
-
-func (*Listener) encode(e *encoder) {
-	e.begin(KindListener, 0, 0)
-	e.end()
-}
-
-func (*Listener) describe(d *describer) {
 }
 
 // CloseRange closes descriptors (close_range(2)): before the init enters a namespace where it may be traced.
@@ -2172,52 +882,13 @@ type CloseRange struct {
 	Last  FD // last descriptor
 }
 
-// Kind implements Op.
-func (*CloseRange) Kind() Kind { return KindCloseRange }
-
-func (o *CloseRange) encode(e *encoder) {
-	e.begin(KindCloseRange, 2, 0)
-	e.num(uint64(o.First))
-	e.num(uint64(o.Last))
-	e.end()
-}
-
-func (o *CloseRange) describe(d *describer) {
-	d.fd("first", o.First)
-	d.fd("last", o.Last)
-}
-
 // EmptyRoot makes an empty, read-only, detached tmpfs the root and the working directory, and closes every descriptor but the control channel: a helper process that a container can trace has nothing of the host.
 type EmptyRoot struct {
-}
-
-// Kind implements Op.
-func (*EmptyRoot) Kind() Kind { return KindEmptyRoot }
-
-func (*EmptyRoot) encode(e *encoder) {
-	e.begin(KindEmptyRoot, 0, 0)
-	e.end()
-}
-
-func (*EmptyRoot) describe(d *describer) {
 }
 
 // OpenFS is fsopen(2): the context takes its namespaces from this process. SendFD hands it over.
 type OpenFS struct {
 	Type string // file system type
-}
-
-// Kind implements Op.
-func (*OpenFS) Kind() Kind { return KindOpenFS }
-
-func (o *OpenFS) encode(e *encoder) {
-	e.begin(KindOpenFS, 0, 1)
-	e.str(o.Type)
-	e.end()
-}
-
-func (o *OpenFS) describe(d *describer) {
-	d.str("type", o.Type)
 }
 
 // MakeNode makes a device node on a new tmpfs, and a mount of that node alone, for SendFD. The tmpfs belongs to the host's user namespace: devices on one of a container's cannot be opened (mount(2), MS_NODEV). It is mounted in the mount namespace of this process, because Linux before 6.15 clones no part of a detached mount.
@@ -2230,40 +901,414 @@ type MakeNode struct {
 	Context string // SELinux context of the tmpfs, or empty
 }
 
-// Kind implements Op.
-func (*MakeNode) Kind() Kind { return KindMakeNode }
-
-func (o *MakeNode) encode(e *encoder) {
-	e.begin(KindMakeNode, 5, 1)
-	e.num(uint64(o.Mode))
-	e.num(uint64(o.Major))
-	e.num(uint64(o.Minor))
-	e.num(uint64(o.UID))
-	e.num(uint64(o.GID))
-	e.str(o.Context)
-	e.end()
-}
-
-func (o *MakeNode) describe(d *describer) {
-	d.oct("mode", o.Mode)
-	d.num("major", int64(o.Major))
-	d.num("minor", int64(o.Minor))
-	d.num("uid", int64(o.UID))
-	d.num("gid", int64(o.GID))
-	d.str("context", o.Context)
-}
-
 // AttachHere mounts what CloneSource made as "mount" in a new tmpfs, on /proc, and makes that the working directory, which goes along into a copy of the mount namespace. The mount namespace is this process's own.
 type AttachHere struct {
 }
 
-// Kind implements Op.
-func (*AttachHere) Kind() Kind { return KindAttachHere }
+func (*Dumpable) Kind() Kind                      { return KindDumpable }
+func (o *Dumpable) at() unsafe.Pointer            { return unsafe.Pointer(o) }
+func (*WriteFile) Kind() Kind                     { return KindWriteFile }
+func (o *WriteFile) at() unsafe.Pointer           { return unsafe.Pointer(o) }
+func (*ProcWrite) Kind() Kind                     { return KindProcWrite }
+func (o *ProcWrite) at() unsafe.Pointer           { return unsafe.Pointer(o) }
+func (*Setns) Kind() Kind                         { return KindSetns }
+func (o *Setns) at() unsafe.Pointer               { return unsafe.Pointer(o) }
+func (*Unshare) Kind() Kind                       { return KindUnshare }
+func (o *Unshare) at() unsafe.Pointer             { return unsafe.Pointer(o) }
+func (*SyncMaps) Kind() Kind                      { return KindSyncMaps }
+func (o *SyncMaps) at() unsafe.Pointer            { return unsafe.Pointer(o) }
+func (*RootIDs) Kind() Kind                       { return KindRootIDs }
+func (o *RootIDs) at() unsafe.Pointer             { return unsafe.Pointer(o) }
+func (*Fork) Kind() Kind                          { return KindFork }
+func (o *Fork) at() unsafe.Pointer                { return unsafe.Pointer(o) }
+func (*Sync) Kind() Kind                          { return KindSync }
+func (o *Sync) at() unsafe.Pointer                { return unsafe.Pointer(o) }
+func (*Setsid) Kind() Kind                        { return KindSetsid }
+func (o *Setsid) at() unsafe.Pointer              { return unsafe.Pointer(o) }
+func (*Keyring) Kind() Kind                       { return KindKeyring }
+func (o *Keyring) at() unsafe.Pointer             { return unsafe.Pointer(o) }
+func (*Hostname) Kind() Kind                      { return KindHostname }
+func (o *Hostname) at() unsafe.Pointer            { return unsafe.Pointer(o) }
+func (*Domainname) Kind() Kind                    { return KindDomainname }
+func (o *Domainname) at() unsafe.Pointer          { return unsafe.Pointer(o) }
+func (*LoopbackUp) Kind() Kind                    { return KindLoopbackUp }
+func (o *LoopbackUp) at() unsafe.Pointer          { return unsafe.Pointer(o) }
+func (*Propagation) Kind() Kind                   { return KindPropagation }
+func (o *Propagation) at() unsafe.Pointer         { return unsafe.Pointer(o) }
+func (*RootOpen) Kind() Kind                      { return KindRootOpen }
+func (o *RootOpen) at() unsafe.Pointer            { return unsafe.Pointer(o) }
+func (*MountFS) Kind() Kind                       { return KindMountFS }
+func (o *MountFS) at() unsafe.Pointer             { return unsafe.Pointer(o) }
+func (*MountBind) Kind() Kind                     { return KindMountBind }
+func (o *MountBind) at() unsafe.Pointer           { return unsafe.Pointer(o) }
+func (*MountData) Kind() Kind                     { return KindMountData }
+func (o *MountData) at() unsafe.Pointer           { return unsafe.Pointer(o) }
+func (*MountAttr) Kind() Kind                     { return KindMountAttr }
+func (o *MountAttr) at() unsafe.Pointer           { return unsafe.Pointer(o) }
+func (*Mkdir) Kind() Kind                         { return KindMkdir }
+func (o *Mkdir) at() unsafe.Pointer               { return unsafe.Pointer(o) }
+func (*Mknod) Kind() Kind                         { return KindMknod }
+func (o *Mknod) at() unsafe.Pointer               { return unsafe.Pointer(o) }
+func (*Symlink) Kind() Kind                       { return KindSymlink }
+func (o *Symlink) at() unsafe.Pointer             { return unsafe.Pointer(o) }
+func (*Mask) Kind() Kind                          { return KindMask }
+func (o *Mask) at() unsafe.Pointer                { return unsafe.Pointer(o) }
+func (*ReadonlyPath) Kind() Kind                  { return KindReadonlyPath }
+func (o *ReadonlyPath) at() unsafe.Pointer        { return unsafe.Pointer(o) }
+func (*Console) Kind() Kind                       { return KindConsole }
+func (o *Console) at() unsafe.Pointer             { return unsafe.Pointer(o) }
+func (*Pivot) Kind() Kind                         { return KindPivot }
+func (o *Pivot) at() unsafe.Pointer               { return unsafe.Pointer(o) }
+func (*RootPropagation) Kind() Kind               { return KindRootPropagation }
+func (o *RootPropagation) at() unsafe.Pointer     { return unsafe.Pointer(o) }
+func (*RootReadonly) Kind() Kind                  { return KindRootReadonly }
+func (o *RootReadonly) at() unsafe.Pointer        { return unsafe.Pointer(o) }
+func (*StdioOwner) Kind() Kind                    { return KindStdioOwner }
+func (o *StdioOwner) at() unsafe.Pointer          { return unsafe.Pointer(o) }
+func (*Rlimit) Kind() Kind                        { return KindRlimit }
+func (o *Rlimit) at() unsafe.Pointer              { return unsafe.Pointer(o) }
+func (*Scheduler) Kind() Kind                     { return KindScheduler }
+func (o *Scheduler) at() unsafe.Pointer           { return unsafe.Pointer(o) }
+func (*IOPriority) Kind() Kind                    { return KindIOPriority }
+func (o *IOPriority) at() unsafe.Pointer          { return unsafe.Pointer(o) }
+func (*Affinity) Kind() Kind                      { return KindAffinity }
+func (o *Affinity) at() unsafe.Pointer            { return unsafe.Pointer(o) }
+func (*CoreSchedule) Kind() Kind                  { return KindCoreSchedule }
+func (o *CoreSchedule) at() unsafe.Pointer        { return unsafe.Pointer(o) }
+func (*Personality) Kind() Kind                   { return KindPersonality }
+func (o *Personality) at() unsafe.Pointer         { return unsafe.Pointer(o) }
+func (*MemoryPolicy) Kind() Kind                  { return KindMemoryPolicy }
+func (o *MemoryPolicy) at() unsafe.Pointer        { return unsafe.Pointer(o) }
+func (*Signals) Kind() Kind                       { return KindSignals }
+func (o *Signals) at() unsafe.Pointer             { return unsafe.Pointer(o) }
+func (*Umask) Kind() Kind                         { return KindUmask }
+func (o *Umask) at() unsafe.Pointer               { return unsafe.Pointer(o) }
+func (*Chdir) Kind() Kind                         { return KindChdir }
+func (o *Chdir) at() unsafe.Pointer               { return unsafe.Pointer(o) }
+func (*CloseFrom) Kind() Kind                     { return KindCloseFrom }
+func (o *CloseFrom) at() unsafe.Pointer           { return unsafe.Pointer(o) }
+func (*Bounding) Kind() Kind                      { return KindBounding }
+func (o *Bounding) at() unsafe.Pointer            { return unsafe.Pointer(o) }
+func (*Identity) Kind() Kind                      { return KindIdentity }
+func (o *Identity) at() unsafe.Pointer            { return unsafe.Pointer(o) }
+func (*Capset) Kind() Kind                        { return KindCapset }
+func (o *Capset) at() unsafe.Pointer              { return unsafe.Pointer(o) }
+func (*NoNewPrivileges) Kind() Kind               { return KindNoNewPrivileges }
+func (o *NoNewPrivileges) at() unsafe.Pointer     { return unsafe.Pointer(o) }
+func (*FindExec) Kind() Kind                      { return KindFindExec }
+func (o *FindExec) at() unsafe.Pointer            { return unsafe.Pointer(o) }
+func (*Gate) Kind() Kind                          { return KindGate }
+func (o *Gate) at() unsafe.Pointer                { return unsafe.Pointer(o) }
+func (*LandlockRuleset) Kind() Kind               { return KindLandlockRuleset }
+func (o *LandlockRuleset) at() unsafe.Pointer     { return unsafe.Pointer(o) }
+func (*LandlockPath) Kind() Kind                  { return KindLandlockPath }
+func (o *LandlockPath) at() unsafe.Pointer        { return unsafe.Pointer(o) }
+func (*LandlockPort) Kind() Kind                  { return KindLandlockPort }
+func (o *LandlockPort) at() unsafe.Pointer        { return unsafe.Pointer(o) }
+func (*LandlockRestrict) Kind() Kind              { return KindLandlockRestrict }
+func (o *LandlockRestrict) at() unsafe.Pointer    { return unsafe.Pointer(o) }
+func (*Seccomp) Kind() Kind                       { return KindSeccomp }
+func (o *Seccomp) at() unsafe.Pointer             { return unsafe.Pointer(o) }
+func (*Home) Kind() Kind                          { return KindHome }
+func (o *Home) at() unsafe.Pointer                { return unsafe.Pointer(o) }
+func (*Exec) Kind() Kind                          { return KindExec }
+func (o *Exec) at() unsafe.Pointer                { return unsafe.Pointer(o) }
+func (*ExecHost) Kind() Kind                      { return KindExecHost }
+func (o *ExecHost) at() unsafe.Pointer            { return unsafe.Pointer(o) }
+func (*CloneSource) Kind() Kind                   { return KindCloneSource }
+func (o *CloneSource) at() unsafe.Pointer         { return unsafe.Pointer(o) }
+func (*SendFD) Kind() Kind                        { return KindSendFD }
+func (o *SendFD) at() unsafe.Pointer              { return unsafe.Pointer(o) }
+func (*RootHere) Kind() Kind                      { return KindRootHere }
+func (o *RootHere) at() unsafe.Pointer            { return unsafe.Pointer(o) }
+func (*NoHugePages) Kind() Kind                   { return KindNoHugePages }
+func (o *NoHugePages) at() unsafe.Pointer         { return unsafe.Pointer(o) }
+func (*ControllingTerminal) Kind() Kind           { return KindControllingTerminal }
+func (o *ControllingTerminal) at() unsafe.Pointer { return unsafe.Pointer(o) }
+func (*Listener) Kind() Kind                      { return KindListener }
+func (o *Listener) at() unsafe.Pointer            { return unsafe.Pointer(o) }
+func (*CloseRange) Kind() Kind                    { return KindCloseRange }
+func (o *CloseRange) at() unsafe.Pointer          { return unsafe.Pointer(o) }
+func (*EmptyRoot) Kind() Kind                     { return KindEmptyRoot }
+func (o *EmptyRoot) at() unsafe.Pointer           { return unsafe.Pointer(o) }
+func (*OpenFS) Kind() Kind                        { return KindOpenFS }
+func (o *OpenFS) at() unsafe.Pointer              { return unsafe.Pointer(o) }
+func (*MakeNode) Kind() Kind                      { return KindMakeNode }
+func (o *MakeNode) at() unsafe.Pointer            { return unsafe.Pointer(o) }
+func (*AttachHere) Kind() Kind                    { return KindAttachHere }
+func (o *AttachHere) at() unsafe.Pointer          { return unsafe.Pointer(o) }
 
-func (*AttachHere) encode(e *encoder) {
-	e.begin(KindAttachHere, 0, 0)
-	e.end()
-}
-
-func (*AttachHere) describe(d *describer) {
+// opTable has a row for each kind.
+var opTable = [...]opRow{
+	kindNone: {label: Label{"none", "system"}},
+	KindDumpable: {Label{"dumpable", "process"}, "prctl", false, []opField{
+		{"value", unsafe.Offsetof(Dumpable{}.Value), fieldU64, nil},
+	}},
+	KindWriteFile: {Label{"write-file", "cgroup"}, "", false, []opField{
+		{"path", unsafe.Offsetof(WriteFile{}.Path), fieldStr, nil},
+		{"data", unsafe.Offsetof(WriteFile{}.Data), fieldStr, nil},
+	}},
+	KindProcWrite: {Label{"proc-write", ""}, "", false, []opField{
+		{"path", unsafe.Offsetof(ProcWrite{}.Path), fieldStr, nil},
+		{"data", unsafe.Offsetof(ProcWrite{}.Data), fieldStr, nil},
+		{"flags", unsafe.Offsetof(ProcWrite{}.Flags), fieldU64, named[ProcFlag]},
+	}},
+	KindSetns: {Label{"setns", "namespace"}, "setns", false, []opField{
+		{"fd", unsafe.Offsetof(Setns{}.FD), fieldFD, nil},
+		{"type", unsafe.Offsetof(Setns{}.Type), fieldU64, showClone},
+		{"flags", unsafe.Offsetof(Setns{}.Flags), fieldU64, named[JoinFlag]},
+	}},
+	KindUnshare: {Label{"unshare", "namespace"}, "unshare", false, []opField{
+		{"flags", unsafe.Offsetof(Unshare{}.Flags), fieldU64, showClone},
+	}},
+	KindSyncMaps: {Label{"sync-maps", "idmap"}, "", true, []opField{
+		{"flags", unsafe.Offsetof(SyncMaps{}.Flags), fieldU64, named[GroupFlag]},
+		{"uid", unsafe.Offsetof(SyncMaps{}.UID), fieldU64, nil},
+		{"gid", unsafe.Offsetof(SyncMaps{}.GID), fieldU64, nil},
+	}},
+	KindRootIDs: {Label{"root-ids", "namespace"}, "", false, []opField{
+		{"flags", unsafe.Offsetof(RootIDs{}.Flags), fieldU64, named[GroupFlag]},
+		{"uid", unsafe.Offsetof(RootIDs{}.UID), fieldU64, nil},
+		{"gid", unsafe.Offsetof(RootIDs{}.GID), fieldU64, nil},
+	}},
+	KindFork: {Label{"fork", "namespace"}, "clone", false, []opField{
+		{"flags", unsafe.Offsetof(Fork{}.Flags), fieldU64, showClone},
+	}},
+	KindSync: {Label{"sync", "system"}, "", true, []opField{
+		{"point", unsafe.Offsetof(Sync{}.Point), fieldU32, named[SyncPoint]},
+	}},
+	KindSetsid: {Label{"setsid", "process"}, "setsid", false, nil},
+	KindKeyring: {Label{"keyring", "process"}, "", false, []opField{
+		{"name", unsafe.Offsetof(Keyring{}.Name), fieldStr, nil},
+	}},
+	KindHostname: {Label{"hostname", "namespace"}, "sethostname", false, []opField{
+		{"name", unsafe.Offsetof(Hostname{}.Name), fieldStr, nil},
+	}},
+	KindDomainname: {Label{"domainname", "namespace"}, "setdomainname", false, []opField{
+		{"name", unsafe.Offsetof(Domainname{}.Name), fieldStr, nil},
+	}},
+	KindLoopbackUp: {Label{"loopback-up", "namespace"}, "", false, nil},
+	KindPropagation: {Label{"propagation", "mount"}, "mount", false, []opField{
+		{"flags", unsafe.Offsetof(Propagation{}.Flags), fieldU64, showMs},
+	}},
+	KindRootOpen: {Label{"root-open", "mount"}, "", false, []opField{
+		{"path", unsafe.Offsetof(RootOpen{}.Path), fieldStr, nil},
+		{"flags", unsafe.Offsetof(RootOpen{}.Flags), fieldU64, named[MountFlag]},
+		{"idmap-fd", unsafe.Offsetof(RootOpen{}.IDMapFD), fieldFD, nil},
+	}},
+	KindMountFS: {Label{"mount-fs", "mount"}, "", false, []opField{
+		{"type", unsafe.Offsetof(MountFS{}.Type), fieldStr, nil},
+		{"source", unsafe.Offsetof(MountFS{}.Source), fieldStr, nil},
+		{"target", unsafe.Offsetof(MountFS{}.Target), fieldStr, nil},
+		{"data", unsafe.Offsetof(MountFS{}.Data), fieldList, nil},
+		{"label", unsafe.Offsetof(MountFS{}.Label), fieldStr, nil},
+		{"attrs", unsafe.Offsetof(MountFS{}.Attrs), fieldU64, showAttr},
+		{"propagation", unsafe.Offsetof(MountFS{}.Propagation), fieldU64, showMs},
+		{"flags", unsafe.Offsetof(MountFS{}.Flags), fieldU64, named[MountFlag]},
+		{"idmap-fd", unsafe.Offsetof(MountFS{}.IDMapFD), fieldFD, nil},
+		{"pidns-fd", unsafe.Offsetof(MountFS{}.PidnsFD), fieldFD, nil},
+	}},
+	KindMountBind: {Label{"mount-bind", "mount"}, "", false, []opField{
+		{"source", unsafe.Offsetof(MountBind{}.Source), fieldStr, nil},
+		{"target", unsafe.Offsetof(MountBind{}.Target), fieldStr, nil},
+		{"set", unsafe.Offsetof(MountBind{}.Set), fieldU64, showAttr},
+		{"clear", unsafe.Offsetof(MountBind{}.Clear), fieldU64, showAttr},
+		{"rec-set", unsafe.Offsetof(MountBind{}.RecSet), fieldU64, showAttr},
+		{"rec-clear", unsafe.Offsetof(MountBind{}.RecClear), fieldU64, showAttr},
+		{"explicit", unsafe.Offsetof(MountBind{}.Explicit), fieldU64, showAttr},
+		{"propagation", unsafe.Offsetof(MountBind{}.Propagation), fieldU64, showMs},
+		{"flags", unsafe.Offsetof(MountBind{}.Flags), fieldU64, named[MountFlag]},
+		{"idmap-fd", unsafe.Offsetof(MountBind{}.IDMapFD), fieldFD, nil},
+	}},
+	KindMountData: {Label{"mount-data", "mount"}, "", false, []opField{
+		{"type", unsafe.Offsetof(MountData{}.Type), fieldStr, nil},
+		{"source", unsafe.Offsetof(MountData{}.Source), fieldStr, nil},
+		{"target", unsafe.Offsetof(MountData{}.Target), fieldStr, nil},
+		{"data", unsafe.Offsetof(MountData{}.Data), fieldStr, nil},
+		{"ms-flags", unsafe.Offsetof(MountData{}.MSFlags), fieldU64, showMs},
+		{"propagation", unsafe.Offsetof(MountData{}.Propagation), fieldU64, showMs},
+		{"flags", unsafe.Offsetof(MountData{}.Flags), fieldU64, named[MountFlag]},
+	}},
+	KindMountAttr: {Label{"mount-attr", "mount"}, "", false, []opField{
+		{"target", unsafe.Offsetof(MountAttr{}.Target), fieldStr, nil},
+		{"set", unsafe.Offsetof(MountAttr{}.Set), fieldU64, showAttr},
+		{"clear", unsafe.Offsetof(MountAttr{}.Clear), fieldU64, showAttr},
+		{"propagation", unsafe.Offsetof(MountAttr{}.Propagation), fieldU64, showMs},
+		{"flags", unsafe.Offsetof(MountAttr{}.Flags), fieldU64, named[MountFlag]},
+	}},
+	KindMkdir: {Label{"mkdir", "mount"}, "", false, []opField{
+		{"path", unsafe.Offsetof(Mkdir{}.Path), fieldStr, nil},
+		{"mode", unsafe.Offsetof(Mkdir{}.Mode), fieldU64, showOct},
+		{"flags", unsafe.Offsetof(Mkdir{}.Flags), fieldU64, named[NodeFlag]},
+	}},
+	KindMknod: {Label{"mknod", "device"}, "", false, []opField{
+		{"path", unsafe.Offsetof(Mknod{}.Path), fieldStr, nil},
+		{"mode", unsafe.Offsetof(Mknod{}.Mode), fieldU64, showOct},
+		{"major", unsafe.Offsetof(Mknod{}.Major), fieldU64, nil},
+		{"minor", unsafe.Offsetof(Mknod{}.Minor), fieldU64, nil},
+		{"uid", unsafe.Offsetof(Mknod{}.UID), fieldU64, nil},
+		{"gid", unsafe.Offsetof(Mknod{}.GID), fieldU64, nil},
+		{"flags", unsafe.Offsetof(Mknod{}.Flags), fieldU64, named[NodeFlag]},
+		{"context", unsafe.Offsetof(Mknod{}.Context), fieldStr, nil},
+	}},
+	KindSymlink: {Label{"symlink", "device"}, "", false, []opField{
+		{"to", unsafe.Offsetof(Symlink{}.To), fieldStr, nil},
+		{"path", unsafe.Offsetof(Symlink{}.Path), fieldStr, nil},
+		{"flags", unsafe.Offsetof(Symlink{}.Flags), fieldU64, named[NodeFlag]},
+	}},
+	KindMask: {Label{"mask", "mount"}, "", false, []opField{
+		{"path", unsafe.Offsetof(Mask{}.Path), fieldStr, nil},
+		{"flags", unsafe.Offsetof(Mask{}.Flags), fieldU64, named[NodeFlag]},
+	}},
+	KindReadonlyPath: {Label{"readonly-path", "mount"}, "", false, []opField{
+		{"path", unsafe.Offsetof(ReadonlyPath{}.Path), fieldStr, nil},
+		{"flags", unsafe.Offsetof(ReadonlyPath{}.Flags), fieldU64, named[NodeFlag]},
+	}},
+	KindConsole: {Label{"console", "terminal"}, "", false, []opField{
+		{"rows", unsafe.Offsetof(Console{}.Rows), fieldU64, nil},
+		{"cols", unsafe.Offsetof(Console{}.Cols), fieldU64, nil},
+		{"uid", unsafe.Offsetof(Console{}.UID), fieldU64, nil},
+		{"flags", unsafe.Offsetof(Console{}.Flags), fieldU64, named[ConsoleFlag]},
+	}},
+	KindPivot: {Label{"pivot", "mount"}, "", false, []opField{
+		{"mode", unsafe.Offsetof(Pivot{}.Mode), fieldU64, named[PivotMode]},
+	}},
+	KindRootPropagation: {Label{"root-propagation", "mount"}, "mount", false, []opField{
+		{"flags", unsafe.Offsetof(RootPropagation{}.Flags), fieldU64, showMs},
+	}},
+	KindRootReadonly: {Label{"root-readonly", "mount"}, "mount_setattr", false, nil},
+	KindStdioOwner: {Label{"stdio-owner", "process"}, "", false, []opField{
+		{"uid", unsafe.Offsetof(StdioOwner{}.UID), fieldU64, nil},
+	}},
+	KindRlimit: {Label{"rlimit", "process"}, "prlimit64", false, []opField{
+		{"resource", unsafe.Offsetof(Rlimit{}.Resource), fieldU64, nil},
+		{"soft", unsafe.Offsetof(Rlimit{}.Soft), fieldU64, nil},
+		{"hard", unsafe.Offsetof(Rlimit{}.Hard), fieldU64, nil},
+	}},
+	KindScheduler: {Label{"scheduler", "process"}, "sched_setattr", false, []opField{
+		{"policy", unsafe.Offsetof(Scheduler{}.Policy), fieldU64, nil},
+		{"flags", unsafe.Offsetof(Scheduler{}.Flags), fieldU64, showHex},
+		{"nice", unsafe.Offsetof(Scheduler{}.Nice), fieldU64, nil},
+		{"priority", unsafe.Offsetof(Scheduler{}.Priority), fieldU64, nil},
+		{"runtime", unsafe.Offsetof(Scheduler{}.Runtime), fieldU64, nil},
+		{"deadline", unsafe.Offsetof(Scheduler{}.Deadline), fieldU64, nil},
+		{"period", unsafe.Offsetof(Scheduler{}.Period), fieldU64, nil},
+	}},
+	KindIOPriority: {Label{"io-priority", "process"}, "ioprio_set", false, []opField{
+		{"value", unsafe.Offsetof(IOPriority{}.Value), fieldU64, showHex},
+	}},
+	KindAffinity: {Label{"affinity", "process"}, "sched_setaffinity", false, []opField{
+		{"mask", unsafe.Offsetof(Affinity{}.Mask), fieldBytes, nil},
+	}},
+	KindCoreSchedule: {Label{"core-schedule", "process"}, "", false, []opField{
+		{"from", unsafe.Offsetof(CoreSchedule{}.From), fieldU64, nil},
+	}},
+	KindPersonality: {Label{"personality", "process"}, "personality", false, []opField{
+		{"value", unsafe.Offsetof(Personality{}.Value), fieldU64, showHex},
+	}},
+	KindMemoryPolicy: {Label{"memory-policy", "process"}, "set_mempolicy", false, []opField{
+		{"mode", unsafe.Offsetof(MemoryPolicy{}.Mode), fieldU64, showHex},
+		{"nodes", unsafe.Offsetof(MemoryPolicy{}.Nodes), fieldBytes, nil},
+	}},
+	KindSignals: {Label{"signals", "process"}, "", false, nil},
+	KindUmask: {Label{"umask", "process"}, "umask", false, []opField{
+		{"value", unsafe.Offsetof(Umask{}.Value), fieldU64, showOct},
+	}},
+	KindChdir: {Label{"chdir", "process"}, "", false, []opField{
+		{"path", unsafe.Offsetof(Chdir{}.Path), fieldStr, nil},
+		{"flags", unsafe.Offsetof(Chdir{}.Flags), fieldU64, named[ChdirFlag]},
+	}},
+	KindCloseFrom: {Label{"close-from", "process"}, "close_range", false, []opField{
+		{"first", unsafe.Offsetof(CloseFrom{}.First), fieldU64, nil},
+	}},
+	KindBounding: {Label{"bounding", "privilege"}, "", false, []opField{
+		{"keep", unsafe.Offsetof(Bounding{}.Keep), fieldU64, showHex},
+	}},
+	KindIdentity: {Label{"identity", "privilege"}, "", false, []opField{
+		{"uid", unsafe.Offsetof(Identity{}.UID), fieldU64, nil},
+		{"gid", unsafe.Offsetof(Identity{}.GID), fieldU64, nil},
+		{"groups", unsafe.Offsetof(Identity{}.Groups), fieldBytes, nil},
+		{"skip-groups", unsafe.Offsetof(Identity{}.SkipGroups), fieldU64, nil},
+	}},
+	KindCapset: {Label{"capset", "privilege"}, "", false, []opField{
+		{"effective", unsafe.Offsetof(Capset{}.Effective), fieldU64, showHex},
+		{"permitted", unsafe.Offsetof(Capset{}.Permitted), fieldU64, showHex},
+		{"inheritable", unsafe.Offsetof(Capset{}.Inheritable), fieldU64, showHex},
+		{"ambient", unsafe.Offsetof(Capset{}.Ambient), fieldU64, showHex},
+	}},
+	KindNoNewPrivileges: {Label{"no-new-privileges", "privilege"}, "prctl", false, nil},
+	KindFindExec: {Label{"find-exec", "exec"}, "", false, []opField{
+		{"candidates", unsafe.Offsetof(FindExec{}.Candidates), fieldList, nil},
+		{"argv", unsafe.Offsetof(FindExec{}.Argv), fieldList, nil},
+		{"env", unsafe.Offsetof(FindExec{}.Env), fieldList, nil},
+		{"flags", unsafe.Offsetof(FindExec{}.Flags), fieldU64, named[ExecFlag]},
+	}},
+	KindGate: {Label{"gate", "system"}, "", true, []opField{
+		{"fd", unsafe.Offsetof(Gate{}.FD), fieldFD, nil},
+		{"flags", unsafe.Offsetof(Gate{}.Flags), fieldU64, named[GateFlag]},
+	}},
+	KindLandlockRuleset: {Label{"landlock-ruleset", "landlock"}, "landlock_create_ruleset", false, []opField{
+		{"fs", unsafe.Offsetof(LandlockRuleset{}.FS), fieldU64, showLandlockFs},
+		{"net", unsafe.Offsetof(LandlockRuleset{}.Net), fieldU64, showLandlockNet},
+		{"scope", unsafe.Offsetof(LandlockRuleset{}.Scope), fieldU64, showLandlockScope},
+	}},
+	KindLandlockPath: {Label{"landlock-path", "landlock"}, "", false, []opField{
+		{"path", unsafe.Offsetof(LandlockPath{}.Path), fieldStr, nil},
+		{"access", unsafe.Offsetof(LandlockPath{}.Access), fieldU64, showLandlockFs},
+		{"file-access", unsafe.Offsetof(LandlockPath{}.FileAccess), fieldU64, showLandlockFs},
+		{"flags", unsafe.Offsetof(LandlockPath{}.Flags), fieldU64, named[LandlockFlag]},
+	}},
+	KindLandlockPort: {Label{"landlock-port", "landlock"}, "", false, []opField{
+		{"port", unsafe.Offsetof(LandlockPort{}.Port), fieldU64, nil},
+		{"access", unsafe.Offsetof(LandlockPort{}.Access), fieldU64, showLandlockNet},
+	}},
+	KindLandlockRestrict: {Label{"landlock-restrict", "landlock"}, "", false, nil},
+	KindSeccomp: {Label{"seccomp", "seccomp"}, "seccomp", false, []opField{
+		{"filter", unsafe.Offsetof(Seccomp{}.Filter), fieldBytes, nil},
+		{"filter-flags", unsafe.Offsetof(Seccomp{}.FilterFlags), fieldU64, showHex},
+		{"flags", unsafe.Offsetof(Seccomp{}.Flags), fieldU64, named[SeccompFlag]},
+	}},
+	KindHome: {Label{"home", "process"}, "", false, []opField{
+		{"uid", unsafe.Offsetof(Home{}.UID), fieldU64, nil},
+	}},
+	KindExec: {Label{"exec", "exec"}, "execve", false, nil},
+	KindExecHost: {Label{"exec-host", "exec"}, "execve", false, []opField{
+		{"fd", unsafe.Offsetof(ExecHost{}.FD), fieldFD, nil},
+		{"path", unsafe.Offsetof(ExecHost{}.Path), fieldStr, nil},
+		{"argv", unsafe.Offsetof(ExecHost{}.Argv), fieldList, nil},
+		{"env", unsafe.Offsetof(ExecHost{}.Env), fieldList, nil},
+	}},
+	KindCloneSource: {Label{"clone-source", "mount"}, "", false, []opField{
+		{"path", unsafe.Offsetof(CloneSource{}.Path), fieldStr, nil},
+		{"flags", unsafe.Offsetof(CloneSource{}.Flags), fieldU64, named[MountFlag]},
+		{"idmap-fd", unsafe.Offsetof(CloneSource{}.IDMapFD), fieldFD, nil},
+		{"set", unsafe.Offsetof(CloneSource{}.Set), fieldU64, showAttr},
+		{"clear", unsafe.Offsetof(CloneSource{}.Clear), fieldU64, showAttr},
+		{"rec-set", unsafe.Offsetof(CloneSource{}.RecSet), fieldU64, showAttr},
+		{"rec-clear", unsafe.Offsetof(CloneSource{}.RecClear), fieldU64, showAttr},
+	}},
+	KindSendFD: {Label{"send-fd", "system"}, "", false, nil},
+	KindRootHere: {Label{"root-here", "system"}, "", false, []opField{
+		{"fd", unsafe.Offsetof(RootHere{}.FD), fieldFD, nil},
+	}},
+	KindNoHugePages:         {Label{"no-huge-pages", "process"}, "prctl", false, nil},
+	KindControllingTerminal: {Label{"controlling-terminal", "terminal"}, "", false, nil},
+	KindListener:            {Label{"listener", "seccomp"}, "", false, nil},
+	KindCloseRange: {Label{"close-range", "system"}, "", false, []opField{
+		{"first", unsafe.Offsetof(CloseRange{}.First), fieldFD, nil},
+		{"last", unsafe.Offsetof(CloseRange{}.Last), fieldFD, nil},
+	}},
+	KindEmptyRoot: {Label{"empty-root", "system"}, "", false, nil},
+	KindOpenFS: {Label{"open-fs", "mount"}, "", false, []opField{
+		{"type", unsafe.Offsetof(OpenFS{}.Type), fieldStr, nil},
+	}},
+	KindMakeNode: {Label{"make-node", "device"}, "", false, []opField{
+		{"mode", unsafe.Offsetof(MakeNode{}.Mode), fieldU64, showOct},
+		{"major", unsafe.Offsetof(MakeNode{}.Major), fieldU64, nil},
+		{"minor", unsafe.Offsetof(MakeNode{}.Minor), fieldU64, nil},
+		{"uid", unsafe.Offsetof(MakeNode{}.UID), fieldU64, nil},
+		{"gid", unsafe.Offsetof(MakeNode{}.GID), fieldU64, nil},
+		{"context", unsafe.Offsetof(MakeNode{}.Context), fieldStr, nil},
+	}},
+	KindAttachHere: {Label{"attach-here", "mount"}, "", false, nil},
 }

@@ -29,8 +29,13 @@ type Step struct {
 // Action is what a step does. The set is closed: see the types of this file.
 type Action interface {
 	describe(*describer)
-	name() string
+	label() Label
 }
+
+// Label is what a step of either half of a plan is called, in plans and in errors, and the code of its errors: one of
+// libcontainer's Codes, or "" where that depends on the field of the config that the step comes from. Labels are
+// written without keys, so that a step without a code does not compile.
+type Label struct{ Name, Code string }
 
 // Intent records that the container is being made and what will be made for
 // it, before any kernel object exists, so that delete finds it all at whatever
@@ -185,29 +190,29 @@ type Release struct{}
 // Start gives the order to run the process.
 type Start struct{}
 
-func (Intent) name() string            { return "intent" }
-func (OpenNamespace) name() string     { return "open-namespace" }
-func (MakeUserNamespace) name() string { return "make-user-namespace" }
-func (CgroupCreate) name() string      { return "cgroup-create" }
-func (CgroupLimits) name() string      { return "cgroup-limits" }
-func (CgroupDelegate) name() string    { return "cgroup-delegate" }
-func (CgroupLateLimits) name() string  { return "cgroup-late-limits" }
-func (CgroupJoin) name() string        { return "cgroup-join" }
-func (GateListen) name() string        { return "gate-listen" }
-func (Spawn) name() string             { return "spawn" }
-func (Serve) name() string             { return "serve" }
-func (MoveDevices) name() string       { return "move-devices" }
-func (CheckMaps) name() string         { return "check-maps" }
-func (RdtGroup) name() string          { return "rdt-group" }
-func (RunHooks) name() string          { return "run-hooks" }
-func (Attributes) name() string        { return "attributes" }
-func (Notify) name() string            { return "notify" }
-func (KeepConfig) name() string        { return "keep-config" }
-func (SaveState) name() string         { return "save-state" }
-func (WritePidFile) name() string      { return "pid-file" }
-func (SendPidfd) name() string         { return "send-pidfd" }
-func (Release) name() string           { return "release" }
-func (Start) name() string             { return "start" }
+func (Intent) label() Label            { return Label{"intent", "system"} }
+func (OpenNamespace) label() Label     { return Label{"open-namespace", "namespace"} }
+func (MakeUserNamespace) label() Label { return Label{"make-user-namespace", "idmap"} }
+func (CgroupCreate) label() Label      { return Label{"cgroup-create", "cgroup"} }
+func (CgroupLimits) label() Label      { return Label{"cgroup-limits", "cgroup"} }
+func (CgroupDelegate) label() Label    { return Label{"cgroup-delegate", "cgroup"} }
+func (CgroupLateLimits) label() Label  { return Label{"cgroup-late-limits", "cgroup"} }
+func (CgroupJoin) label() Label        { return Label{"cgroup-join", "cgroup"} }
+func (GateListen) label() Label        { return Label{"gate-listen", "system"} }
+func (Spawn) label() Label             { return Label{"spawn", "namespace"} }
+func (Serve) label() Label             { return Label{"serve", "system"} }
+func (MoveDevices) label() Label       { return Label{"move-devices", "network"} }
+func (CheckMaps) label() Label         { return Label{"check-maps", "idmap"} }
+func (RdtGroup) label() Label          { return Label{"rdt-group", "rdt"} }
+func (RunHooks) label() Label          { return Label{"run-hooks", "hook"} }
+func (Attributes) label() Label        { return Label{"attributes", "process"} }
+func (Notify) label() Label            { return Label{"notify", "seccomp"} }
+func (KeepConfig) label() Label        { return Label{"keep-config", "system"} }
+func (SaveState) label() Label         { return Label{"save-state", "system"} }
+func (WritePidFile) label() Label      { return Label{"pid-file", "system"} }
+func (SendPidfd) label() Label         { return Label{"send-pidfd", "system"} }
+func (Release) label() Label           { return Label{"release", "system"} }
+func (Start) label() Label             { return Label{"start", "system"} }
 
 func (Intent) describe(*describer) {}
 func (a OpenNamespace) describe(d *describer) {
@@ -306,7 +311,7 @@ func (a Attributes) describe(d *describer) {
 		d.word("rlimit-"+strconv.FormatUint(r.Resource, 10), strconv.FormatUint(r.Soft, 10)+":"+strconv.FormatUint(r.Hard, 10))
 	}
 	if a.Scheduler != nil {
-		a.Scheduler.describe(d)
+		d.op(a.Scheduler)
 	}
 }
 
@@ -339,7 +344,7 @@ func describeAction(a Action) (string, []Field) {
 	for i := range d.keys {
 		fields[i] = Field{d.keys[i], d.values[i]}
 	}
-	return a.name(), fields
+	return a.label().Name, fields
 }
 
 // ActionLine is the printed form of an action.
@@ -433,5 +438,5 @@ func appendJSONStep(b []byte, i int, name string, fields []Field, origin string)
 	return append(b, '}')
 }
 
-// ActionName is the name of an action as plans and errors print it.
-func ActionName(a Action) string { return a.name() }
+// LabelOf gives an action's label.
+func LabelOf(a Action) Label { return a.label() }

@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"strconv"
 	"strings"
+	"unsafe"
 )
 
 // FD is the number of a descriptor that the init inherits; NoFD means none.
@@ -32,8 +33,52 @@ const (
 type Op interface {
 	// Kind is the op's number on the wire.
 	Kind() Kind
-	encode(*encoder)
-	describe(*describer)
+	// at is where the op's fields are: opField has offsets from there.
+	at() unsafe.Pointer
+}
+
+// opRow says what there is to say of a kind of op, beside its type.
+type opRow struct {
+	label  Label
+	call   string // see Kind.Call
+	waits  bool   // see Kind.Waits
+	fields []opField
+}
+
+// opField is a field of an op.
+type opField struct {
+	key    string // as plans print it
+	offset uintptr
+	kind   fieldKind
+	show   func(uint64) string // prints a number, nil for a decimal one
+}
+
+// fieldKind says how a field lies in memory; numbers travel as a u64 each.
+type fieldKind uint8
+
+const (
+	fieldU64 fieldKind = iota // uint64 or int64
+	fieldU32
+	fieldFD
+	fieldStr
+	fieldBytes
+	fieldList
+)
+
+// Call is the system call that an op of the kind is, and nothing else; "" for one that is several, or work of its own.
+func (k Kind) Call() string { return k.row().call }
+
+// Waits says that an op of the kind waits for the runtime.
+func (k Kind) Waits() bool { return k.row().waits }
+
+// Label is what an op of the kind is called, with the code of its errors.
+func (k Kind) Label() Label { return k.row().label }
+
+func (k Kind) row() *opRow {
+	if int(k) >= len(opTable) {
+		k = kindNone
+	}
+	return &opTable[k]
 }
 
 // InitOp is an op with the JSON path of the config field that it comes from.
@@ -70,7 +115,7 @@ func (p Program) EncodeTimed() []byte { return p.encode(timed) }
 func (p Program) encode(flags uint16) []byte {
 	e := encoder{buf: make([]byte, headerSize, 8<<10)}
 	for _, o := range p {
-		o.Op.encode(&e)
+		e.op(o.Op)
 	}
 	binary.NativeEndian.PutUint32(e.buf[0:], magic)
 	binary.NativeEndian.PutUint16(e.buf[4:], version)
@@ -85,6 +130,46 @@ type encoder struct {
 	start   int // of the record
 	next    int // offset of the next number
 	strings int // offset of the next string header
+}
+
+func (e *encoder) op(o Op) {
+	kind, at := o.Kind(), o.at()
+	fields := opTable[kind].fields
+	numbers := 0
+	for i := range fields {
+		if fields[i].kind < fieldStr {
+			numbers++
+		}
+	}
+	e.begin(kind, numbers, len(fields)-numbers)
+	for i := range fields {
+		if f := &fields[i]; f.kind < fieldStr {
+			e.num(f.number(at))
+		}
+	}
+	for i := range fields {
+		switch f := &fields[i]; f.kind {
+		case fieldStr:
+			e.str(*(*string)(unsafe.Add(at, f.offset)))
+		case fieldBytes:
+			e.bytes(*(*[]byte)(unsafe.Add(at, f.offset)))
+		case fieldList:
+			e.list(*(*[]string)(unsafe.Add(at, f.offset)))
+		}
+	}
+	e.end()
+}
+
+// number is the value of a field that is one.
+func (f *opField) number(at unsafe.Pointer) uint64 {
+	switch p := unsafe.Add(at, f.offset); f.kind {
+	case fieldU32:
+		return uint64(*(*uint32)(p))
+	case fieldFD:
+		return uint64(*(*FD)(p))
+	default:
+		return *(*uint64)(p)
+	}
 }
 
 func (e *encoder) begin(k Kind, numbers, stringCount int) {

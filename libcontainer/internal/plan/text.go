@@ -3,6 +3,7 @@ package plan
 import (
 	"strconv"
 	"strings"
+	"unsafe"
 
 	"github.com/rung-oci/rung/libcontainer/internal/landlock"
 	"golang.org/x/sys/unix"
@@ -34,15 +35,21 @@ var msNames = [...]bitName{
 // CloneNames lists namespaces of a CLONE_NEW* mask as plans print them.
 func CloneNames(flags uint64) string { return flagNamesAt(cloneNames[:], flags) }
 
-func landlockNames(kind string, v uint64) string {
-	switch kind {
-	case "fs":
-		return landlock.Names(landlock.FS[:], v)
-	case "net":
-		return landlock.Names(landlock.Net[:], v)
-	}
-	return landlock.Names(landlock.Scope[:], v)
+func named[T interface {
+	~uint32 | ~uint64
+	String() string
+}](v uint64) string {
+	return T(v).String()
 }
+
+func showAttr(v uint64) string          { return flagNamesAt(attrNames[:], v) }
+func showClone(v uint64) string         { return flagNamesAt(cloneNames[:], v) }
+func showMs(v uint64) string            { return flagNamesAt(msNames[:], v) }
+func showOct(v uint64) string           { return "0" + strconv.FormatUint(v, 8) }
+func showHex(v uint64) string           { return "0x" + strconv.FormatUint(v, 16) }
+func showLandlockFs(v uint64) string    { return landlock.Names(landlock.FS[:], v) }
+func showLandlockNet(v uint64) string   { return landlock.Names(landlock.Net[:], v) }
+func showLandlockScope(v uint64) string { return landlock.Names(landlock.Scope[:], v) }
 
 func flagNamesAt(names []bitName, v uint64) string {
 	var out []string
@@ -86,10 +93,6 @@ func (d *describer) str(key, v string) {
 
 func (d *describer) num(key string, v int64) { d.add(key, strconv.FormatInt(v, 10)) }
 
-func (d *describer) oct(key string, v uint64) { d.add(key, "0"+strconv.FormatUint(v, 8)) }
-
-func (d *describer) hex(key string, v uint64) { d.add(key, "0x"+strconv.FormatUint(v, 16)) }
-
 func (d *describer) fd(key string, v FD) {
 	if v != NoFD {
 		d.add(key, strconv.Itoa(int(v)))
@@ -132,18 +135,39 @@ func quoteIfNeeded(s string) string {
 	return s
 }
 
+func (d *describer) op(o Op) {
+	fields := opTable[o.Kind()].fields
+	for i := range fields {
+		f := &fields[i]
+		switch p := unsafe.Add(o.at(), f.offset); {
+		case f.kind == fieldStr:
+			d.str(f.key, *(*string)(p))
+		case f.kind == fieldBytes:
+			d.bytes(f.key, *(*[]byte)(p))
+		case f.kind == fieldList:
+			d.list(f.key, *(*[]string)(p))
+		case f.kind == fieldFD:
+			d.fd(f.key, *(*FD)(p))
+		case f.show != nil:
+			d.word(f.key, f.show(f.number(o.at())))
+		default:
+			d.num(f.key, int64(f.number(o.at())))
+		}
+	}
+}
+
 // Field is one printed field of a step.
 type Field struct{ Key, Value string }
 
 // Describe gives an op's name and its fields as plans print them.
 func Describe(o Op) (name string, fields []Field) {
 	var d describer
-	o.describe(&d)
+	d.op(o)
 	fields = make([]Field, len(d.keys))
 	for i := range d.keys {
 		fields[i] = Field{d.keys[i], d.values[i]}
 	}
-	return kindNames[o.Kind()], fields
+	return opTable[o.Kind()].label.Name, fields
 }
 
 // Line is the printed form of an op, without its origin.

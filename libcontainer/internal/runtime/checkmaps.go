@@ -28,7 +28,7 @@ func checkMaps(pid int, a plan.CheckMaps) error {
 		}
 		have := parseMap(string(b))
 		if !slices.Equal(merged(have), merged(m.want)) {
-			return &StepError{Origin: m.origin, Step: plan.ActionName(a), What: "map ids " + m.want.String() + " (in the container:on the host:how many), and it has " + have.String(), Err: errOtherMaps}
+			return &StepError{Origin: m.origin, Step: plan.LabelOf(a), What: "map ids " + m.want.String() + " (in the container:on the host:how many), and it has " + have.String(), Err: errOtherMaps}
 		}
 	}
 	return nil

@@ -116,12 +116,13 @@ func Exec(p *plan.Plan, exe *Executable, side *Side, files map[plan.FD]int) (i *
 		span.End(err)
 		if err != nil {
 			var step *StepError
-			if s.Origin == "" || errors.As(err, &step) {
+			label := plan.LabelOf(s.Do)
+			if s.Origin == "" && label.Code == "system" || errors.As(err, &step) {
 				return nil, err
 			}
-			e := &StepError{Origin: s.Origin, Step: plan.ActionName(s.Do), Err: err}
+			e := &StepError{Origin: s.Origin, Step: label, Err: err}
 			if _, bare := err.(unix.Errno); bare { //nolint:errorlint // what is wrapped says what was attempted
-				e.What = e.Step
+				e.What = e.Step.Name
 			}
 			return nil, e
 		}
@@ -372,7 +373,7 @@ func (x *executor) handListener(m wire.Message) error {
 	}
 	return x.init.child.handListener(m, func(listener, pid int) error {
 		if err := x.side.Notify(listener, *x.notify, x.init.Pid); err != nil {
-			return &StepError{Origin: "linux.seccomp.listenerPath", Step: "notify", What: "failed to connect with seccomp agent " + x.notify.Path, Err: err}
+			return &StepError{Origin: "linux.seccomp.listenerPath", Step: plan.LabelOf(plan.Notify{}), What: "failed to connect with seccomp agent " + x.notify.Path, Err: err}
 		}
 		return nil
 	})
@@ -395,7 +396,7 @@ func (c *child) handListener(m wire.Message, hand func(listener, pid int) error)
 func setAttributes(pid int, a plan.Attributes) error {
 	for _, r := range a.Rlimits {
 		if err := sys.Prlimit(pid, int(r.Resource), r.Soft, r.Hard); err != nil {
-			return &StepError{Origin: "process.rlimits", Step: "rlimit", What: "set the resource limit", Err: err}
+			return &StepError{Origin: "process.rlimits", Step: plan.KindRlimit.Label(), What: "set the resource limit", Err: err}
 		}
 	}
 	if s := a.Scheduler; s != nil {
@@ -404,7 +405,7 @@ func setAttributes(pid int, a plan.Attributes) error {
 			Runtime: s.Runtime, Deadline: s.Deadline, Period: s.Period,
 		})
 		if err != nil {
-			return &StepError{Origin: "process.scheduler", Step: "scheduler", What: "set the scheduler", Err: err}
+			return &StepError{Origin: "process.scheduler", Step: plan.KindScheduler.Label(), What: "set the scheduler", Err: err}
 		}
 	}
 	return nil

@@ -18,7 +18,7 @@ import (
 type StepError struct {
 	Origin  string     // JSON path of the config field, may be empty
 	Subject string     // what the field is about: a destination, a device …
-	Step    string     // name of the op, for logs
+	Step    plan.Label // of the op or the action; the zero value where a plan could not be made
 	What    string     // what was attempted; empty where Err says it
 	Detail  string     // the kernel's or the init's own words, may be empty
 	Errno   unix.Errno // 0 when Err says more
@@ -66,7 +66,7 @@ func (e *StepError) Unwrap() error {
 
 // Is reports whether the step failed for want of room for a further process.
 func (e *StepError) Is(target error) bool {
-	return target == ErrNoRoom && e.Errno == unix.EAGAIN && e.Step == "fork" //nolint:errorlint // a sentinel
+	return target == ErrNoRoom && e.Errno == unix.EAGAIN && e.Step == plan.KindFork.Label() //nolint:errorlint // a sentinel
 }
 
 // ErrNoRoom is the reason when the kernel refused a further process: fork(2), EAGAIN.
@@ -92,17 +92,22 @@ func errnoText(e unix.Errno) string {
 	return e.Error() + " (" + name + ")"
 }
 
+// initLabel is for what the init reports of no op; mapsLabel for the runtime's answer to SyncMaps.
+var (
+	initLabel = plan.Label{Name: "init", Code: "system"}
+	mapsLabel = plan.Label{Name: "maps", Code: "idmap"}
+)
+
 // stepError puts a MsgFail into the words of the config.
 func stepError(p plan.Program, m wire.Message) error {
 	if len(p) == 0 {
 		return lateError(m)
 	}
 	if m.Op < 0 || m.Op >= len(p) {
-		return &StepError{Step: "init", What: "init", Detail: m.Step.String(), Errno: m.Err}
+		return &StepError{Step: initLabel, What: "init", Detail: m.Step.String(), Errno: m.Err}
 	}
 	o := p[m.Op]
-	name, _ := plan.Describe(o.Op)
-	e := &StepError{Origin: o.Origin, Step: name, Detail: m.Detail, Errno: m.Err}
+	e := &StepError{Origin: o.Origin, Step: o.Op.Kind().Label(), Detail: m.Detail, Errno: m.Err}
 	explain(e, o.Op, m)
 	return e
 }
@@ -141,9 +146,9 @@ func lateError(m wire.Message) error {
 	case plan.KindGate:
 		op = &plan.Gate{}
 	default:
-		return &StepError{Step: "init", What: "init", Detail: m.Step.String(), Errno: m.Err}
+		return &StepError{Step: initLabel, What: "init", Detail: m.Step.String(), Errno: m.Err}
 	}
-	e.Step, _ = plan.Describe(op)
+	e.Step = op.Kind().Label()
 	explain(e, op, m)
 	return e
 }
@@ -316,8 +321,8 @@ func explain(e *StepError, op plan.Op, m wire.Message) {
 	case *plan.Pivot:
 		e.What = "change the root: " + m.Step.String()
 	default:
-		e.What = e.Step
-		if m.Step != plan.StepOp && m.Step.String() != e.Step {
+		e.What = e.Step.Name
+		if m.Step != plan.StepOp && m.Step.String() != e.Step.Name {
 			e.What += ": " + m.Step.String()
 		}
 	}

@@ -15,10 +15,10 @@ import (
 func victim() plan.Program {
 	return plan.Program{
 		{Op: &plan.Dumpable{}}, {Op: &plan.SyncMaps{}}, {Op: &plan.Fork{}},
-		{Origin: "mounts[0]", Op: &plan.MountBind{Source: "/secret", Target: "/a", IDMapFD: plan.NoFD, SourceFD: plan.NoFD}},
+		{Origin: "mounts[0]", Op: &plan.MountBind{Source: "/secret", Target: "/a", IDMapFD: plan.NoFD}},
 		{Op: &plan.Console{}}, {Op: &plan.Sync{Point: plan.SyncHooks}},
 		{Op: &plan.Gate{FD: plan.NoFD}}, {Op: &plan.Seccomp{}}, {Op: &plan.Exec{}},
-		{Origin: "mounts[1]", Op: &plan.MountBind{Source: "/a", Target: "/a", IDMapFD: plan.NoFD, SourceFD: plan.NoFD, Flags: plan.MountDelegateOnDenied}},
+		{Origin: "mounts[1]", Op: &plan.MountBind{Source: "/a", Target: "/a", IDMapFD: plan.NoFD, Flags: plan.MountDelegateOnDenied}},
 	}
 }
 

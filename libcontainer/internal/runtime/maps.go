@@ -20,7 +20,7 @@ func writeMaps(pid int, s *plan.Serve) error {
 	proc := "/proc/" + strconv.Itoa(pid)
 	if s.DenySetgroups {
 		if err := sys.WriteFile(proc+"/setgroups", "deny"); err != nil {
-			return &StepError{Origin: "linux.gidMappings", Step: "maps", What: "deny setgroups", Err: err}
+			return &StepError{Origin: "linux.gidMappings", Step: mapsLabel, What: "deny setgroups", Err: err}
 		}
 	}
 	for _, m := range []struct {
@@ -40,7 +40,7 @@ func writeMaps(pid int, s *plan.Serve) error {
 			err = sys.WriteFile(proc+m.file, m.ids.File())
 		}
 		if err != nil {
-			return &StepError{Origin: m.origin, Step: "maps", What: "map ids " + strings.TrimSpace(strings.ReplaceAll(m.ids.File(), "\n", ", ")), Err: err}
+			return &StepError{Origin: m.origin, Step: mapsLabel, What: "map ids " + strings.TrimSpace(strings.ReplaceAll(m.ids.File(), "\n", ", ")), Err: err}
 		}
 	}
 	return nil

@@ -50,7 +50,7 @@ func deviceError(err error) error {
 	if !errors.As(err, &e) || err != error(e) {
 		return err // more than one: something could not be put back
 	}
-	step := &StepError{Origin: e.Path(), Step: plan.ActionName(plan.MoveDevices{}), What: e.What, Err: err}
+	step := &StepError{Origin: e.Path(), Step: plan.LabelOf(plan.MoveDevices{}), What: e.What, Err: err}
 	var errno unix.Errno
 	if errors.As(e.Err, &errno) {
 		step.Errno, step.Err = errno, nil

@@ -16,7 +16,7 @@ func (x *executor) rdtGroup(a plan.RdtGroup) error {
 		if !errors.As(err, &e) || err != error(e) {
 			return err
 		}
-		step := &StepError{Origin: e.Field, Step: plan.ActionName(a), What: e.What, Detail: e.Detail, Err: e.Err}
+		step := &StepError{Origin: e.Field, Step: plan.LabelOf(a), What: e.What, Detail: e.Detail, Err: e.Err}
 		if errors.As(e.Err, &step.Errno) {
 			step.Err = nil
 		}

@@ -19,7 +19,7 @@ func (x *executor) begin(s plan.Step) trace.Span {
 	case plan.Serve, plan.RunHooks, plan.Start:
 		cat = trace.Wait // for the init, for hooks: those have spans of their own
 	}
-	span := x.side.Trace.Begin(plan.ActionName(s.Do), cat)
+	span := x.side.Trace.Begin(plan.LabelOf(s.Do).Name, cat)
 	span.Add(trace.Arg{Key: "step", Value: plan.ActionLine(s.Do)})
 	if s.Origin != "" {
 		span.Add(trace.Arg{Key: "origin", Value: s.Origin})

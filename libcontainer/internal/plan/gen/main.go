@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"go/format"
 	"os"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -76,7 +77,7 @@ func isNumber(t fieldType) bool { return t == tU64 || t == tI64 || t == tFD }
 func goFile() []byte {
 	var b bytes.Buffer
 	p := func(f string, a ...any) { fmt.Fprintf(&b, f, a...) }
-	p("// %s\n\npackage plan\n\n", banner)
+	p("// %s\n\npackage plan\n\nimport \"unsafe\"\n\n", banner)
 	for _, e := range enumSets {
 		p("// %s\ntype %s uint32\n\n// The values of %s.\nconst (\n", e.doc, e.name, e.name)
 		for i, v := range e.values {
@@ -86,9 +87,9 @@ func goFile() []byte {
 				p("\t// %s is %s\n\t%s\n", v.name, lowerFirst(v.doc), v.name)
 			}
 		}
-		p(")\n\nvar names%s = [...]string{\n", e.name)
+		p(")\n\nvar names%s = [...]string{", e.name)
 		for _, v := range e.values {
-			p("\t%q,\n", dashed(strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(v.name, "Msg"), "Sync"), "Step")))
+			p("%q, ", dashed(strings.TrimPrefix(v.name, e.prefix)))
 		}
 		p("}\n\n// String names the value as plans and errors print it.\nfunc (v %s) String() string { return enumName(names%s[:], uint32(v)) }\n\n", e.name, e.name)
 	}
@@ -102,34 +103,23 @@ func goFile() []byte {
 				p("\t%s\n", v.name)
 			}
 		}
-		p(")\n\nvar names%s = [...]string{\n", f.name)
+		p(")\n\nvar names%s = [...]string{", f.name)
 		for _, v := range f.flags {
-			p("\t%q,\n", dashed(trimPrefixWord(v.name)))
+			p("%q, ", dashed(trimPrefixWord(v.name)))
 		}
 		p("}\n\n// String lists the bits that are set, joined by \"|\".\nfunc (v %s) String() string { return flagNames(names%s[:], uint64(v)) }\n\n", f.name, f.name)
 	}
 	p("// Kind numbers an op on the wire.\ntype Kind uint16\n\n// The kinds of op.\nconst (\n\tkindNone Kind = iota\n")
 	for _, o := range ops {
-		p("\t// Kind%s is the kind of %s.\n\tKind%s\n", o.name, o.name, o.name)
+		p("\tKind%s\n", o.name)
 	}
-	p(")\n\nvar kindNames = [...]string{\n\t\"none\",\n")
-	for _, o := range ops {
-		p("\t%q,\n", dashed(o.name))
-	}
-	p("}\n\n")
-	p("// Call is the system call that an op of the kind is, and nothing else; \"\" for one that is several, or work of its own.\nfunc (k Kind) Call() string {\n\tswitch k {\n")
-	for _, c := range calls {
-		p("\tcase Kind%s:\n\t\treturn %q\n", c.op, c.call)
-	}
-	p("\t}\n\treturn \"\"\n}\n\n// Waits says that an op of the kind waits for the runtime.\nfunc (k Kind) Waits() bool {\n\treturn k == Kind%s\n}\n\n", strings.Join(waits, " || k == Kind"))
+	p(")\n\n")
 	for _, o := range ops {
 		p("// %s\ntype %s struct {\n", o.doc, o.name)
 		for _, f := range o.fields {
 			typ := goType(f.typ)
 			if f.print != "" && unicode.IsUpper(rune(f.print[0])) {
 				typ = f.print
-			} else if f.doc == "SyncPoint" {
-				typ = "SyncPoint"
 			}
 			p("\t%s %s", f.name, typ)
 			if f.doc != "" {
@@ -137,72 +127,69 @@ func goFile() []byte {
 			}
 			p("\n")
 		}
-		p("}\n\n// Kind implements Op.\nfunc (*%s) Kind() Kind { return Kind%s }\n\n", o.name, o.name)
-		recv := "o"
-		if len(o.fields) == 0 {
-			recv = ""
-		}
-		nn, ns := 0, 0
-		for _, f := range o.fields {
-			if isNumber(f.typ) {
-				nn++
-			} else {
-				ns++
-			}
-		}
-		p("func (%s *%s) encode(e *encoder) {\n\te.begin(Kind%s, %d, %d)\n", recv, o.name, o.name, nn, ns)
-		for _, f := range o.fields {
-			if isNumber(f.typ) {
-				p("\te.num(uint64(o.%s))\n", f.name)
-			}
-		}
-		for _, f := range o.fields {
-			switch f.typ {
-			case tStr:
-				p("\te.str(o.%s)\n", f.name)
-			case tBytes:
-				p("\te.bytes(o.%s)\n", f.name)
-			case tList:
-				p("\te.list(o.%s)\n", f.name)
-			}
-		}
-		p("\te.end()\n}\n\nfunc (%s *%s) describe(d *describer) {\n", recv, o.name)
-		for _, f := range o.fields {
-			key := dashed(f.name)
-			switch {
-			case f.typ == tFD:
-				p("\td.fd(%q, o.%s)\n", key, f.name)
-			case f.typ == tStr:
-				p("\td.str(%q, o.%s)\n", key, f.name)
-			case f.typ == tBytes:
-				p("\td.bytes(%q, o.%s)\n", key, f.name)
-			case f.typ == tList:
-				p("\td.list(%q, o.%s)\n", key, f.name)
-			case f.doc == "SyncPoint":
-				p("\td.word(%q, o.%s.String())\n", key, f.name)
-			case f.print == "oct":
-				p("\td.oct(%q, o.%s)\n", key, f.name)
-			case f.print == "hex":
-				p("\td.hex(%q, o.%s)\n", key, f.name)
-			case f.print == "attr":
-				p("\td.word(%q, flagNamesAt(attrNames[:], o.%s))\n", key, f.name)
-			case f.print == "clone":
-				p("\td.word(%q, flagNamesAt(cloneNames[:], o.%s))\n", key, f.name)
-			case f.print == "ms":
-				p("\td.word(%q, flagNamesAt(msNames[:], o.%s))\n", key, f.name)
-			case strings.HasPrefix(f.print, "landlock-"):
-				p("\td.word(%q, landlockNames(%q, o.%s))\n", key, strings.TrimPrefix(f.print, "landlock-"), f.name)
-			case f.print != "":
-				p("\td.word(%q, o.%s.String())\n", key, f.name)
-			case f.typ == tI64:
-				p("\td.num(%q, int64(o.%s))\n", key, f.name)
-			default:
-				p("\td.num(%q, int64(o.%s))\n", key, f.name)
-			}
-		}
 		p("}\n\n")
 	}
+	for _, o := range ops {
+		p("func (*%s) Kind() Kind { return Kind%s }\nfunc (o *%s) at() unsafe.Pointer { return unsafe.Pointer(o) }\n", o.name, o.name, o.name)
+	}
+	p("\n// opTable has a row for each kind.\nvar opTable = [...]opRow{\n\tkindNone: {label: Label{\"none\", \"system\"}},\n")
+	for _, o := range ops {
+		p("\tKind%s: {Label{%q, %q}, %q, %t, ", o.name, dashed(o.name), o.code, call(o.name), slices.Contains(waits, o.name))
+		if len(o.fields) == 0 {
+			p("nil},\n")
+			continue
+		}
+		p("[]opField{\n")
+		for _, f := range o.fields {
+			p("\t\t{%q, unsafe.Offsetof(%s{}.%s), %s, %s},\n", dashed(f.name), o.name, f.name, fieldKind(f), show(f))
+		}
+		p("\t}},\n")
+	}
+	p("}\n")
 	return b.Bytes()
+}
+
+// call is the system call that the op is.
+func call(op string) string {
+	for _, c := range calls {
+		if c.op == op {
+			return c.call
+		}
+	}
+	return ""
+}
+
+// fieldKind is how the table says the type of a field.
+func fieldKind(f field) string {
+	for _, e := range enumSets {
+		if f.print == e.name {
+			return "fieldU32"
+		}
+	}
+	switch f.typ {
+	case tFD:
+		return "fieldFD"
+	case tStr:
+		return "fieldStr"
+	case tBytes:
+		return "fieldBytes"
+	case tList:
+		return "fieldList"
+	}
+	return "fieldU64"
+}
+
+// show is the function that prints a number, nil for a decimal one.
+func show(f field) string {
+	switch {
+	case f.print == "":
+		return "nil"
+	case unicode.IsUpper(rune(f.print[0])):
+		return "named[" + f.print + "]"
+	case strings.HasPrefix(f.print, "landlock-"):
+		return "showLandlock" + strings.ToUpper(f.print[9:10]) + f.print[10:]
+	}
+	return "show" + strings.ToUpper(f.print[:1]) + f.print[1:]
 }
 
 // trimPrefixWord cuts the flag set's own word: MountRecursive → Recursive.
