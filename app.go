@@ -123,6 +123,7 @@ func (g *globals) parse(args []string) (act func() error, err error) {
 	}
 	flags := g.flags()
 	setDefaults(flags)
+	knowHelp(false)
 	before, mistake := arrange(args, flags, 0)
 	rest := before.positional
 	app.Flags = before.flags
@@ -172,7 +173,7 @@ func (g *globals) parse(args []string) (act func() error, err error) {
 		case cmd == nil && !app.HideHelp:
 			return nil
 		}
-		g.rootGiven = c.IsSet("root")
+		g.rootGiven = before.has("root")
 		if err := g.settle(); err != nil {
 			return err
 		}
@@ -203,6 +204,7 @@ func (g *globals) parse(args []string) (act func() error, err error) {
 
 // describe gives the application all that its help has in it: one command, if that is the topic, or else all of them.
 func (g *globals) describe(app *cli.App, topic string) {
+	knowHelp(true)
 	app.HideHelp = false
 	app.Flags = g.flags()
 	for _, name := range commandNames {
@@ -220,6 +222,7 @@ func (g *globals) describe(app *cli.App, topic string) {
 func (c *command) arrange(args []string, do func(args []string)) []string {
 	setDefaults(c.Flags)
 	a, err := arrange(args[1:], c.Flags, c.plain())
+	knowHelp(a.help)
 	c.HideHelp, c.HideHelpCommand = !a.help, true
 	c.OnUsageError = func(_ *cli.Context, err error, _ bool) error {
 		return usageError{c.Name, inWords(err, a.flags)}

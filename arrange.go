@@ -11,7 +11,7 @@ import (
 // arranged is a command line in the order that the library takes: options, then positional arguments.
 type arranged struct {
 	options    []string   // each as --name or --name=value, the name that flags are described by
-	flags      []cli.Flag // those that options name, each once
+	flags      []cli.Flag // those that options name, each once, as the library takes them
 	positional []string
 	help       bool // -h or --help was given
 	ended      bool // nothing that follows is an option
@@ -66,9 +66,16 @@ func arrange(args []string, flags []cli.Flag, plain int) (a arranged, err error)
 func (a *arranged) add(f cli.Flag, value string) {
 	name, _ := namesOf(f)
 	a.options = append(a.options, "--"+name+value)
-	if !slices.Contains(a.flags, f) {
-		a.flags = append(a.flags, f)
+	if !slices.Contains(a.flags, cli.Flag(given{f})) {
+		a.flags = append(a.flags, given{f})
 	}
+}
+
+// has says whether the option of that name was given with a value.
+func (a *arranged) has(name string) bool {
+	return slices.ContainsFunc(a.options, func(o string) bool {
+		return strings.HasPrefix(o, "--") && strings.HasPrefix(o[2:], name) && strings.HasPrefix(o[2+len(name):], "=")
+	})
 }
 
 // splitCluster makes -d -q of "dq", where each letter is an option and none but the last takes a value.
@@ -98,6 +105,8 @@ func lookup(flags []cli.Flag, name string) cli.Flag {
 // namesOf is Flag.Names without the regular expression that this matches on every name.
 func namesOf(f cli.Flag) (name string, aliases []string) {
 	switch f := f.(type) {
+	case given:
+		return namesOf(f.Flag)
 	case *cli.BoolFlag:
 		return f.Name, f.Aliases
 	case *cli.StringFlag:

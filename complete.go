@@ -27,7 +27,7 @@ func (g *globals) complete(app *cli.App, args []string) error {
 	app.EnableBashCompletion = true
 	app.Flags = g.flags()
 	before, err := arrange(words, app.Flags, 0)
-	g.rootGiven = slices.ContainsFunc(before.options, func(o string) bool { return strings.HasPrefix(o, "--root=") })
+	g.rootGiven = before.has("root")
 	argv := append([]string{app.Name}, before.options...)
 	app.BashComplete = func(*cli.Context) {
 		g.candidates(app, nil, before, word, err)
@@ -68,11 +68,12 @@ func (g *globals) candidates(app *cli.App, cmd *command, a arranged, word string
 			completeValue(say, f, name+"=")
 		}
 	case strings.HasPrefix(word, "-") && !a.ended:
+		knowHelp(true)
 		for _, f := range append(flags[:len(flags):len(flags)], cli.HelpFlag) {
 			_, repeats := f.(*listFlag)
-			given := slices.Contains(a.flags, f) && !repeats
+			again := slices.Contains(a.flags, cli.Flag(given{f})) && !repeats
 			f := f.(documented)
-			if given || !f.IsVisible() {
+			if again || !f.IsVisible() {
 				continue
 			}
 			_, usage := placeholder(f)

@@ -90,6 +90,7 @@ func manPages(t *testing.T) map[string][]byte {
 	t.Helper()
 	cli.MarkdownDocTemplate = manTemplate
 	release := releaseOfManual(t)
+	knowHelp(true)
 	g := &globals{}
 	pages := map[string][]byte{}
 	write := func(name string, app *cli.App, sections ...manSection) {
