@@ -22,7 +22,7 @@ func TestImports(t *testing.T) {
 		{internal + "cgroup", []string{internal + "spec", internal + "compile", "github.com/opencontainers/runtime-spec/specs-go"}, "what carries a plan out cannot decide again"},
 		{internal + "check", []string{internal + "runtime", internal + "state", internal + "cgroup", internal + "undo"}, "a check reads, and changes nothing"},
 		{internal + "spec", []string{internal + "sys", internal + "plan", "encoding/json", "regexp"}, "every command would pay for reflection and tables at its start"},
-		{module + "libcontainer", []string{"encoding/json", "net/http", "regexp", "text/template", "log/slog"}, "every command would pay for their start"},
+		{module + "libcontainer", []string{"encoding/json", "net/http", "regexp", "text/template", "log/slog", "github.com/urfave/cli/v2"}, "every command would pay for their start"},
 	} {
 		out, err := exec.Command("go", "list", "-deps", rule.pkg).Output()
 		if err != nil {
