@@ -479,8 +479,18 @@ func (c *Container) remove(force bool, warn func(string)) error {
 	case !force:
 		return err
 	case errors.Is(err, unix.ENOENT) && !lost(e):
-		// killed before its intent was written: there is nothing but the directory
-		return e.Remove()
+		// killed before its intent was written, and there is nothing but the directory; or somebody has emptied it
+		c.state = e.Salvage()
+		var claim cgroup.Claim
+		if found, err := c.search(e, &claim); err != nil || !found {
+			if err == nil {
+				err = e.Remove()
+			}
+			return err
+		}
+		if warn != nil {
+			warn("container " + c.id + " has no record: it is deleted by the mark of its cgroups, without its poststop hooks")
+		}
 	case errors.Is(err, state.ErrUnreadable), errors.Is(err, unix.ENOENT):
 		unreadable := err
 		if c.state, err = c.salvage(e); err != nil {

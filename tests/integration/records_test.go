@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,19 +17,19 @@ func TestRecords_lost(t *testing.T) {
 	for name, edit := range map[string]func(*specs.Spec){
 		"default": nil, "group by default": func(s *specs.Spec) { s.Linux.CgroupsPath = "" }, "relative group": func(s *specs.Spec) { s.Linux.CgroupsPath = strings.TrimPrefix(s.Linux.CgroupsPath, "/") },
 	} {
-		for _, gone := range [][]string{{"state.json"}, {"state.json", "config.json"}} {
+		for _, gone := range [][]string{{"state.json"}, {"state.json", "config.json"}, {"state.json", "config.json", "gate"}} {
 			t.Run(name+"/without "+strings.Join(gone, " and "), func(t *testing.T) {
 				b := waiting(t)
 				if edit != nil {
 					edit(b.Spec)
 				}
 				c := b.create()
-				if len(gone) == 1 {
+				if len(gone) != 2 { // it has no gate any more
 					c.start()
 					c.next("waiting")
 				}
 				for _, file := range gone {
-					if err := os.Remove(filepath.Join(b.Root, b.ID, file)); err != nil {
+					if err := os.Remove(filepath.Join(b.Root, b.ID, file)); err != nil && file != "gate" {
 						t.Fatal(err)
 					}
 				}
@@ -218,7 +219,7 @@ func TestRecords_of_another_users_store(t *testing.T) {
 	b.Spec.Hooks = &specs.Hooks{Poststop: []specs.Hook{{Path: "/bin/touch", Args: []string{"touch", ran}}}}
 	b.create()
 	for name, spoil := range map[string]func() error{
-		"of another user":          func() error { return os.Chown(b.Root, 65534, 65534) },
+		"of another user":          func() error { return errors.Join(os.Chmod(b.Root, 0o700), os.Chown(b.Root, 65534, 65534)) },
 		"that everybody writes to": func() error { return os.Chmod(b.Root, 0o777) },
 		"that a group writes to":   func() error { return os.Chown(b.Root, 0, 65534) },
 	} {

@@ -192,7 +192,7 @@ func (s *Signals) Foreground(pid, pidfd int, onResize func()) (status int, err e
 	if os.Getpid() == 1 || sys.IsSubreaper() {
 		which = -1
 	}
-	for {
+	for first := true; ; first = false {
 		// first of all without a signal: the child may have ended before Watch
 		ws, ended, err := reap(which, pid)
 		if err != nil {
@@ -203,6 +203,9 @@ func (s *Signals) Foreground(pid, pidfd int, onResize func()) (status int, err e
 				return 128 + int(ws.Signal()), nil
 			}
 			return ws.ExitStatus(), nil
+		}
+		if !first { // there was a SIGCHLD, also of a child that was stopped
+			goOn(pid, pidfd)
 		}
 		if err := s.relay(pidfd, onResize); err != nil {
 			return -1, err
