@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/checkpoint-restore/go-criu/v8/rpc"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/criu"
 	"github.com/rung-oci/rung/libcontainer/internal/host"
@@ -225,9 +226,9 @@ func (o *CheckpointOptions) check(p *criu.Process) error {
 	switch {
 	case err != nil:
 		return err
-	case o.LazyPages && !f.LazyPages:
+	case o.LazyPages && !f.GetLazyPages():
 		return errLazyPages
-	case (o.PreDump || o.ParentPath != "") && !f.MemTrack:
+	case (o.PreDump || o.ParentPath != "") && !f.GetMemTrack():
 		return errMemTrack
 	}
 	return nil
@@ -235,7 +236,7 @@ func (o *CheckpointOptions) check(p *criu.Process) error {
 
 // dumpRequest says what criu is to dump, and what rung itself has to know of it
 // at the restore.
-func (c *Container) dumpRequest(o *CheckpointOptions, e *state.Entry, dirs *imageDirs, spawn *criu.Spawn) (*criu.Options, *imageExtra, error) {
+func (c *Container) dumpRequest(o *CheckpointOptions, e *state.Entry, dirs *imageDirs, spawn *criu.Spawn) (*rpc.CriuOpts, *imageExtra, error) {
 	p, err := prepare(&CreateOptions{
 		Root: c.root, ID: c.id, Bundle: c.state.Bundle, ConfigFile: filepath.Join(e.Dir(), "config.json"),
 		SystemdCgroup: c.state.CgroupDriver == "systemd", NoNewKeyring: c.state.NoNewKeyring, NotifySocket: c.notifyWanted(),
@@ -251,20 +252,24 @@ func (c *Container) dumpRequest(o *CheckpointOptions, e *state.Entry, dirs *imag
 	if err != nil {
 		return nil, nil, err
 	}
-	r.Pid, r.Root = c.state.Pid, c.state.Rootfs
-	r.LeaveRunning, r.SkipInFlight = o.LeaveRunning, o.SkipInFlight
-	r.StatusFD = o.StatusFD
-	if r.ParentImages, err = o.parent(); err != nil {
+	r.Pid, r.Root = new(int32(c.state.Pid)), &c.state.Rootfs
+	r.LeaveRunning, r.TcpSkipInFlight = criu.Given(o.LeaveRunning), criu.Given(o.SkipInFlight)
+	if o.StatusFD >= 0 {
+		r.StatusFd = new(int32(o.StatusFD))
+	}
+	parent, err := o.parent()
+	if err != nil {
 		return nil, nil, err
 	}
-	r.TrackMem = o.PreDump || o.ParentPath != ""
+	r.ParentImg = criu.Given(parent)
+	r.TrackMem = criu.Given(o.PreDump || o.ParentPath != "")
 	if o.PageServer != "" {
-		if r.PageServer, err = pageServer(o.PageServer); err != nil {
+		if r.Ps, err = pageServer(o.PageServer); err != nil {
 			return nil, nil, err
 		}
 	}
 	if g := c.group(); g != nil {
-		r.FreezeCgroup = g.Freezer()
+		r.FreezeCgroup = criu.Given(g.Freezer())
 	}
 	extra := &imageExtra{Notify: p.copts.NotifyDir != ""}
 	if confined(p.spec) {
@@ -311,7 +316,7 @@ const (
 
 // externalNamespaces keeps those that the config names by a path out of the
 // images: they are joined again, and belong to somebody else.
-func externalNamespaces(r *criu.Options, pid int, s *specs.Spec) error {
+func externalNamespaces(r *rpc.CriuOpts, pid int, s *specs.Spec) error {
 	for _, n := range joinedNamespaces(s) {
 		var st unix.Stat_t
 		if err := unix.Stat(procPath(pid, "ns/"+n.file), &st); err != nil {
@@ -345,43 +350,45 @@ func joinedNamespaces(s *specs.Spec) (list []joinedNamespace) {
 }
 
 // request is what both directions have in common.
-func (o *ImageOptions) request(dirs *imageDirs) (*criu.Options, error) {
+func (o *ImageOptions) request(dirs *imageDirs) (*rpc.CriuOpts, error) {
 	mode, err := cgroupMode(o.CgroupsMode)
 	if err != nil {
 		return nil, err
 	}
-	r := &criu.Options{
-		ImagesDir: int(dirs.images.Fd()), WorkDir: int(dirs.work.Fd()), LogFile: dirs.log, LogLevel: 4, StatusFD: -1,
-		CgroupMode:  mode,
-		Established: o.Established, ExtUnixSk: o.ExtUnixSk, ShellJob: o.ShellJob, FileLocks: o.FileLocks, LinkRemap: o.LinkRemap,
-		AutoDedup: o.AutoDedup, LazyPages: o.LazyPages,
+	r := &rpc.CriuOpts{
+		ImagesDirFd: new(int32(dirs.images.Fd())), WorkDirFd: new(int32(dirs.work.Fd())), LogFile: &dirs.log, LogLevel: new(int32(4)),
+		ManageCgroups: new(true), ManageCgroupsMode: &mode,
+		TcpEstablished: criu.Given(o.Established), ExtUnixSk: criu.Given(o.ExtUnixSk), ShellJob: criu.Given(o.ShellJob),
+		FileLocks: criu.Given(o.FileLocks), LinkRemap: criu.Given(o.LinkRemap),
+		AutoDedup: criu.Given(o.AutoDedup), LazyPages: criu.Given(o.LazyPages),
 		// volumes are slaves of the host's mounts, or share with them: package compile
-		ExtMasters: true, ExtSharing: true,
-		OrphanPts: true, NotifyScripts: true,
+		ExtMasters: new(true), ExtSharing: new(true),
+		// the terminal's master is given back by a notification
+		OrphanPtsMaster: new(true), NotifyScripts: new(true),
 	}
 	for _, name := range o.EmptyNS {
 		if name != "network" {
 			return nil, fmt.Errorf("--empty-ns %q: only network can be restored empty", name)
 		}
-		r.EmptyNS |= unix.CLONE_NEWNET
+		r.EmptyNs = new(uint32(unix.CLONE_NEWNET))
 	}
 	return r, nil
 }
 
-func cgroupMode(name string) (criu.CgroupMode, error) {
+func cgroupMode(name string) (rpc.CriuCgMode, error) {
 	switch name {
 	case "", "soft":
-		return criu.CgroupSoft, nil
+		return rpc.CriuCgMode_SOFT, nil
 	case "full":
-		return criu.CgroupFull, nil
+		return rpc.CriuCgMode_FULL, nil
 	case "strict":
-		return criu.CgroupStrict, nil
+		return rpc.CriuCgMode_STRICT, nil
 	case "ignore":
-		return criu.CgroupIgnore, nil
+		return rpc.CriuCgMode_IGNORE, nil
 	case "props":
-		return criu.CgroupProps, nil
+		return rpc.CriuCgMode_PROPS, nil
 	case "none":
-		return criu.CgroupNone, nil
+		return rpc.CriuCgMode_CG_NONE, nil
 	}
 	return 0, fmt.Errorf("--manage-cgroups-mode %q: soft, full, strict, ignore, props or none", name)
 }

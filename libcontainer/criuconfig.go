@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/checkpoint-restore/go-criu/v8/rpc"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/annotation"
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
@@ -34,10 +35,10 @@ var criuOptions = [...]string{
 // criuConfig gives criu a file with more of its options, which win over those of the request:
 // the annotation's, or the host's own. Whoever writes annotations is not trusted with the
 // options, nor is the container with the file: criu gets a sealed copy of what was judged.
-func (o *ImageOptions) criuConfig(r *criu.Options, s *criu.Spawn, p *prepared) error {
+func (o *ImageOptions) criuConfig(r *rpc.CriuOpts, s *criu.Spawn, p *prepared) error {
 	file, ok := p.spec.Annotations[annotation.CriuConfig]
 	if !ok && unix.Access(criuGlobal, unix.R_OK) == nil {
-		r.ConfigFile = criuGlobal
+		r.ConfigFile = new(criuGlobal)
 	}
 	if file == "" {
 		return nil
@@ -54,7 +55,7 @@ func (o *ImageOptions) criuConfig(r *criu.Options, s *criu.Spawn, p *prepared) e
 		return err
 	}
 	s.Files = append(s.Files, os.NewFile(uintptr(fd), "criu.conf"))
-	r.ConfigFile = "/proc/self/fd/" + strconv.Itoa(criu.InheritFD(len(s.Files)-1))
+	r.ConfigFile = new("/proc/self/fd/" + strconv.Itoa(criu.InheritFD(len(s.Files)-1)))
 	return nil
 }
 

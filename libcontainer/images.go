@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/checkpoint-restore/go-criu/v8/rpc"
 	"github.com/rung-oci/rung/internal/outfile"
 	"github.com/rung-oci/rung/libcontainer/internal/criu"
 	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
@@ -245,7 +246,7 @@ func utoa(n uint64) string { return strconv.FormatUint(n, 10) }
 // stdio finds the descriptors of the init that lead out of the container: pipes,
 // and files that none of its mounts shows. Those of others, which exec has left
 // behind in the background, are let out when they are the null device.
-func (x *imageExtra) stdio(r *criu.Options, pid int, others []int) error {
+func (x *imageExtra) stdio(r *rpc.CriuOpts, pid int, others []int) error {
 	mounts, err := criu.Mounts(pid)
 	if err != nil {
 		return err
@@ -363,7 +364,7 @@ func externalMounts(p *plan.Plan) (list []externalMount) {
 
 // mounts finds each external mount among those that the container has now. It
 // goes by the kernel's numbers: a path in the container is no name for a mount.
-func (x *imageExtra) mounts(r *criu.Options, pid int, p *plan.Plan) error {
+func (x *imageExtra) mounts(r *rpc.CriuOpts, pid int, p *plan.Plan) error {
 	mounts, err := criu.Mounts(pid)
 	if err != nil {
 		return err
@@ -429,11 +430,11 @@ func mountAt(root int, target string) (id int, dir, ok bool, err error) {
 }
 
 // pageServer reads HOST:PORT.
-func pageServer(text string) (*criu.PageServer, error) {
+func pageServer(text string) (*rpc.CriuPageServerInfo, error) {
 	i := strings.LastIndexByte(text, ':')
 	port, err := strconv.ParseUint(text[i+1:], 10, 16)
 	if i <= 0 || err != nil {
 		return nil, fmt.Errorf("--page-server %q: ADDRESS:PORT is wanted", text)
 	}
-	return &criu.PageServer{Address: strings.Trim(text[:i], "[]"), Port: int(port)}, nil
+	return &rpc.CriuPageServerInfo{Address: new(strings.Trim(text[:i], "[]")), Port: new(int32(port))}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/checkpoint-restore/go-criu/v8/rpc"
 	"github.com/rung-oci/rung/libcontainer/internal/criu"
 	"golang.org/x/sys/unix"
 )
@@ -73,8 +74,8 @@ func TestMakePoint(t *testing.T) {
 }
 
 func TestPageServer(t *testing.T) {
-	for text, want := range map[string]*criu.PageServer{
-		"10.0.0.1:27": {Address: "10.0.0.1", Port: 27}, "[::1]:9": {Address: "::1", Port: 9}, "host:1": {Address: "host", Port: 1},
+	for text, want := range map[string]*rpc.CriuPageServerInfo{
+		"10.0.0.1:27": {Address: new("10.0.0.1"), Port: new(int32(27))}, "[::1]:9": {Address: new("::1"), Port: new(int32(9))}, "host:1": {Address: new("host"), Port: new(int32(1))},
 		"": nil, "host": nil, ":1": nil, "host:": nil, "host:70000": nil,
 	} {
 		got, err := pageServer(text)

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/checkpoint-restore/go-criu/v8/rpc"
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup"
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
 	"github.com/rung-oci/rung/libcontainer/internal/criu"
@@ -239,8 +240,8 @@ func (x *restoration) processes() error {
 	if err != nil {
 		return err
 	}
-	r.Root, r.Sibling = x.plan.Rootfs, true
-	r.CloseTCP, r.LSMProfile, r.LSMMount = x.opt.CloseTCP, x.opt.LSMProfile, x.opt.LSMMount
+	r.Root, r.RstSibling = &x.plan.Rootfs, new(true) // what is restored becomes a child of this process
+	r.TcpClose, r.LsmProfile, r.LsmMountContext = criu.Given(x.opt.CloseTCP), criu.Given(x.opt.LSMProfile), criu.Given(x.opt.LSMMount)
 	for _, m := range externalMounts(x.plan) {
 		r.External = append(r.External, criu.RestoredMount(criu.Key(m.target), m.source))
 	}
@@ -253,10 +254,11 @@ func (x *restoration) processes() error {
 		return err
 	}
 	x.cgroupRoots(r)
-	if r.CgroupMode == criu.CgroupStrict {
-		r.CgroupMode = criu.CgroupFull // see newGroups
+	mode := r.GetManageCgroupsMode()
+	if mode == rpc.CriuCgMode_STRICT {
+		r.ManageCgroupsMode = new(rpc.CriuCgMode_FULL) // see newGroups
 	}
-	if g := x.group; g != nil && r.CgroupMode == criu.CgroupIgnore {
+	if g := x.group; g != nil && mode == rpc.CriuCgMode_IGNORE {
 		spawn.CgroupFD = g.SpawnFD() // what is restored stays where criu is
 	}
 	p, err := startCriuAt(x.plan.Rootfs, spawn, x.dirs)
@@ -267,7 +269,7 @@ func (x *restoration) processes() error {
 		return err
 	}
 	defer p.Close()
-	if x.group != nil && r.CgroupMode == criu.CgroupIgnore {
+	if x.group != nil && mode == rpc.CriuCgMode_IGNORE {
 		for _, d := range x.group.Dirs() {
 			if !d.V2 {
 				if err := sys.WriteFile(d.Path+"/cgroup.procs", utoa(uint64(p.Pid()))); err != nil {
@@ -276,7 +278,7 @@ func (x *restoration) processes() error {
 			}
 		}
 	}
-	r.ImagesDir, r.WorkDir = int(x.dirs.images.Fd()), int(x.dirs.work.Fd())
+	r.ImagesDirFd, r.WorkDirFd = new(int32(x.dirs.images.Fd())), new(int32(x.dirs.work.Fd()))
 	span := x.opt.Trace.Begin("criu restore", trace.Wait)
 	keep := criu.KeepCgroup2()
 	pid, err := p.Do(criu.Restore, r, x.hear)
@@ -363,9 +365,9 @@ func (x *restoration) found(pid int) (err error) {
 }
 
 // inherit names the descriptors that take the place of what was not dumped.
-func (x *restoration) inherit(r *criu.Options, s *criu.Spawn) error {
+func (x *restoration) inherit(r *rpc.CriuOpts, s *criu.Spawn) error {
 	give := func(key string, f *os.File) {
-		r.Inherit = append(r.Inherit, criu.Inherit{Key: key, FD: criu.InheritFD(len(s.Files))})
+		r.InheritFd = append(r.InheritFd, &rpc.InheritFd{Key: &key, Fd: new(int32(criu.InheritFD(len(s.Files))))})
 		s.Files = append(s.Files, f)
 	}
 	for _, n := range joinedNamespaces(x.spec) {
@@ -419,7 +421,7 @@ func stdioFile(i int, key string, null bool) (*os.File, error) {
 }
 
 // cgroupRoots puts what is restored into the groups of the present config.
-func (x *restoration) cgroupRoots(r *criu.Options) {
+func (x *restoration) cgroupRoots(r *rpc.CriuOpts) {
 	if x.group == nil {
 		return
 	}
@@ -427,10 +429,10 @@ func (x *restoration) cgroupRoots(r *criu.Options) {
 		below := strings.TrimPrefix(d.Path, d.Mount)
 		switch {
 		case d.V2 && x.facts.UnifiedV2:
-			r.CgroupRoots = append(r.CgroupRoots, criu.CgroupRoot{Path: below})
+			r.CgRoot = append(r.CgRoot, &rpc.CgroupRoot{Path: &below})
 		case !d.V2:
 			for _, c := range d.Controllers {
-				r.CgroupRoots = append(r.CgroupRoots, criu.CgroupRoot{Controller: c, Path: below})
+				r.CgRoot = append(r.CgRoot, &rpc.CgroupRoot{Ctrl: &c, Path: &below})
 			}
 		}
 	}

@@ -31,6 +31,8 @@ const home = "https://github.com/rung-oci/rung"
 
 // licences is the modules that have been looked at.
 var licences = []struct{ module, id, files string }{
+	{"github.com/aperturerobotics/protobuf-go-lite", "BSD-3-Clause", "LICENSE PATENTS"},
+	{"github.com/checkpoint-restore/go-criu/v8", "Apache-2.0", "LICENSE"},
 	{"github.com/cyphar/filepath-securejoin", "BSD-3-Clause AND MPL-2.0", "COPYING.md LICENSE.BSD LICENSE.MPL-2.0"},
 	{"github.com/godbus/dbus/v5", "BSD-2-Clause", "LICENSE"},
 	{"github.com/opencontainers/runtime-spec", "Apache-2.0", "LICENSE"},

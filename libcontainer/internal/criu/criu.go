@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/checkpoint-restore/go-criu/v8/rpc"
 	"github.com/rung-oci/rung/internal/sysmon"
 	"github.com/rung-oci/rung/libcontainer/internal/console"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
@@ -39,7 +40,7 @@ type Process struct {
 // Spawn is how criu is started.
 type Spawn struct {
 	Stdio    [3]*os.File
-	Files    []*os.File // what Inherit names: the first is descriptor InheritFD(0) there
+	Files    []*os.File // what InheritFd of the options names: the first is descriptor InheritFD(0) there
 	CgroupFD int        // cgroup v2 directory to start in, or -1
 	// Group gives criu a process group of its own: a Ctrl-C at the caller's terminal reaches this process, which
 	// has criu undo what it has begun, and not criu, which would die of it. What criu restores is in its group.
@@ -95,30 +96,34 @@ func (p *Process) Close() {
 
 // Version asks for the version: 31701 is 3.17.1.
 func (p *Process) Version() (int, error) {
-	r, err := p.ask(version, request(version, nil))
-	return r.version, err
+	r, err := p.ask(version)
+	return versionOf(r), err
 }
 
 // Features asks for what the kernel and criu can do together.
-func (p *Process) Features() (Features, error) {
-	r, err := p.ask(feature, request(feature, nil))
-	return r.features, err
+func (p *Process) Features() (*rpc.CriuFeatures, error) {
+	r, err := p.ask(feature)
+	return r.GetFeatures(), err
 }
 
 // ask makes a request with which criu begins nothing: an interrupt kills it.
-func (p *Process) ask(t RequestType, b []byte) (response, error) {
-	if err := sys.Send(p.sock, b, -1); err != nil {
-		return response{}, err
+func (p *Process) ask(t Request) (*rpc.CriuResp, error) {
+	if err := p.send(question(t)); err != nil {
+		return nil, err
 	}
 	r, fd, err := p.await(time.Time{}, true)
 	sys.Close(fd)
 	if err != nil {
 		p.kill()
 	}
-	if err == nil && !r.success {
-		err = &Error{Request: t, Errno: unix.Errno(r.errno), Text: r.text}
+	if err == nil && !r.GetSuccess() {
+		err = failure(t, r)
 	}
 	return r, err
+}
+
+func failure(t Request, r *rpc.CriuResp) error {
+	return &Error{Request: t, Errno: unix.Errno(r.GetCrErrno()), Text: r.GetCrErrmsg()}
 }
 
 // kill ends criu. A process that criu is dumping goes on: the kernel detaches it from its tracer, and the code
@@ -132,13 +137,14 @@ const undoLimit = 10 * time.Second
 // is the notification's name, pid the init where one is restored, fd a
 // descriptor that came along, or -1; it is the callee's. Its first error is Do's.
 // Do gives the pid that the init has in this process's pid namespace, after a
-// restore.
+// restore. Descriptors of the options are those of this process, which criu opens
+// through /proc, but for InheritFd.
 //
 // A signal that asks this process to end, an *console.Interrupt, is such an error: the
 // next notification is refused, and criu undoes what it has done, so that a container
 // that was to be dumped goes on. criu is killed when that takes more than undoLimit.
-func (p *Process) Do(t RequestType, o *Options, hear func(script string, pid, fd int) error) (pid int, err error) {
-	if err := sys.Send(p.sock, request(t, o), -1); err != nil {
+func (p *Process) Do(t Request, o *rpc.CriuOpts, hear func(script string, pid, fd int) error) (pid int, err error) {
+	if err := p.send(&rpc.CriuReq{Type: (*rpc.CriuReqType)(&t), Opts: o}); err != nil {
 		return 0, err
 	}
 	var refused error
@@ -154,15 +160,15 @@ func (p *Process) Do(t RequestType, o *Options, hear func(script string, pid, fd
 			p.kill()
 			return 0, errors.Join(refused, err)
 		}
-		if r.kind != notify {
+		if r.GetType() != rpc.CriuReqType_NOTIFY {
 			sys.Close(fd)
-			if !r.success && refused == nil {
-				return 0, &Error{Request: t, Errno: unix.Errno(r.errno), Text: r.text}
+			if !r.GetSuccess() && refused == nil {
+				return 0, failure(t, r)
 			}
-			return r.pid, refused // what criu says then is "script error", or, of a late one, nothing
+			return int(r.GetRestore().GetPid()), refused // what criu says then is "script error", or, of a late one, nothing
 		}
 		if limit.IsZero() {
-			if err = hear(r.script, r.pid, fd); err != nil && refused == nil {
+			if err = hear(r.GetNotify().GetScript(), int(r.GetNotify().GetPid()), fd); err != nil && refused == nil {
 				refused = err
 			}
 			if errors.As(err, &interrupt) { // while a hook ran
@@ -172,15 +178,23 @@ func (p *Process) Do(t RequestType, o *Options, hear func(script string, pid, fd
 			sys.Close(fd)
 			err = refused
 		}
-		if err := sys.Send(p.sock, notified(err == nil), -1); err != nil {
+		if err := p.send(notified(err == nil)); err != nil {
 			return 0, errors.Join(refused, err)
 		}
 	}
 }
 
+func (p *Process) send(q *rpc.CriuReq) error {
+	b, err := q.MarshalVT()
+	if err != nil {
+		return err
+	}
+	return sys.Send(p.sock, b, -1)
+}
+
 // await returns criu's next message. It fails with an *console.Interrupt for a caught signal, if those are looked at,
 // with that as well where criu has died of the same signal, and with ETIMEDOUT at the limit unless that is zero.
-func (p *Process) await(limit time.Time, look bool) (response, int, error) {
+func (p *Process) await(limit time.Time, look bool) (*rpc.CriuResp, int, error) {
 	for {
 		fds := [2]unix.PollFd{{Fd: int32(p.sock), Events: unix.POLLIN}, {Fd: -1, Events: unix.POLLIN}}
 		if look {
@@ -193,10 +207,10 @@ func (p *Process) await(limit time.Time, look bool) (response, int, error) {
 		n, err := unix.Poll(fds[:], timeout)
 		switch {
 		case err != nil && err != unix.EINTR:
-			return response{}, -1, &os.SyscallError{Syscall: "poll", Err: err}
+			return nil, -1, &os.SyscallError{Syscall: "poll", Err: err}
 		case n > 0 && fds[1].Revents != 0:
 			if err := p.signals.Interrupted(); err != nil {
-				return response{}, -1, err
+				return nil, -1, err
 			}
 		case n > 0:
 			r, fd, err := p.receive()
@@ -205,31 +219,31 @@ func (p *Process) await(limit time.Time, look bool) (response, int, error) {
 			}
 			return r, fd, err
 		case err == nil && !limit.IsZero() && !time.Now().Before(limit):
-			return response{}, -1, fmt.Errorf("wait for criu to undo what it has begun: %w: it was killed", unix.ETIMEDOUT)
+			return nil, -1, fmt.Errorf("wait for criu to undo what it has begun: %w: it was killed", unix.ETIMEDOUT)
 		}
 	}
 }
 
-func (p *Process) receive() (response, int, error) {
+func (p *Process) receive() (*rpc.CriuResp, int, error) {
 	buf := make([]byte, 32<<10)
 	n, fd, err := sys.Receive(p.sock, buf)
 	if err != nil {
-		return response{}, -1, err
+		return nil, -1, err
 	}
 	if n == 0 {
-		return response{}, -1, fmt.Errorf("criu ended without an answer: %w", io.ErrUnexpectedEOF)
+		return nil, -1, fmt.Errorf("criu ended without an answer: %w", io.ErrUnexpectedEOF)
 	}
 	r, err := parseResponse(buf[:n])
 	if err != nil {
 		sys.Close(fd)
-		return r, -1, err
+		return nil, -1, err
 	}
 	return r, fd, nil
 }
 
 // Error is a request that criu did not carry out.
 type Error struct {
-	Request RequestType
+	Request Request
 	Errno   unix.Errno // 0: criu does not tell
 	Text    string     // what it says, may be empty
 }
