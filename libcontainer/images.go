@@ -14,6 +14,7 @@ import (
 	"github.com/rung-oci/rung/internal/outfile"
 	"github.com/rung-oci/rung/libcontainer/internal/criu"
 	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
+	"github.com/rung-oci/rung/libcontainer/internal/mountinfo"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
@@ -369,7 +370,7 @@ func (x *imageExtra) mounts(r *rpc.CriuOpts, pid int, p *plan.Plan) error {
 	if err != nil {
 		return err
 	}
-	byID := map[int]*criu.Mount{}
+	byID := map[int]*mountinfo.Mount{}
 	for i := range mounts {
 		byID[mounts[i].ID] = &mounts[i]
 	}
@@ -402,7 +403,7 @@ func (x *imageExtra) mounts(r *rpc.CriuOpts, pid int, p *plan.Plan) error {
 
 // point notes where the mount is, if the place is in a file system that is not
 // dumped: criu makes the others itself.
-func (x *imageExtra) point(byID map[int]*criu.Mount, keys map[int]string, m *criu.Mount, dir bool) {
+func (x *imageExtra) point(byID map[int]*mountinfo.Mount, keys map[int]string, m *mountinfo.Mount, dir bool) {
 	in := byID[m.Parent]
 	if in == nil || in.Point != "/" && keys[m.Parent] == "" {
 		return

@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/rung-oci/rung/libcontainer/internal/mountinfo"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
@@ -44,11 +45,9 @@ func KeepCgroup2() (restore func() error) {
 // mounts share (proc_pid_mountinfo(5)).
 func cgroup2Mount() (path, options string) {
 	text, _ := sys.ReadFile("/proc/self/mountinfo")
-	for line := range strings.Lines(string(text)) {
-		own, shared, ok := strings.Cut(line, " - cgroup2 ")
-		fields, rest := strings.Fields(own), strings.Fields(shared)
-		if ok && len(fields) > 4 && len(rest) == 2 && !strings.Contains(fields[4], `\`) {
-			return fields[4], rest[1]
+	for m := range mountinfo.All(string(text)) {
+		if m.Type == "cgroup2" && !m.Escaped {
+			return m.Point, m.Options
 		}
 	}
 	return "", ""

@@ -179,23 +179,13 @@ func FuzzParseResponse(f *testing.F) {
 	})
 }
 
-func TestParseMounts(t *testing.T) {
-	text := "22 1 0:20 / / rw,relatime shared:1 - ext4 /dev/vda rw\n" +
-		"30 22 0:30 /x /a\\040b\\134 rw master:2 - tmpfs tmpfs rw\n" +
-		"damaged\n"
-	want := []Mount{{22, 1, "/", "ext4"}, {30, 22, `/a b\`, "tmpfs"}}
-	if got := parseMounts(text); !reflect.DeepEqual(got, want) {
-		t.Errorf("%v", got)
-	}
-}
-
 func TestMounts_ofThisProcess(t *testing.T) {
 	list, err := Mounts(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, m := range list {
-		if m.Point == "/proc" && m.FSType == "proc" {
+		if m.Point == "/proc" && m.Type == "proc" {
 			return
 		}
 	}

@@ -5,64 +5,17 @@ import (
 	"encoding/hex"
 	"errors"
 	"os"
+	"slices"
 	"strconv"
-	"strings"
 
+	"github.com/rung-oci/rung/libcontainer/internal/mountinfo"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
 )
 
-// Mount is a line of mountinfo (proc_pid_mountinfo(5)).
-type Mount struct {
-	ID     int
-	Parent int    // ID of the mount that it is in
-	Point  string // as the process sees it
-	FSType string
-}
-
 // Mounts reads the mounts of a process.
-func Mounts(pid int) ([]Mount, error) {
+func Mounts(pid int) ([]mountinfo.Mount, error) {
 	raw, err := sys.ReadFile("/proc/" + strconv.Itoa(pid) + "/mountinfo")
-	if err != nil {
-		return nil, err
-	}
-	return parseMounts(string(raw)), nil
-}
-
-func parseMounts(text string) (list []Mount) {
-	for line := range strings.Lines(text) {
-		head, tail, ok := strings.Cut(line, " - ")
-		f := strings.Fields(head)
-		if !ok || len(f) < 6 {
-			continue
-		}
-		id, err := strconv.Atoi(f[0])
-		parent, parentErr := strconv.Atoi(f[1])
-		if err != nil || parentErr != nil {
-			continue
-		}
-		fs, _, _ := strings.Cut(tail, " ")
-		list = append(list, Mount{ID: id, Parent: parent, Point: unescape(f[4]), FSType: fs})
-	}
-	return list
-}
-
-// unescape undoes the octal escapes of blanks and such.
-func unescape(s string) string {
-	if !strings.Contains(s, `\`) {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+3 < len(s) {
-			if n, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
-				b.WriteByte(byte(n))
-				i += 3
-				continue
-			}
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
+	return slices.Collect(mountinfo.All(string(raw))), err
 }
 
 // Key is the name by which an image knows an external mount, made of the

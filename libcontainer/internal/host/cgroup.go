@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/rung-oci/rung/libcontainer/internal/mountinfo"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
@@ -46,7 +47,7 @@ func Cgroups() (CgroupLayout, error) {
 	return cgroupsAt(cgroupRoot, "/proc/self/cgroup", "/proc/self/mountinfo")
 }
 
-func cgroupsAt(root, self, mountinfo string) (CgroupLayout, error) {
+func cgroupsAt(root, self, mounted string) (CgroupLayout, error) {
 	l := CgroupLayout{Root: root}
 	var mounts v1Mounts
 	var fs unix.Statfs_t
@@ -81,7 +82,7 @@ func cgroupsAt(root, self, mountinfo string) (CgroupLayout, error) {
 			h.Controllers = strings.Split(controllers, ",")
 			h.Name = strings.TrimPrefix(controllers, "name=")
 		}
-		if !unified && !h.find(root) && (h.V2 || !mounts.find(mountinfo, &h)) {
+		if !unified && !h.find(root) && (h.V2 || !mounts.find(mounted, &h)) {
 			continue
 		}
 		// ".." is a group outside the cgroup namespace; a bound subtree does not show its own way from the root
@@ -144,10 +145,10 @@ type v1Mount struct{ at, options string }
 
 // find gives the hierarchy the place that mountinfo knows. Like one that cannot
 // be read, a mountinfo without it says that this process does not see it.
-func (m *v1Mounts) find(mountinfo string, h *Hierarchy) bool {
+func (m *v1Mounts) find(mounted string, h *Hierarchy) bool {
 	if !m.read {
 		m.read = true
-		text, _ := readSmall(mountinfo)
+		text, _ := readSmall(mounted)
 		m.parse(text)
 	}
 	for i := range m.list {
@@ -164,21 +165,10 @@ func (m *v1Mounts) find(mountinfo string, h *Hierarchy) bool {
 	return false
 }
 
-// parse reads proc_pid_mountinfo(5): the mount point is the fifth field; after
-// the lone dash come the type, the source and the options of the file system.
 func (m *v1Mounts) parse(text string) {
-	for line := range strings.Lines(text) {
-		head, tail, ok := strings.Cut(line, " - cgroup ")
-		if !ok {
-			continue
-		}
-		_, options, _ := strings.Cut(strings.TrimSuffix(tail, "\n"), " ")
-		for range 4 {
-			_, head, _ = strings.Cut(head, " ")
-		}
-		at, _, _ := strings.Cut(head, " ")
-		if strings.HasPrefix(at, "/") && at != "/" && !strings.Contains(at, "\\") { // an escaped name is nobody's place for control groups
-			m.list = append(m.list, v1Mount{at, options})
+	for e := range mountinfo.All(text) {
+		if e.Type == "cgroup" && e.Point != "/" && !e.Escaped { // an escaped name is nobody's place for control groups
+			m.list = append(m.list, v1Mount{e.Point, e.Options})
 		}
 	}
 }

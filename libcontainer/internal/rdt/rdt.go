@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/rung-oci/rung/libcontainer/internal/mountinfo"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
@@ -33,26 +34,13 @@ func Mount() (string, error) {
 
 // mountedAt looks for resctrl in a mountinfo (proc_pid_mountinfo(5)); of
 // several mounts it takes the last, which covers the others.
-func mountedAt(mountinfo string) (dir string) {
-	for line := range strings.Lines(mountinfo) {
-		head, tail, ok := strings.Cut(line, " - ")
-		f := strings.Fields(head)
-		if !ok || len(f) < 5 || !strings.HasPrefix(tail, "resctrl ") || f[3] != "/" {
-			continue
+func mountedAt(text string) (dir string) {
+	for m := range mountinfo.All(text) {
+		if m.Type == "resctrl" && m.Root == "/" {
+			dir = m.Point
 		}
-		dir = unescape(f[4])
 	}
 	return dir
-}
-
-// unescape undoes \040 and its like.
-func unescape(s string) string {
-	for i := 0; i+3 < len(s); i++ {
-		if s[i] == '\\' {
-			s = s[:i] + string((s[i+1]-'0')<<6|(s[i+2]-'0')<<3|(s[i+3]-'0')) + s[i+4:]
-		}
-	}
-	return s
 }
 
 // Check reports why a directory that a record names cannot be a class of service: it is neither the top of

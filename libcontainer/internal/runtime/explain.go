@@ -8,6 +8,7 @@ import (
 
 	"github.com/rung-oci/rung/libcontainer/internal/host"
 	"github.com/rung-oci/rung/libcontainer/internal/landlock"
+	"github.com/rung-oci/rung/libcontainer/internal/mountinfo"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/wire"
 	"golang.org/x/sys/unix"
@@ -351,11 +352,9 @@ func fileSystemOf(path string) string {
 		return ""
 	}
 	device := strconv.FormatUint(uint64(unix.Major(st.Dev)), 10) + ":" + strconv.FormatUint(uint64(unix.Minor(st.Dev)), 10)
-	for line := range strings.Lines(text) {
-		fields, rest, ok := strings.Cut(line, " - ")
-		if f := strings.Fields(fields); ok && len(f) > 2 && f[2] == device {
-			kind, _, _ := strings.Cut(rest, " ")
-			return kind
+	for m := range mountinfo.All(text) {
+		if m.Device == device {
+			return m.Type
 		}
 	}
 	return ""
