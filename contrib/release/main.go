@@ -35,6 +35,7 @@ var licences = []struct{ module, id, files string }{
 	{"github.com/checkpoint-restore/go-criu/v8", "Apache-2.0", "LICENSE"},
 	{"github.com/cyphar/filepath-securejoin", "BSD-3-Clause AND MPL-2.0", "COPYING.md LICENSE.BSD LICENSE.MPL-2.0"},
 	{"github.com/godbus/dbus/v5", "BSD-2-Clause", "LICENSE"},
+	{"github.com/moby/sys/user", "Apache-2.0", "LICENSE"},
 	{"github.com/opencontainers/runtime-spec", "Apache-2.0", "LICENSE"},
 	{"github.com/opencontainers/selinux", "Apache-2.0", "LICENSE"},
 	{"github.com/vishvananda/netlink", "Apache-2.0", "LICENSE"},

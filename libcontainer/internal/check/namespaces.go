@@ -3,9 +3,10 @@ package check
 import (
 	"os/exec"
 	"path"
+	"slices"
 	"strconv"
-	"strings"
 
+	"github.com/moby/sys/user"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
 	"github.com/rung-oci/rung/libcontainer/internal/host"
@@ -103,11 +104,15 @@ func (c *checker) idMap(at string, maps []specs.LinuxIDMapping, file, sub, tool 
 	if file == "gid_map" {
 		own = unix.Getegid()
 	}
-	here := ranges(readFile("/proc/self/"+file), 0, 2)
+	var here []idRange
+	mapped, _ := user.ParseIDMapFile("/proc/self/" + file)
+	for _, m := range mapped {
+		here = append(here, idRange{uint64(m.ID), uint64(m.Count)})
+	}
 	single := len(maps) == 1 && maps[0].Size == 1
 	var allowed []idRange
-	user := c.opt.Unprivileged // root of a user namespace writes all maps of its ids itself
-	if user {
+	unprivileged := c.opt.Unprivileged // root of a user namespace writes all maps of its ids itself
+	if unprivileged {
 		allowed = append(subordinate(sub), idRange{uint64(own), 1})
 	}
 	for i, m := range maps {
@@ -116,49 +121,27 @@ func (c *checker) idMap(at string, maps []specs.LinuxIDMapping, file, sub, tool 
 		switch {
 		case len(here) > 0 && !within(want, here):
 			c.fatal(index(at, i)+".hostID", "user_namespaces(7)", "ids "+text+" are not mapped in the runtime's own user namespace", "choose ids that /proc/self/"+file+" has")
-		case user && !within(want, allowed):
+		case unprivileged && !within(want, allowed):
 			c.fatal(index(at, i)+".hostID", "newuidmap(1)", "ids "+text+" are not this user's", "add them to "+sub+", or map your own id "+strconv.Itoa(own))
 		}
 	}
-	if user && !single && len(maps) > 0 {
+	if unprivileged && !single && len(maps) > 0 {
 		if _, err := exec.LookPath(tool); err != nil {
 			c.fatal(at, "newuidmap(1)", tool+" is not installed, without which a user can map one id only", "install the package uidmap")
 		}
 	}
 }
 
-// ranges reads lines of numbers: the range's start is the field numbered first,
-// its size the one numbered size.
-func ranges(text string, first, size int) (list []idRange) {
-	for line := range strings.Lines(text) {
-		f := strings.Fields(line)
-		if len(f) <= max(first, size) {
-			continue
-		}
-		a, err1 := strconv.ParseUint(f[first], 10, 64)
-		n, err2 := strconv.ParseUint(f[size], 10, 64)
-		if err1 == nil && err2 == nil {
-			list = append(list, idRange{a, n})
-		}
-	}
-	return list
-}
-
 // subordinate gives the ids that a file like subuid(5) grants to the user.
 func subordinate(file string) (list []idRange) {
 	names := []string{strconv.Itoa(unix.Geteuid())}
-	for line := range strings.Lines(readFile("/etc/passwd")) {
-		if f := strings.SplitN(line, ":", 4); len(f) == 4 && f[2] == names[0] {
-			names = append(names, f[0])
-		}
+	own, _ := user.ParsePasswdFileFilter("/etc/passwd", func(u user.User) bool { return u.Uid == unix.Geteuid() })
+	for _, u := range own {
+		names = append(names, u.Name)
 	}
-	for line := range strings.Lines(readFile(file)) {
-		name, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
-		for _, n := range names {
-			if n == name {
-				list = append(list, ranges(strings.Replace(rest, ":", " ", 1), 0, 1)...)
-			}
-		}
+	granted, _ := user.ParseSubIDFileFilter(file, func(s user.SubID) bool { return slices.Contains(names, s.Name) })
+	for _, s := range granted {
+		list = append(list, idRange{uint64(s.SubID), uint64(s.Count)})
 	}
 	return list
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/moby/sys/user"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 )
 
@@ -36,17 +37,9 @@ func checkMaps(pid int, a plan.CheckMaps) error {
 
 // parseMap reads uid_map or gid_map (user_namespaces(7)).
 func parseMap(text string) (m plan.IDMap) {
-	for line := range strings.Lines(text) {
-		var n [3]uint32
-		f := strings.Fields(line)
-		if len(f) != len(n) {
-			continue
-		}
-		for i := range f {
-			v, _ := strconv.ParseUint(f[i], 10, 32)
-			n[i] = uint32(v)
-		}
-		m = append(m, plan.IDExtent{Container: n[0], Host: n[1], Size: n[2]})
+	list, _ := user.ParseIDMap(strings.NewReader(text))
+	for _, e := range list {
+		m = append(m, plan.IDExtent{Container: uint32(e.ID), Host: uint32(e.ParentID), Size: uint32(e.Count)})
 	}
 	return m
 }
