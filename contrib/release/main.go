@@ -33,16 +33,17 @@ const home = "https://github.com/rung-oci/rung"
 var licences = []struct{ module, id, files string }{
 	{"github.com/aperturerobotics/protobuf-go-lite", "BSD-3-Clause", "LICENSE PATENTS"},
 	{"github.com/checkpoint-restore/go-criu/v8", "Apache-2.0", "LICENSE"},
+	{"github.com/coreos/go-systemd/v22", "Apache-2.0", "LICENSE NOTICE"},
 	{"github.com/cyphar/filepath-securejoin", "BSD-3-Clause AND MPL-2.0", "COPYING.md LICENSE.BSD LICENSE.MPL-2.0"},
 	{"github.com/godbus/dbus/v5", "BSD-2-Clause", "LICENSE"},
 	{"github.com/moby/sys/user", "Apache-2.0", "LICENSE"},
 	{"github.com/opencontainers/runtime-spec", "Apache-2.0", "LICENSE"},
 	{"github.com/opencontainers/selinux", "Apache-2.0", "LICENSE"},
+	{"github.com/seccomp/libseccomp-golang", "BSD-2-Clause", "LICENSE"},
+	{"github.com/urfave/cli/v2", "MIT", "LICENSE"},
 	{"github.com/vishvananda/netlink", "Apache-2.0", "LICENSE"},
 	{"github.com/vishvananda/netns", "Apache-2.0", "LICENSE"},
-	{"github.com/urfave/cli/v2", "MIT", "LICENSE"},
 	{"github.com/xrash/smetrics", "MIT", "LICENSE"},
-	{"github.com/seccomp/libseccomp-golang", "BSD-2-Clause", "LICENSE"},
 	{"golang.org/x/sys", "BSD-3-Clause", "LICENSE"},
 }
 
