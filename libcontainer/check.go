@@ -232,9 +232,9 @@ func (c *checking) prepared(p *prepared, l *spec.Loaded) {
 		return
 	}
 	p.plan = made
-	c.warns = p.unapplied(warnings)
-	if limits, ok := plan.Find[plan.CgroupLimits](made); ok && p.group != nil && limits.Resources != nil {
-		if err := p.group.Unspeakable(limits.Resources.Devices); err != nil {
+	c.warns = append(warnings, unknownCalls(l.Spec)...)
+	if devices, ok := plan.Find[plan.CgroupDevices](made); ok && p.group != nil {
+		if err := p.group.Unspeakable(devices.Rules); err != nil {
 			at, message, _ := strings.Cut(err.Error(), ": ")
 			c.add(Finding{Path: at, Level: LevelHost, Fatal: true, Source: "cgroups(7)", Message: message, Hint: "deny everything first, and allow what is needed"})
 		}
@@ -293,15 +293,17 @@ func (c *checking) limits(p *prepared, l *spec.Loaded) {
 			c.add(Finding{Path: "linux.cgroupsPath", Level: LevelHost, Fatal: true, Source: "cgroups(7)", Message: err.Error(), Hint: hint})
 		}
 	}
-	limits, err := compile.UpdatedResources(l.Spec.Linux.Resources)
+	controls, err := compile.CreatedControls(l.Spec.Linux.Resources, p.copts.Cgroups, false)
 	if err != nil {
-		return // the plan's to say
+		for line := range strings.Lines(err.Error()) { // what is wrong with each field
+			at, message, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
+			c.add(Finding{Path: at, Level: LevelHost, Fatal: true, Source: "cgroups(7)", Message: message, Hint: "correct the value"})
+		}
+		return
 	}
-	for _, err := range p.group.Lacking(limits) {
+	for _, err := range p.group.Lacking(append(controls.Early, controls.Late...)) {
 		var e *cgroup.Error
 		if !errors.As(err, &e) {
-			at, message, _ := strings.Cut(err.Error(), ": ")
-			c.add(Finding{Path: at, Level: LevelHost, Fatal: true, Source: "cgroups(7)", Message: message, Hint: "correct the value"})
 			continue
 		}
 		c.add(Finding{

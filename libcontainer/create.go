@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/internal/outfile"
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup"
+	limits "github.com/rung-oci/rung/libcontainer/internal/cgroup/limit"
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
 	"github.com/rung-oci/rung/libcontainer/internal/console"
 	"github.com/rung-oci/rung/libcontainer/internal/hooks"
@@ -103,9 +104,6 @@ func (p *prepared) make() (_ *made, err error) {
 	}
 	defer exe.Close()
 	m.state = m.newState()
-	if limits, ok := plan.Find[plan.CgroupLimits](m.plan); ok && m.group != nil {
-		m.group.Foresee(limits.Resources)
-	}
 	m.init, err = runtime.Create(p.plan, exe, m.side(exe))
 	var died *runtime.DiedError
 	if m.kills > 0 && errors.As(err, &died) {
@@ -120,7 +118,7 @@ func limitError(err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	step := &runtime.StepError{Origin: e.Origin, Step: plan.LabelOf(plan.CgroupLimits{}), What: "write " + strconv.Quote(e.Value) + " to " + e.File, Err: e.Err}
+	step := &runtime.StepError{Origin: e.Origin, Step: plan.LabelOf(plan.CgroupWrite{}), What: "write " + strconv.Quote(e.Value) + " to " + e.File, Err: e.Err}
 	if e.File == "" {
 		step.What = "the " + e.Controller + " controller is not available to the container"
 		return step // the reason says where it was not handed on
@@ -206,13 +204,14 @@ func (m *made) side(exe *runtime.Executable) *runtime.Side {
 	}
 	if g := m.group; g != nil {
 		made := false
-		s.CgroupCreate = func() error {
-			err := g.Create()
+		s.CgroupCreate = func(c plan.CgroupCreate) error {
+			err := m.newGroups(c)
 			made = err == nil // nobody was in there
 			return err
 		}
-		s.CgroupLimits = func(r *plan.Resources) error { return limitError(g.Apply(r)) }
-		s.CgroupLate = func(r *plan.Resources) error { return limitError(g.ApplyLate(r)) }
+		s.CgroupWrite = func(w []limits.Write) error { return limitError(g.Apply(w)) }
+		s.CgroupDevices = g.Devices
+		s.UnitLeave = g.Leave
 		s.CgroupDelegate = g.Delegate
 		s.CgroupFD = func() (int, error) { return g.SpawnFD(), nil }
 		s.Release = func(int) { _ = g.Thaw() }
@@ -228,6 +227,16 @@ func (m *made) side(exe *runtime.Executable) *runtime.Side {
 		}
 	}
 	return s
+}
+
+// newGroups makes the container's groups, and sees that each limit of the plan has its controller: one that cannot be had
+// is told before the first is written, those of the end included.
+func (m *made) newGroups(c plan.CgroupCreate) error {
+	if err := m.group.Create(c.Properties...); err != nil {
+		return err
+	}
+	early, late := m.plan.CgroupWrites()
+	return limitError(m.group.Available(append(early, late...)))
 }
 
 // intent saves the record, and makes what a mount of the plan will need.

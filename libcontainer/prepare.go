@@ -113,21 +113,10 @@ func prepare(o *CreateOptions, startNow bool) (_ *prepared, err error) {
 	if err != nil {
 		return nil, planError(err)
 	}
-	for _, w := range p.unapplied(warnings) {
+	for _, w := range append(warnings, unknownCalls(s)...) {
 		o.warn(w)
 	}
 	return p, nil
-}
-
-// unapplied adds to the plan's warnings those of what else of the config is not applied.
-func (p *prepared) unapplied(warnings []string) []string {
-	warnings = append(warnings, unknownCalls(p.spec)...)
-	if limits, ok := plan.Find[plan.CgroupLimits](p.plan); ok && p.group != nil {
-		for _, name := range p.group.Replaced(limits.Resources) {
-			warnings = append(warnings, `annotations["`+annotation.SystemdProperties+name+`"]: is not applied: linux.resources has such a limit`)
-		}
-	}
-	return warnings
 }
 
 // planError is the error of a config that no plan can be made of.
@@ -304,14 +293,16 @@ func (p *prepared) cgroups() error {
 		}
 	}
 	p.copts.CgroupsPresent = p.group != nil
-	p.copts.Unit = p.group != nil && p.group.Unit() != nil
+	if p.group != nil && p.group.Unit() != nil {
+		p.copts.Unit, p.facts.DeviceGroup, p.facts.Systemd = p.group.Unit().Name, cgroup.DeviceGroup, p.group.SystemdVersion()
+	}
 	p.facts.DevicesFree = p.opt.NoCgroups || p.facts.Rootless && (p.group == nil || !p.group.ControlsDevices() || host.Rootless())
 	for _, h := range layout.Hierarchies {
 		d := compile.CgroupDir{Name: h.Name, Controllers: h.Controllers, Mount: h.Mount, Dir: h.Mount + h.Self, V2: h.V2}
 		if p.group != nil {
 			for _, own := range p.group.Dirs() {
 				if own.Mount == h.Mount {
-					d.Dir, d.Join = own.Path, !h.V2
+					d.Dir, d.Own, d.Join = own.Path, true, !h.V2
 				}
 			}
 		}
@@ -384,7 +375,10 @@ func (p *prepared) newGroup(layout host.CgroupLayout, path string) (*cgroup.Grou
 	if err != nil {
 		return nil, err
 	}
-	return cgroup.NewUnit(layout, u, p.opt.ID, properties, func() (int, func(), error) {
+	for _, x := range properties {
+		p.copts.UnitProperties = append(p.copts.UnitProperties, plan.UnitProperty{Name: x.Name, Value: x.Value})
+	}
+	return cgroup.NewUnit(layout, u, p.opt.ID, func() (int, func(), error) {
 		exe, err := runtime.OpenExecutable(nil, nil)
 		if err != nil {
 			return 0, nil, err

@@ -131,7 +131,7 @@ type restoration struct {
 }
 
 func (x *restoration) make(p *prepared) (err error) {
-	if err := x.newGroups(p.group); err != nil {
+	if err := x.mayMake(p.group); err != nil {
 		return err
 	}
 	entry, err := state.Store{Root: p.opt.Root}.Create(p.opt.ID)
@@ -155,14 +155,15 @@ func (x *restoration) make(p *prepared) (err error) {
 	if err := entry.SaveConfig(p.raw); err != nil {
 		return err
 	}
-	limits, _ := plan.Find[plan.CgroupLimits](p.plan)
+	early, late := p.plan.CgroupWrites()
 	if g := p.group; g != nil {
-		g.Foresee(limits.Resources)
-		if err := x.opt.Trace.Do("make the control groups", g.Create); err != nil {
+		made, _ := plan.Find[plan.CgroupCreate](p.plan)
+		devices, _ := plan.Find[plan.CgroupDevices](p.plan)
+		if err := x.opt.Trace.Do("make the control groups", func() error { return x.made.newGroups(made) }); err != nil {
 			return err
 		}
-		if err := g.Apply(limits.Resources); err != nil {
-			return limitError(err)
+		if err := errors.Join(limitError(g.Apply(early)), g.Devices(devices.Rules)); err != nil {
+			return err
 		}
 	}
 	if x.notify != nil {
@@ -175,7 +176,8 @@ func (x *restoration) make(p *prepared) (err error) {
 		return err
 	}
 	if g := p.group; g != nil {
-		if err := g.ApplyLate(limits.Resources); err != nil {
+		g.Leave()
+		if err := g.Apply(late); err != nil {
 			return limitError(err)
 		}
 	}
@@ -190,9 +192,9 @@ func (x *restoration) make(p *prepared) (err error) {
 	return nil
 }
 
-// newGroups holds --manage-cgroups-mode strict, where no control group may be
+// mayMake holds --manage-cgroups-mode strict, where no control group may be
 // there yet: criu itself would find those that are made for it.
-func (x *restoration) newGroups(g *cgroup.Group) error {
+func (x *restoration) mayMake(g *cgroup.Group) error {
 	if x.opt.CgroupsMode != "strict" || g == nil {
 		return nil
 	}

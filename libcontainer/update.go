@@ -7,6 +7,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup"
+	v2 "github.com/rung-oci/rung/libcontainer/internal/cgroup/v2"
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
 	"github.com/rung-oci/rung/libcontainer/internal/host"
 	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
@@ -71,7 +72,11 @@ func (c *Container) update(o *UpdateOptions) error {
 	if s.Linux.Resources == nil {
 		s.Linux.Resources = &specs.LinuxResources{}
 	}
-	p, before, err := updated(s.Linux.Resources, r)
+	g, err := c.ownGroup(e)
+	if err != nil {
+		return err
+	}
+	p, before, err := updated(s.Linux.Resources, r, g)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalidConfig, err)
 	}
@@ -82,7 +87,7 @@ func (c *Container) update(o *UpdateOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Trace.Do("write the limits", func() error { return c.setLimits(e, p, before) }); err != nil {
+	if err := c.Trace.Do("write the limits", func() error { return setLimits(g, p, before) }); err != nil {
 		return errors.Join(err, undo())
 	}
 	merge(s.Linux.Resources, r)
@@ -92,12 +97,12 @@ func (c *Container) update(o *UpdateOptions) error {
 	return nil
 }
 
-func (c *Container) setLimits(e *state.Entry, p *plan.Resources, before []plan.DeviceRule) error {
-	g, err := c.ownGroup(e)
-	if err != nil {
-		return err
+func setLimits(g *cgroup.Group, p *compile.Controls, before []plan.DeviceRule) error {
+	var rules []plan.DeviceRule
+	if p.Devices != nil {
+		rules = p.Devices.Rules
 	}
-	err = g.Update(p, before)
+	err := g.Update(append(p.Early, p.Late...), rules, before)
 	var undo *cgroup.UndoError
 	if errors.As(err, &undo) {
 		return errors.Join(limitError(err), undo)
@@ -132,19 +137,37 @@ func (c *Container) keepConfig(e *state.Entry, s *specs.Spec, o *UpdateOptions) 
 // updated gives what an update of resources changes, and the rules for devices
 // that are in force. Rules that are what the container has already, as engines
 // send them along, change nothing.
-func updated(old, r *specs.LinuxResources) (p *plan.Resources, before []plan.DeviceRule, err error) {
-	p, err = compile.UpdatedResources(r)
-	if err != nil || p.Devices == nil {
-		return p, nil, err
+func updated(old, r *specs.LinuxResources, g *cgroup.Group) (p *compile.Controls, before []plan.DeviceRule, err error) {
+	var dirs []compile.CgroupDir
+	for _, d := range g.Dirs() {
+		dirs = append(dirs, compile.CgroupDir{Name: d.Name, Controllers: d.Controllers, Mount: d.Mount, Dir: d.Path, V2: d.V2, Own: true})
 	}
-	o, err := compile.UpdatedResources(&specs.LinuxResources{Devices: old.Devices})
+	inForce := int64(0)
+	if m := r.Memory; m != nil && m.Swap != nil {
+		inForce = g.MemoryInForce()
+	}
+	p, err = compile.UpdatedControls(r, dirs, g.Unit() != nil, inForce)
 	if err != nil {
+		return nil, nil, err
+	}
+	if m := r.Memory; m != nil && m.CheckBeforeUpdate != nil && *m.CheckBeforeUpdate {
+		if memory, swap, known := g.MemoryUsed(); known {
+			if err := v2.UsageError(m, memory, swap); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	if p.Devices == nil {
+		return p, nil, nil
+	}
+	o, err := compile.UpdatedControls(&specs.LinuxResources{Devices: old.Devices}, nil, false, 0)
+	if err != nil || o.Devices == nil {
 		return p, nil, nil //nolint:nilerr // the container was made by rules that this version refuses
 	}
-	if slices.Equal(o.Devices, p.Devices) {
+	if slices.Equal(o.Devices.Rules, p.Devices.Rules) {
 		p.Devices = nil
 	}
-	return p, o.Devices, nil
+	return p, o.Devices.Rules, nil
 }
 
 // resources is what the JSON and the other options say together.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/rung-oci/rung/libcontainer/internal/cgroup"
 	"github.com/rung-oci/rung/libcontainer/internal/spec"
 )
 
@@ -114,7 +115,7 @@ func TestUpdated_devices(t *testing.T) {
 		"the same": {`{"devices":[{"allow":false,"access":"rwm"},{"allow":true,"type":"c","major":1,"minor":3,"access":"rwm"}]}`, false},
 		"others":   {`{"devices":[{"allow":false,"access":"rwm"}]}`, true},
 	} {
-		p, _, err := updated(old, parseResources(t, c.update))
+		p, _, err := updated(old, parseResources(t, c.update), cgroup.Open(nil))
 		if err != nil || (p.Devices != nil) != c.set {
 			t.Errorf("%s: %v, %v", name, p.Devices, err)
 		}

@@ -2,108 +2,59 @@ package cgroup
 
 import (
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup/limit"
-	v1 "github.com/rung-oci/rung/libcontainer/internal/cgroup/v1"
-	v2 "github.com/rung-oci/rung/libcontainer/internal/cgroup/v2"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"golang.org/x/sys/unix"
 )
 
-// controllers that take limits, by their names on v1 and v2, in the order of
-// writing. What has no name there has no such controller.
-var controllers = [...]struct{ v1, v2 string }{
-	{"cpuset", "cpuset"}, {"cpu", "cpu"}, {"memory", "memory"}, {"blkio", "io"}, {"hugetlb", "hugetlb"},
-	{"net_cls", ""}, {"net_prio", ""}, {"rdma", "rdma"}, {"pids", "pids"},
-}
-
-// Apply sets the limits and the device rules of a new container; all but the
-// limit of pids. What the config does not name is left as it is.
-func (g *Group) Apply(r *plan.Resources) error {
-	if r == nil {
-		return nil
-	}
-	early, late, err := g.writes(r)
+// Apply writes values of a plan, those that stand together in it. One without its controller is an error, before the
+// first is written.
+func (g *Group) Apply(writes []limit.Write) error {
+	list, err := g.place(writes)
 	if err != nil {
 		return err
 	}
-	if len(early)+len(late) > 0 {
-		early, err = g.place(early)
-		if err == nil {
-			_, err = g.place(late) // a limit that will not be had is better told now
-		}
-		if err == nil {
-			err = (&performer{}).all(g.kept(early))
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return g.applyDevices(r.Devices)
+	return (&performer{}).all(list)
 }
 
-// kept gives the values that systemd will keep, where the groups are its own.
-func (g *Group) kept(list []placed) []placed {
-	if g.unit == nil {
-		return list
-	}
-	return round(list)
-}
-
-// ApplyLate sets the limit of pids, once the init is a single process.
-func (g *Group) ApplyLate(r *plan.Resources) error {
+// Leave ends the process that has held the scope of a unit until the init is in it.
+func (g *Group) Leave() {
 	if g.unit != nil {
 		g.unit.left()
 	}
-	if r == nil {
-		return nil
-	}
-	_, late, err := g.writes(r)
-	if err == nil {
-		late, err = g.place(late)
-	}
-	if err != nil {
-		return err
-	}
-	return (&performer{}).all(late)
 }
+
+// Devices puts rules for devices in force.
+func (g *Group) Devices(rules []plan.DeviceRule) error { return g.applyDevices(rules) }
 
 // Update sets limits of a running container. After an error the limits are what
 // they were, as far as the kernel lets them (the error says so, if not). rules are
-// those for devices that were in force before, nil if that is not known.
+// the new ones for devices, before those that were in force; nil: they are left alone, that is not known.
 //
 // systemd comes between the files and the devices: it takes what the kernel took,
 // all or nothing, and nothing of it is known to fail after that.
-func (g *Group) Update(r *plan.Resources, rules []plan.DeviceRule) error {
-	if r == nil {
-		return nil
-	}
-	early, late, err := g.writes(r)
-	if err != nil {
-		return err
-	}
-	list, err := g.place(append(early, late...))
+func (g *Group) Update(writes []limit.Write, rules, before []plan.DeviceRule) error {
+	list, err := g.place(writes)
 	if err != nil {
 		return err
 	}
 	p := &performer{keep: true}
-	list = g.kept(list)
 	if err = p.all(list); err == nil && g.unit != nil {
-		err = g.unit.tell(list, r.Devices)
+		err = g.unit.tell(list, rules)
 	}
 	if err != nil {
 		return undone(err, p.undo())
 	}
-	if err = g.applyDevices(r.Devices); err == nil {
+	if err = g.applyDevices(rules); err == nil {
 		return nil
 	}
 	// a v1 group may have taken some of them
-	back := []error{p.undo(), g.applyDevices(rules)}
+	back := []error{p.undo(), g.applyDevices(before)}
 	if g.unit != nil {
-		back = append(back, g.unit.tell(p.former(), rules))
+		back = append(back, g.unit.tell(p.former(), before))
 	}
 	return undone(err, errors.Join(back...))
 }
@@ -125,89 +76,35 @@ func (e *UndoError) Error() string {
 // Unwrap gives the reason.
 func (e *UndoError) Unwrap() error { return e.Err }
 
-// writes asks the pure functions of whichever version has each controller. A
-// limit that no hierarchy has a controller for has no directory; see place.
-func (g *Group) writes(r *plan.Resources) (early, late []placed, err error) {
-	if len(r.Unified) > 0 && !g.onlyV2() {
-		return nil, nil, fmt.Errorf("%sunified: invalid configuration: this host has its controllers on cgroup v1", limit.Resources)
-	}
-	for _, c := range controllers {
-		list, dir, err := g.controllerWrites(c.v1, c.v2, r)
-		if err != nil {
-			return nil, nil, err
-		}
-		for _, w := range list {
-			if c.v1 == "pids" {
-				late = append(late, placed{w, dir})
-			} else {
-				early = append(early, placed{w, dir})
-			}
-		}
-	}
-	if len(r.Unified) > 0 {
-		dir := g.v2().Path
-		for _, w := range v2.Unified(r.Unified, false) {
-			early = append(early, placed{w, dir})
-		}
-		for _, w := range v2.Unified(r.Unified, true) {
-			late = append(late, placed{w, dir})
-		}
-	}
-	return early, late, nil
-}
-
-// controllerWrites decides for v1 where that has the controller. dir is empty
-// when the group of cgroup v2 has still to prove that it has it.
-func (g *Group) controllerWrites(name1, name2 string, r *plan.Resources) (list []limit.Write, dir string, err error) {
-	if d := g.v1(name1); d != nil {
-		list, err = v1.Writes(name1, r)
-		return list, d.Path, err
-	}
+// MemoryInForce is the limit of memory, in bytes, of the container's cgroup v2; 0: it has none.
+func (g *Group) MemoryInForce() int64 {
 	d := g.v2()
-	if d == nil || name2 == "" {
-		list, err = v1.Writes(name1, r)
-		return list, "", err
-	}
-	if name2 == "memory" {
-		r = d.withLimit(r)
-	}
-	list, err = v2.Writes(name2, r)
-	if name2 == "memory" && err == nil {
-		err = d.checkUsage(r.Memory)
-	}
-	return list, d.Path, err
-}
-
-// withLimit completes a limit of memory and swap together that comes alone: on v2
-// swap has a limit of its own, the difference to that of memory which is in force.
-func (d *Dir) withLimit(r *plan.Resources) *plan.Resources {
-	m := r.Memory
-	if m == nil || m.Swap == nil || *m.Swap <= 0 || m.Limit != nil && *m.Limit != 0 {
-		return r
+	if d == nil {
+		return 0
 	}
 	text, err := readFile(d.Path + "/memory.max")
-	now, err2 := strconv.ParseInt(text, 10, 64)
+	n, err2 := strconv.ParseInt(text, 10, 64)
 	if err != nil || err2 != nil {
-		return r // there is none: v2.Writes says what is missing
+		return 0
 	}
-	whole, memory := *r, *m
-	memory.Limit, whole.Memory = &now, &memory
-	return &whole
+	return n
 }
 
-// checkUsage is linux.resources.memory.checkBeforeUpdate.
-func (d *Dir) checkUsage(m *plan.Memory) error {
-	if m == nil || !m.CheckBeforeUpdate {
-		return nil
+// MemoryUsed is how much memory and how much swap the container's cgroup v2 has in use, in bytes; known is false where it
+// counts none. On cgroup v1 the kernel refuses a limit below the usage by itself.
+func (g *Group) MemoryUsed() (memory, swap uint64, known bool) {
+	d := g.v2()
+	if d == nil {
+		return 0, 0, false
 	}
-	memory, err := readFile(d.Path + "/memory.current")
+	text, err := readFile(d.Path + "/memory.current")
 	if err != nil {
-		return nil // the write of the limit will tell why
+		return 0, 0, false // the write of the limit will tell why
 	}
-	swap, _ := readFile(d.Path + "/memory.swap.current") // none without swap
-	m1, _ := strconv.ParseUint(memory, 10, 64)
-	s1, _ := strconv.ParseUint(swap, 10, 64)
-	return v2.UsageError(m, m1, s1)
+	also, _ := readFile(d.Path + "/memory.swap.current") // none without swap
+	memory, _ = strconv.ParseUint(text, 10, 64)
+	swap, _ = strconv.ParseUint(also, 10, 64)
+	return memory, swap, true
 }
 
 func (g *Group) onlyV2() bool {
@@ -219,33 +116,52 @@ func (g *Group) onlyV2() bool {
 	return len(g.dirs) > 0
 }
 
-// place makes sure that each write has its controller: on cgroup v2 it is turned
-// on from the root down. A limit without one is an error.
-func (g *Group) place(list []placed) ([]placed, error) {
-	d := g.v2()
+// Available makes sure that each write has its controller: on cgroup v2 those that can be had are turned on, from the root
+// down. A limit without one is an [Error].
+func (g *Group) Available(writes []limit.Write) error {
+	_, err := g.place(writes)
+	return err
+}
+
+func (g *Group) place(writes []limit.Write) ([]placed, error) {
 	var have string
 	asked := false
 	var enableErr error
-	kept := list[:0]
-	for _, w := range list {
-		if d != nil && w.dir == d.Path && w.Controller != "cgroup" {
+	list := make([]placed, 0, len(writes))
+	for i := range writes {
+		w := &writes[i]
+		d := g.in(w)
+		if d != nil && d.V2 && w.Controller != "cgroup" {
 			if !asked {
 				asked = true
 				have, enableErr = g.controllersOf(d)
 			}
 			if !hasWord(have, w.Controller) {
-				w.dir = ""
+				d = nil
 			}
 		}
-		if w.dir == "" {
+		if d == nil {
 			if !w.Lost() {
 				continue // no limit is what a host without the controller has
 			}
 			return nil, &Error{Origin: w.Origin, Controller: w.Controller, Value: w.Value, Err: g.whyMissing(enableErr)}
 		}
-		kept = append(kept, w)
+		list = append(list, placed{*w, d.Path})
 	}
-	return kept, nil
+	return list, nil
+}
+
+// in is the container's directory that a write is for; nil: there is none.
+func (g *Group) in(w *limit.Write) *Dir {
+	if w.Nowhere {
+		return nil
+	}
+	for i := range g.dirs {
+		if g.dirs[i].Name == w.Hierarchy {
+			return &g.dirs[i]
+		}
+	}
+	return nil
 }
 
 func (g *Group) whyMissing(enableErr error) error {

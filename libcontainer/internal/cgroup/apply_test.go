@@ -2,6 +2,7 @@ package cgroup
 
 import (
 	"errors"
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"io"
 	"os"
 	"path"
@@ -87,12 +88,12 @@ func TestApply_v1(t *testing.T) {
 	g := testGroup(t)
 	needsV1(t, g, "memory", "cpu", "cpuset", "pids")
 	must(t, g.Create())
-	r := &plan.Resources{
-		Memory: &plan.Memory{Limit: ptr(int64(32 << 20)), Reservation: ptr(int64(16 << 20))},
-		CPU:    &plan.CPU{Shares: ptr(uint64(512)), Quota: ptr(int64(50000)), Period: ptr(uint64(200000)), Cpus: "0"},
-		Pids:   &plan.Pids{Limit: ptr(int64(20))},
+	r := &specs.LinuxResources{
+		Memory: &specs.LinuxMemory{Limit: ptr(int64(32 << 20)), Reservation: ptr(int64(16 << 20))},
+		CPU:    &specs.LinuxCPU{Shares: ptr(uint64(512)), Quota: ptr(int64(50000)), Period: ptr(uint64(200000)), Cpus: "0"},
+		Pids:   &specs.LinuxPids{Limit: ptr(int64(20))},
 	}
-	must(t, g.Apply(r))
+	must(t, apply(g, r))
 	memory, cpu, pids := g.v1("memory").Path, g.v1("cpu").Path, g.v1("pids").Path
 	wantFile(t, memory+"/memory.limit_in_bytes", "33554432")
 	wantFile(t, memory+"/memory.soft_limit_in_bytes", "16777216")
@@ -101,12 +102,12 @@ func TestApply_v1(t *testing.T) {
 	wantFile(t, cpu+"/cpu.cfs_period_us", "200000")
 	wantFile(t, g.v1("cpuset").Path+"/cpuset.cpus", "0")
 	wantFile(t, pids+"/pids.max", "max")
-	must(t, g.ApplyLate(r))
+	must(t, applyLate(g, r))
 	wantFile(t, pids+"/pids.max", "20")
-	must(t, g.Update(&plan.Resources{Pids: &plan.Pids{Limit: ptr(int64(-1))}, Memory: &plan.Memory{Limit: ptr(int64(64 << 20))}}, nil))
+	must(t, update(g, &specs.LinuxResources{Pids: &specs.LinuxPids{Limit: ptr(int64(-1))}, Memory: &specs.LinuxMemory{Limit: ptr(int64(64 << 20))}}))
 	wantFile(t, pids+"/pids.max", "max")
 	wantFile(t, memory+"/memory.limit_in_bytes", "67108864")
-	must(t, g.Update(&plan.Resources{Memory: &plan.Memory{Limit: ptr(int64(-1))}}, nil))
+	must(t, update(g, &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(-1))}}))
 	wantFile(t, cpu+"/cpu.shares", "512")
 }
 
@@ -117,16 +118,16 @@ func TestUpdate_bandwidthOrder(t *testing.T) {
 	must(t, g.Create())
 	cpu := g.v1("cpu").Path
 	must(t, sys.WriteFile(path.Dir(cpu)+"/cpu.cfs_quota_us", "50000"))
-	set := func(quota int64, period uint64) *plan.Resources {
-		return &plan.Resources{CPU: &plan.CPU{Quota: &quota, Period: &period}}
+	set := func(quota int64, period uint64) *specs.LinuxResources {
+		return &specs.LinuxResources{CPU: &specs.LinuxCPU{Quota: &quota, Period: &period}}
 	}
 	for _, c := range []struct {
 		quota  int64
 		period uint64
 	}{{500000, 1000000}, {3000, 10000}, {500000, 1000000}, {5000, 10000}, {50000, 100000}} {
-		must(t, g.Update(set(c.quota, c.period), nil))
+		must(t, update(g, set(c.quota, c.period)))
 	}
-	err := g.Update(set(60000, 100000), nil)
+	err := update(g, set(60000, 100000))
 	var e *Error
 	if !errors.As(err, &e) || !errors.Is(err, unix.EINVAL) || e.Origin != "linux.resources.cpu.quota" || e.Value != "60000" {
 		t.Errorf("more than the parent has: %v", err)
@@ -138,15 +139,15 @@ func TestUpdate_leavesWhatWasThere(t *testing.T) {
 	g := testGroup(t)
 	needsV1(t, g, "memory", "cpu", "blkio")
 	must(t, g.Create())
-	must(t, g.Apply(&plan.Resources{
-		CPU:    &plan.CPU{Shares: ptr(uint64(512)), Quota: ptr(int64(50000)), Period: ptr(uint64(200000))},
-		Memory: &plan.Memory{Limit: ptr(int64(32 << 20))},
+	must(t, apply(g, &specs.LinuxResources{
+		CPU:    &specs.LinuxCPU{Shares: ptr(uint64(512)), Quota: ptr(int64(50000)), Period: ptr(uint64(200000))},
+		Memory: &specs.LinuxMemory{Limit: ptr(int64(32 << 20))},
 	}))
-	err := g.Update(&plan.Resources{
-		CPU:     &plan.CPU{Shares: ptr(uint64(100)), Quota: ptr(int64(1000)), Period: ptr(uint64(1000))},
-		Memory:  &plan.Memory{Limit: ptr(int64(64 << 20))},
-		BlockIO: &plan.BlockIO{ReadBps: []plan.ThrottleDevice{{Major: 250, Minor: 250, Rate: 1}}},
-	}, nil)
+	err := update(g, &specs.LinuxResources{
+		CPU:     &specs.LinuxCPU{Shares: ptr(uint64(100)), Quota: ptr(int64(1000)), Period: ptr(uint64(1000))},
+		Memory:  &specs.LinuxMemory{Limit: ptr(int64(64 << 20))},
+		BlockIO: &specs.LinuxBlockIO{ThrottleReadBpsDevice: []specs.LinuxThrottleDevice{{LinuxBlockIODevice: specs.LinuxBlockIODevice{Major: 250, Minor: 250}, Rate: 1}}},
+	})
 	if !errors.Is(err, unix.ENODEV) || !strings.Contains(err.Error(), `linux.resources.blockIO.throttleReadBpsDevice[0]: write "250:250 1" to `) {
 		t.Errorf("a device that is not there: %v", err)
 	}
@@ -161,7 +162,7 @@ func TestApply_unifiedOnV1(t *testing.T) {
 	g := testGroup(t)
 	needsV1(t, g, "memory")
 	must(t, g.Create())
-	if err := g.Apply(&plan.Resources{Unified: []plan.UnifiedFile{{File: "memory.high", Value: "1"}}}); err == nil || !strings.Contains(err.Error(), "invalid configuration") {
+	if err := apply(g, &specs.LinuxResources{Unified: map[string]string{"memory.high": "1"}}); err == nil || !strings.Contains(err.Error(), "invalid configuration") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -169,7 +170,7 @@ func TestApply_unifiedOnV1(t *testing.T) {
 func TestApply_noController(t *testing.T) {
 	g := testGroup(t)
 	must(t, g.Create())
-	err := g.Apply(&plan.Resources{RDMA: []plan.RDMALimit{{Device: "x", HcaHandles: ptr(uint32(1))}}})
+	err := apply(g, &specs.LinuxResources{Rdma: map[string]specs.LinuxRdma{"x": {HcaHandles: ptr(uint32(1))}}})
 	have := ""
 	if d := g.v2(); d != nil {
 		have, _ = readFile(d.Mount + "/cgroup.controllers")
@@ -177,13 +178,15 @@ func TestApply_noController(t *testing.T) {
 	if g.v1("rdma") == nil && !hasWord(have, "rdma") && (err == nil || !strings.HasPrefix(err.Error(), "linux.resources.rdma.x: the rdma controller is not available")) {
 		t.Errorf("rdma: %v", err)
 	}
-	err = g.Apply(&plan.Resources{Network: &plan.Network{ClassID: ptr(uint32(1))}})
+	err = apply(g, &specs.LinuxResources{Network: &specs.LinuxNetwork{ClassID: ptr(uint32(1))}})
 	if g.v1("net_cls") == nil && (err == nil || !strings.HasPrefix(err.Error(), "linux.resources.network.classID: the net_cls controller is not available")) {
 		t.Errorf("net_cls: %v", err)
 	}
-	none := &plan.Resources{Network: &plan.Network{ClassID: ptr(uint32(0))}}
-	must(t, g.Apply(none))
-	if list := g.Lacking(none); len(list) > 0 {
+	none := &specs.LinuxResources{Network: &specs.LinuxNetwork{ClassID: ptr(uint32(0))}}
+	must(t, apply(g, none))
+	c, err := controls(g, none)
+	must(t, err)
+	if list := g.Lacking(c.Early); len(list) > 0 {
 		t.Errorf("class 0: %v", list)
 	}
 }
@@ -193,12 +196,12 @@ func TestApply_noLimits(t *testing.T) {
 	onlyV2(t)
 	g := testGroup(t)
 	must(t, g.Create())
-	r := &plan.Resources{
-		Memory: &plan.Memory{Limit: ptr(int64(-1)), Swap: ptr(int64(-1))}, CPU: &plan.CPU{Quota: ptr(int64(-1))}, Pids: &plan.Pids{Limit: ptr(int64(-1))},
+	r := &specs.LinuxResources{
+		Memory: &specs.LinuxMemory{Limit: ptr(int64(-1)), Swap: ptr(int64(-1))}, CPU: &specs.LinuxCPU{Quota: ptr(int64(-1))}, Pids: &specs.LinuxPids{Limit: ptr(int64(-1))},
 	}
-	must(t, g.Apply(r))
-	must(t, g.ApplyLate(r))
-	must(t, g.Update(r, nil))
+	must(t, apply(g, r))
+	must(t, applyLate(g, r))
+	must(t, update(g, r))
 }
 
 // A controller that a hybrid host has in its cgroup v2.
@@ -217,13 +220,13 @@ func TestApply_controllerOfEither(t *testing.T) {
 				t.Skip("no huge pages")
 			}
 			must(t, g.Create())
-			must(t, g.Apply(&plan.Resources{Hugetlb: []plan.HugepageLimit{{PageSize: "2MB", Limit: 4 << 20}}}))
+			must(t, apply(g, &specs.LinuxResources{HugepageLimits: []specs.LinuxHugepageLimit{{Pagesize: "2MB", Limit: 4 << 20}}}))
 			wantFile(t, d.Path+"/hugetlb.2MB.max", "4194304")
 			wantFile(t, d.Path+"/hugetlb.2MB.rsvd.max", "4194304")
 			if where == "v2" {
-				must(t, g.Update(&plan.Resources{Unified: []plan.UnifiedFile{{File: "hugetlb.2MB.max", Value: "max"}}}, nil))
+				must(t, update(g, &specs.LinuxResources{Unified: map[string]string{"hugetlb.2MB.max": "max"}}))
 				wantFile(t, d.Path+"/hugetlb.2MB.max", "max")
-				err := g.Update(&plan.Resources{Unified: []plan.UnifiedFile{{File: "hugetlb.2MB.max", Value: "0"}, {File: "hugetlb.2MB.none", Value: "1"}}}, nil)
+				err := update(g, &specs.LinuxResources{Unified: map[string]string{"hugetlb.2MB.max": "0", "hugetlb.2MB.none": "1"}})
 				if !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EACCES) && !errors.Is(err, unix.EPERM) {
 					t.Errorf("a file that is not there: %v", err)
 				}
@@ -251,7 +254,7 @@ func TestApply_devices(t *testing.T) {
 			}
 			g := testGroup(t)
 			must(t, g.Create())
-			must(t, g.Apply(&plan.Resources{Devices: []plan.DeviceRule{null, zero}}))
+			must(t, g.Devices([]plan.DeviceRule{null, zero}))
 			for script, want := range map[string]string{
 				opens("/dev/zero", "<"): granted, opens("/dev/null", "<>"): granted, opens("/dev/full", "<"): denied,
 			} {
@@ -261,7 +264,7 @@ func TestApply_devices(t *testing.T) {
 			}
 			// by another process, which knows no more than the record
 			other := Open(g.Dirs())
-			must(t, other.Update(&plan.Resources{Devices: []plan.DeviceRule{null, device(5, plan.DeviceRead), device(7, plan.DeviceAll)}}, nil))
+			must(t, other.Update(nil, []plan.DeviceRule{null, device(5, plan.DeviceRead), device(7, plan.DeviceAll)}, nil))
 			for script, want := range map[string]string{
 				opens("/dev/zero", "<"): granted, opens("/dev/zero", "<>"): denied, opens("/dev/full", "<>"): granted,
 			} {
@@ -269,7 +272,7 @@ func TestApply_devices(t *testing.T) {
 					t.Errorf("updated: %s: %s", script, got)
 				}
 			}
-			must(t, other.Update(&plan.Resources{Devices: []plan.DeviceRule{{Allow: true, Type: 'a'}}}, nil))
+			must(t, other.Update(nil, []plan.DeviceRule{{Allow: true, Type: 'a'}}, nil))
 			if got := inside(t, g, opens("/dev/random", "<>")); got != granted {
 				t.Errorf("all: %s", got)
 			}
@@ -286,7 +289,7 @@ func TestApply_devicesReplaced(t *testing.T) {
 	must(t, err)
 	defer sys.Close(dir)
 	for range 5 {
-		must(t, Open(g.Dirs()).Apply(&plan.Resources{Devices: []plan.DeviceRule{}}))
+		must(t, Open(g.Dirs()).Devices([]plan.DeviceRule{}))
 		fds, err := attached(dir, false)
 		must(t, err)
 		for _, fd := range fds {
@@ -325,7 +328,7 @@ func TestOOMKills(t *testing.T) {
 	g := testGroup(t)
 	needsV1(t, g, "memory")
 	must(t, g.Create())
-	must(t, g.Apply(&plan.Resources{Memory: &plan.Memory{Limit: ptr(int64(8 << 20))}}))
+	must(t, apply(g, &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(8 << 20))}}))
 	if n := g.OOMKills(); n != 0 {
 		t.Errorf("at first: %d", n)
 	}

@@ -2,12 +2,12 @@ package cgroup
 
 import (
 	"errors"
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"path"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"golang.org/x/sys/unix"
 )
 
@@ -29,12 +29,12 @@ func TestApply_v2(t *testing.T) {
 	g := needsV2(t, "memory", "cpu", "pids", "cpuset")
 	must(t, g.Create())
 	dir := g.v2().Path
-	r := &plan.Resources{
-		Memory: &plan.Memory{Limit: ptr(int64(32 << 20)), Swap: ptr(int64(40 << 20)), Reservation: ptr(int64(16 << 20))},
-		CPU:    &plan.CPU{Shares: ptr(uint64(100)), Quota: ptr(int64(50000)), Period: ptr(uint64(200000)), Cpus: "0"},
-		Pids:   &plan.Pids{Limit: ptr(int64(20))},
+	r := &specs.LinuxResources{
+		Memory: &specs.LinuxMemory{Limit: ptr(int64(32 << 20)), Swap: ptr(int64(40 << 20)), Reservation: ptr(int64(16 << 20))},
+		CPU:    &specs.LinuxCPU{Shares: ptr(uint64(100)), Quota: ptr(int64(50000)), Period: ptr(uint64(200000)), Cpus: "0"},
+		Pids:   &specs.LinuxPids{Limit: ptr(int64(20))},
 	}
-	must(t, g.Apply(r))
+	must(t, apply(g, r))
 	all, err := readFile(g.v2().Mount + "/cgroup.controllers")
 	must(t, err)
 	wantFile(t, dir+"/cgroup.controllers", all)
@@ -45,34 +45,34 @@ func TestApply_v2(t *testing.T) {
 	wantFile(t, dir+"/cpu.max", "50000 200000")
 	wantFile(t, dir+"/cpuset.cpus", "0")
 	wantFile(t, dir+"/pids.max", "max")
-	must(t, g.ApplyLate(r))
+	must(t, applyLate(g, r))
 	wantFile(t, dir+"/pids.max", "20")
 
 	other := Open(g.Dirs())
-	must(t, other.Update(&plan.Resources{CPU: &plan.CPU{Period: ptr(uint64(100000))}}, nil))
+	must(t, update(other, &specs.LinuxResources{CPU: &specs.LinuxCPU{Period: ptr(uint64(100000))}}))
 	wantFile(t, dir+"/cpu.max", "50000 100000")
-	must(t, other.Update(&plan.Resources{CPU: &plan.CPU{Burst: ptr(uint64(20000)), Quota: ptr(int64(60000))}}, nil))
-	must(t, other.Update(&plan.Resources{CPU: &plan.CPU{Burst: ptr(uint64(1000)), Quota: ptr(int64(2000)), Period: ptr(uint64(10000))}}, nil))
+	must(t, update(other, &specs.LinuxResources{CPU: &specs.LinuxCPU{Burst: ptr(uint64(20000)), Quota: ptr(int64(60000))}}))
+	must(t, update(other, &specs.LinuxResources{CPU: &specs.LinuxCPU{Burst: ptr(uint64(1000)), Quota: ptr(int64(2000)), Period: ptr(uint64(10000))}}))
 	wantFile(t, dir+"/cpu.max", "2000 10000")
 	wantFile(t, dir+"/cpu.max.burst", "1000")
-	must(t, other.Update(&plan.Resources{CPU: &plan.CPU{Quota: ptr(int64(-1)), Burst: ptr(uint64(0))}}, nil))
+	must(t, update(other, &specs.LinuxResources{CPU: &specs.LinuxCPU{Quota: ptr(int64(-1)), Burst: ptr(uint64(0))}}))
 	wantFile(t, dir+"/cpu.max", "max 10000")
-	must(t, other.Update(&plan.Resources{CPU: &plan.CPU{Idle: ptr(int64(1)), Shares: ptr(uint64(1024))}}, nil))
+	must(t, update(other, &specs.LinuxResources{CPU: &specs.LinuxCPU{Idle: ptr(int64(1)), Shares: ptr(uint64(1024))}}))
 	wantFile(t, dir+"/cpu.idle", "1")
-	must(t, other.Update(&plan.Resources{CPU: &plan.CPU{Idle: ptr(int64(0)), Shares: ptr(uint64(200))}}, nil))
+	must(t, update(other, &specs.LinuxResources{CPU: &specs.LinuxCPU{Idle: ptr(int64(0)), Shares: ptr(uint64(200))}}))
 	wantFile(t, dir+"/cpu.weight", "29")
 	for _, bad := range []int64{-1, 2, 3} {
-		if err := other.Update(&plan.Resources{CPU: &plan.CPU{Idle: &bad}}, nil); err == nil {
+		if err := update(other, &specs.LinuxResources{CPU: &specs.LinuxCPU{Idle: &bad}}); err == nil {
 			t.Errorf("cpu.idle %d was taken", bad)
 		}
 	}
-	must(t, other.Update(&plan.Resources{Memory: &plan.Memory{Limit: ptr(int64(-1))}}, nil))
+	must(t, update(other, &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(-1))}}))
 	wantFile(t, dir+"/memory.max", "max")
 	wantFile(t, dir+"/memory.swap.max", "max")
-	must(t, other.Update(&plan.Resources{
-		Memory:  &plan.Memory{Limit: ptr(int64(64 << 20))},
-		Unified: []plan.UnifiedFile{{File: "memory.max", Value: "67104768"}, {File: "pids.max", Value: "42"}},
-	}, nil))
+	must(t, update(other, &specs.LinuxResources{
+		Memory:  &specs.LinuxMemory{Limit: ptr(int64(64 << 20))},
+		Unified: map[string]string{"memory.max": "67104768", "pids.max": "42"},
+	}))
 	wantFile(t, dir+"/memory.max", "67104768")
 	wantFile(t, dir+"/pids.max", "42")
 }
@@ -80,12 +80,12 @@ func TestApply_v2(t *testing.T) {
 func TestUpdate_v2LeavesWhatWasThere(t *testing.T) {
 	g := needsV2(t, "memory", "cpu", "io")
 	must(t, g.Create())
-	must(t, g.Apply(&plan.Resources{CPU: &plan.CPU{Shares: ptr(uint64(1024)), Quota: ptr(int64(50000)), Period: ptr(uint64(200000))}}))
-	err := g.Update(&plan.Resources{
-		CPU:     &plan.CPU{Shares: ptr(uint64(100)), Quota: ptr(int64(1000)), Period: ptr(uint64(1000))},
-		Memory:  &plan.Memory{Limit: ptr(int64(64 << 20))},
-		BlockIO: &plan.BlockIO{ReadBps: []plan.ThrottleDevice{{Major: 250, Minor: 250, Rate: 1}}},
-	}, nil)
+	must(t, apply(g, &specs.LinuxResources{CPU: &specs.LinuxCPU{Shares: ptr(uint64(1024)), Quota: ptr(int64(50000)), Period: ptr(uint64(200000))}}))
+	err := update(g, &specs.LinuxResources{
+		CPU:     &specs.LinuxCPU{Shares: ptr(uint64(100)), Quota: ptr(int64(1000)), Period: ptr(uint64(1000))},
+		Memory:  &specs.LinuxMemory{Limit: ptr(int64(64 << 20))},
+		BlockIO: &specs.LinuxBlockIO{ThrottleReadBpsDevice: []specs.LinuxThrottleDevice{{LinuxBlockIODevice: specs.LinuxBlockIODevice{Major: 250, Minor: 250}, Rate: 1}}},
+	})
 	if !errors.Is(err, unix.ENODEV) {
 		t.Errorf("a device that is not there: %v", err)
 	}
@@ -98,9 +98,9 @@ func TestUpdate_v2LeavesWhatWasThere(t *testing.T) {
 func TestUpdate_checkBeforeUpdate(t *testing.T) {
 	g := needsV2(t, "memory")
 	must(t, g.Create())
-	must(t, g.Apply(&plan.Resources{Memory: &plan.Memory{Limit: ptr(int64(64 << 20))}}))
+	must(t, apply(g, &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(64 << 20))}}))
 	cmd, _ := start(t, g, "exec sleep 1000")
-	err := g.Update(&plan.Resources{Memory: &plan.Memory{Limit: ptr(int64(4096)), CheckBeforeUpdate: true}}, nil)
+	err := update(g, &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(4096)), CheckBeforeUpdate: ptr(true)}})
 	if err == nil || !strings.Contains(err.Error(), "rejecting memory limit 4096 < usage ") {
 		t.Errorf("got %v", err)
 	}
@@ -117,7 +117,7 @@ func TestApply_v2InternalProcesses(t *testing.T) {
 	above := path.Dir(g.v2().Path)
 	busy := &Group{dirs: []Dir{{Path: above, Mount: g.v2().Mount, V2: true}}, spawn: -1}
 	cmd, _ := start(t, busy, "exec sleep 1000")
-	err := g.Apply(&plan.Resources{Memory: &plan.Memory{Limit: ptr(int64(1 << 20))}})
+	err := apply(g, &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(1 << 20))}})
 	if !errors.Is(err, unix.EBUSY) || !strings.HasPrefix(err.Error(), "linux.resources.memory.limit: the memory controller is not available") || !strings.Contains(err.Error(), above+"/") {
 		t.Errorf("got %v", err)
 	}
@@ -130,7 +130,7 @@ func TestApply_v2InternalProcesses(t *testing.T) {
 func TestOOMKills_v2(t *testing.T) {
 	g := needsV2(t, "memory")
 	must(t, g.Create())
-	must(t, g.Apply(&plan.Resources{Memory: &plan.Memory{Limit: ptr(int64(8 << 20)), Swap: ptr(int64(8 << 20))}}))
+	must(t, apply(g, &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(8 << 20)), Swap: ptr(int64(8 << 20))}}))
 	cmd, _ := start(t, g, "exec head -c 200000000 /dev/zero | tail")
 	_ = cmd.Wait()
 	if n := g.OOMKills(); n == 0 {

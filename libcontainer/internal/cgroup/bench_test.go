@@ -8,14 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func usual() *plan.Resources {
-	r := &plan.Resources{Devices: []plan.DeviceRule{
+func usual() []plan.DeviceRule {
+	r := []plan.DeviceRule{
 		{Allow: true, Type: 'c', Major: plan.AnyDevice, Minor: plan.AnyDevice, Access: plan.DeviceMknod},
 		{Allow: true, Type: 'b', Major: plan.AnyDevice, Minor: plan.AnyDevice, Access: plan.DeviceMknod},
 		{Allow: true, Type: 'c', Major: 136, Minor: plan.AnyDevice, Access: plan.DeviceAll},
-	}}
+	}
 	for _, n := range [][2]int64{{1, 3}, {1, 5}, {1, 7}, {1, 8}, {1, 9}, {5, 0}, {5, 1}, {5, 2}} {
-		r.Devices = append(r.Devices, plan.DeviceRule{Allow: true, Type: 'c', Major: n[0], Minor: n[1], Access: plan.DeviceAll})
+		r = append(r, plan.DeviceRule{Allow: true, Type: 'c', Major: n[0], Minor: n[1], Access: plan.DeviceAll})
 	}
 	return r
 }
@@ -43,7 +43,7 @@ func BenchmarkGroup(b *testing.B) {
 					b.Fatal(err)
 				}
 				t1 := time.Now()
-				if err := g.Apply(r); err != nil {
+				if err := g.Devices(r); err != nil {
 					b.Fatal(err)
 				}
 				t2 := time.Now()

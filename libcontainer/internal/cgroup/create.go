@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 
+	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
@@ -18,11 +19,12 @@ var (
 
 // Create makes the container's directory in every hierarchy, with the ones
 // above it. One that is there already may hold no processes and not be frozen:
-// ErrNotEmpty, ErrFrozen. After an error, Delete removes what was made.
-func (g *Group) Create() error {
+// ErrNotEmpty, ErrFrozen. After an error, Delete removes what was made. properties are those of the systemd unit whose
+// groups these are.
+func (g *Group) Create(properties ...plan.UnitProperty) error {
 	g.created = true
 	if g.unit != nil {
-		if err := g.startUnit(); err != nil {
+		if err := g.startUnit(properties); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup/limit"
 	"github.com/rung-oci/rung/libcontainer/internal/host"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
@@ -169,15 +170,15 @@ func TestGroup_DropDenied(t *testing.T) {
 	if err := none.Create(); err != nil {
 		t.Errorf("Create of nothing: %v", err)
 	}
-	limits := &plan.Resources{Pids: &plan.Pids{Limit: new(int64)}, Devices: []plan.DeviceRule{}}
-	if err := none.Apply(limits); err == nil || !strings.Contains(err.Error(), "rootless needs no limits + no cgrouppath when no permission is granted for cgroups") {
+	limits := &specs.LinuxResources{Pids: &specs.LinuxPids{Limit: new(int64)}}
+	if err := apply(none, limits); err == nil || !strings.Contains(err.Error(), "rootless needs no limits + no cgrouppath when no permission is granted for cgroups") {
 		t.Errorf("limits without groups: %v", err)
 	}
-	if err := none.Apply(&plan.Resources{Devices: []plan.DeviceRule{}}); (err == nil) != host.Rootless() {
+	if err := none.Devices([]plan.DeviceRule{}); (err == nil) != host.Rootless() {
 		t.Errorf("device rules without groups: %v", err)
 	}
 	all := []plan.DeviceRule{{Allow: true, Type: 'a', Major: plan.AnyDevice, Minor: plan.AnyDevice, Access: plan.DeviceAll}}
-	if err := none.Apply(&plan.Resources{Devices: all}); err != nil {
+	if err := none.Devices(all); err != nil {
 		t.Errorf("rules that allow every device, without groups: %v", err)
 	}
 	if err := none.Delete(); err != nil {

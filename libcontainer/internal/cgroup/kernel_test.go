@@ -2,6 +2,7 @@ package cgroup
 
 import (
 	"errors"
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"io"
 	"os"
 	"os/exec"
@@ -13,7 +14,6 @@ import (
 	"time"
 
 	"github.com/rung-oci/rung/libcontainer/internal/host"
-	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
@@ -301,7 +301,7 @@ func TestKill_forking(t *testing.T) {
 	if err := g.Create(); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.ApplyLate(&plan.Resources{Pids: &plan.Pids{Limit: ptr(int64(50))}}); err != nil {
+	if err := applyLate(g, &specs.LinuxResources{Pids: &specs.LinuxPids{Limit: ptr(int64(50))}}); err != nil {
 		t.Fatal(err)
 	}
 	cmd := join(t, g, "while :; do sleep 1000 & sleep 0.001; done 2>/dev/null")

@@ -11,48 +11,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Lacking gives the limits that Apply would find no controller for, and says why,
+// Lacking gives the writes that Apply would find no controller for, and says why,
 // as [Error], one for each field of the config. It touches nothing. What
 // only a write can tell, such as a value that the kernel refuses, is not seen.
-func (g *Group) Lacking(r *plan.Resources) (list []error) {
-	if r == nil {
-		return nil
-	}
-	if len(r.Unified) > 0 && !g.onlyV2() {
-		list = append(list, &Error{Origin: limit.Resources + "unified", Controller: "cgroup v2", Err: errors.New("this host has its controllers on cgroup v1")})
-	}
-	seen := func(origin string) bool {
-		for _, err := range list {
-			var e *Error
-			if errors.As(err, &e) && e.Origin == origin {
-				return true
-			}
-		}
-		return false
-	}
-	for _, c := range controllers {
-		writes, dir, err := g.controllerWrites(c.v1, c.v2, r)
-		if err != nil {
-			list = append(list, err)
+func (g *Group) Lacking(writes []limit.Write) (list []error) {
+	told := map[string]bool{}
+	for i := range writes {
+		w := &writes[i]
+		if !w.Lost() || told[w.Origin] {
 			continue
 		}
-		for _, w := range writes {
-			if !w.Lost() || seen(w.Origin) {
-				continue
-			}
-			why := errNoController
-			switch d := g.v2(); {
-			case dir == "" && len(g.dirs) == 0:
-				why = errNoGroup
-			case dir == "":
-			case d != nil && dir == d.Path:
-				why = d.handedDown(w.Controller)
-			default:
-				why = nil
-			}
-			if why != nil {
-				list = append(list, &Error{Origin: w.Origin, Controller: w.Controller, Value: w.Value, Err: why})
-			}
+		var why error
+		switch d := g.in(w); {
+		case len(g.dirs) == 0:
+			why = errNoGroup
+		case d == nil:
+			why = errNoController
+		case d.V2:
+			why = d.handedDown(w.Controller)
+		}
+		if why != nil {
+			told[w.Origin] = true
+			list = append(list, &Error{Origin: w.Origin, Controller: w.Controller, Value: w.Value, Err: why})
 		}
 	}
 	return list

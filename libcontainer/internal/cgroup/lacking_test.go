@@ -2,11 +2,11 @@ package cgroup
 
 import (
 	"errors"
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"os"
 	"strings"
 	"testing"
 
-	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"golang.org/x/sys/unix"
 )
 
@@ -27,7 +27,7 @@ func lackingV2(t *testing.T, files map[string]string) *Group {
 }
 
 func TestLacking(t *testing.T) {
-	limits := &plan.Resources{Memory: &plan.Memory{Limit: ptr(int64(1 << 20))}, Pids: &plan.Pids{Limit: ptr(int64(5))}}
+	limits := &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(1 << 20))}, Pids: &specs.LinuxPids{Limit: ptr(int64(5))}}
 	for _, c := range []struct {
 		name  string
 		files map[string]string
@@ -47,7 +47,9 @@ func TestLacking(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			g := lackingV2(t, c.files)
 			var got []string
-			for _, err := range g.Lacking(limits) {
+			c2, err := controls(g, limits)
+			must(t, err)
+			for _, err := range g.Lacking(append(c2.Early, c2.Late...)) {
 				var e *Error
 				if !errors.As(err, &e) || c.errno != nil && !errors.Is(err, c.errno) {
 					t.Errorf("%v", err)

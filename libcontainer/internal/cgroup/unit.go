@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup/limit"
+	"github.com/rung-oci/rung/libcontainer/internal/cgroup/property"
 	"github.com/rung-oci/rung/libcontainer/internal/host"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
@@ -22,20 +22,17 @@ import (
 // unit is the systemd unit whose groups the container's are.
 type unit struct {
 	systemd.Unit
-	properties []systemd.Property // of the config's annotations
-	occupy     func() (pid int, leave func(), err error)
-	leave      func()
-	started    bool
-	resources  *plan.Resources
-	conn       *systemd.Conn
+	occupy  func() (pid int, leave func(), err error)
+	leave   func()
+	started bool
+	conn    *systemd.Conn
 }
 
-// NewUnit says where the groups of a unit are, and touches nothing. properties
-// are the config's own. A scope exists only around a process: occupy starts one
+// NewUnit says where the groups of a unit are, and touches nothing. A scope exists only around a process: occupy starts one
 // that stays in it until the init is there.
-func NewUnit(l host.CgroupLayout, u systemd.Unit, id string, properties []systemd.Property, occupy func() (pid int, leave func(), err error)) (*Group, error) {
+func NewUnit(l host.CgroupLayout, u systemd.Unit, id string, occupy func() (pid int, leave func(), err error)) (*Group, error) {
 	root := ""
-	own := &unit{Unit: u, properties: properties, occupy: occupy}
+	own := &unit{Unit: u, occupy: occupy}
 	if u.User {
 		c, err := own.connect()
 		if err != nil {
@@ -74,22 +71,22 @@ func (u *unit) connect() (*systemd.Conn, error) {
 	return u.conn, nil
 }
 
-// Foresee tells what Apply will be called with: systemd makes its unit with it,
-// and so has nothing to add to it later (NeedDaemonReload).
-func (g *Group) Foresee(r *plan.Resources) {
-	if g.unit != nil {
-		g.unit.resources = r
+// SystemdVersion is the number of systemd's release; 0: it cannot be asked.
+func (g *Group) SystemdVersion() int {
+	if g.unit == nil {
+		return 0
 	}
+	c, err := g.unit.connect()
+	if err != nil {
+		return 0 // to make the unit will say why
+	}
+	return c.Version()
 }
 
 // startUnit has systemd make the groups, with all limits.
-func (g *Group) startUnit() error {
+func (g *Group) startUnit(properties []plan.UnitProperty) error {
 	u := g.unit
 	c, err := u.connect()
-	if err != nil {
-		return err
-	}
-	limits, err := g.foreseen(c)
 	if err != nil {
 		return err
 	}
@@ -102,13 +99,12 @@ func (g *Group) startUnit() error {
 		u.leave = leave
 		pids = append(pids, uint32(pid))
 	}
-	// the config's limits come last: no annotation undoes one, not at the next daemon-reload either
-	more, _ := systemd.Merge(u.properties, limits)
-	if err := c.Start(u.Name, append(systemd.Base(&u.Unit, "container "+path.Base(g.path), pids...), more...)); err != nil {
+	all := systemd.Base(&u.Unit, "container "+path.Base(g.path), pids...)
+	if err := c.Start(u.Name, append(all, systemd.Properties(properties)...)); err != nil {
 		return err
 	}
 	u.started = true
-	if err := g.admit(); err != nil {
+	if err := g.admit(slices.ContainsFunc(properties, func(p plan.UnitProperty) bool { return p.Name == "TasksMax" })); err != nil {
 		return err
 	}
 	return g.Approach()
@@ -162,37 +158,11 @@ func commonDir(a, b string) string {
 	return a[:last]
 }
 
-func (g *Group) foreseen(c *systemd.Conn) ([]systemd.Property, error) {
-	r := g.unit.resources
-	if r == nil {
-		return nil, nil
-	}
-	early, late, err := g.writes(r)
-	if err != nil {
-		return nil, err
-	}
-	return properties(append(early, late...), r.Devices, c.Version()), nil
-}
-
-// Replaced names the properties of annotations that a limit of the config takes the place of.
-func (g *Group) Replaced(r *plan.Resources) []string {
-	if g.unit == nil || len(g.unit.properties) == 0 || r == nil {
-		return nil
-	}
-	early, late, err := g.writes(r)
-	if err != nil {
-		return nil // Apply tells
-	}
-	const newest = math.MaxInt
-	_, replaced := systemd.Merge(g.unit.properties, properties(append(early, late...), nil, newest))
-	return replaced
-}
-
 // admit lets the init in beside the process that holds the scope, whatever
-// number of processes is allowed: ApplyLate sets that.
-func (g *Group) admit() error {
+// number of processes is allowed: a later write of the plan sets that.
+func (g *Group) admit(bounded bool) error {
 	d := g.v2()
-	if r := g.unit.resources; r == nil || r.Pids == nil || d == nil {
+	if !bounded || d == nil {
 		return nil
 	}
 	err := sys.WriteFile(d.Path+"/pids.max", "max")
@@ -207,7 +177,7 @@ func properties(list []placed, rules []plan.DeviceRule, version int) []systemd.P
 	for i := range list {
 		writes[i] = list[i].Write
 	}
-	return append(systemd.Limits(writes, version), systemd.Devices(rules, deviceGroup)...)
+	return systemd.Properties(append(property.Limits(writes, version), property.Devices(rules, DeviceGroup)...))
 }
 
 // left ends the process that held the scope, now that the init is in it.
@@ -249,19 +219,6 @@ func weighed(list []placed) []placed {
 	return append(slices.Clip(list), placed{limit.Write{Controller: "cpu", File: "cpu.weight", Value: weight, Origin: idle.Origin}, idle.dir})
 }
 
-// round gives the values that systemd will keep.
-func round(list []placed) []placed {
-	writes := make([]limit.Write, len(list))
-	for i := range list {
-		writes[i] = list[i].Write
-	}
-	out := make([]placed, len(list))
-	for i, w := range systemd.Round(writes) {
-		out[i] = placed{w, list[i].dir}
-	}
-	return out
-}
-
 // stop removes the unit, whose groups are empty or gone. A unit that this process has not started is asked
 // first where its group is: a record can name the unit of somebody else.
 func (u *unit) stop(group string) error {
@@ -285,8 +242,8 @@ func (u *unit) stop(group string) error {
 	return c.ResetFailed(u.Name)
 }
 
-// deviceGroup is the name of a device number in /proc/devices (proc(5)).
-func deviceGroup(block bool, major int64) string {
+// DeviceGroup is the name of a device number in /proc/devices (proc(5)).
+func DeviceGroup(block bool, major int64) string {
 	f, err := os.Open("/proc/devices")
 	if err != nil {
 		return ""

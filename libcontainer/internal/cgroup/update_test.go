@@ -2,31 +2,31 @@ package cgroup
 
 import (
 	"errors"
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"path"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup/limit"
-	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
 // refused is a limit that no kernel takes, and that is written after those of cpu and memory.
-var refused = &plan.BlockIO{ReadBps: []plan.ThrottleDevice{{Major: 250, Minor: 250, Rate: 1}}}
+var refused = &specs.LinuxBlockIO{ThrottleReadBpsDevice: []specs.LinuxThrottleDevice{{LinuxBlockIODevice: specs.LinuxBlockIODevice{Major: 250, Minor: 250}, Rate: 1}}}
 
 // The kernel changes the weight of a group that becomes idle.
 func TestUpdate_putsTheWeightOfAnIdleGroupBack(t *testing.T) {
 	g := testGroup(t)
 	needsV1(t, g, "cpu", "blkio")
 	must(t, g.Create())
-	must(t, g.Apply(&plan.Resources{CPU: &plan.CPU{Shares: ptr(uint64(300))}}))
+	must(t, apply(g, &specs.LinuxResources{CPU: &specs.LinuxCPU{Shares: ptr(uint64(300))}}))
 	cpu := g.v1("cpu").Path
 	if !exists(cpu + "/cpu.idle") {
 		t.Skip("no cpu.idle before Linux 5.15")
 	}
-	if err := g.Update(&plan.Resources{CPU: &plan.CPU{Idle: ptr(int64(1))}, BlockIO: refused}, nil); !errors.Is(err, unix.ENODEV) {
+	if err := update(g, &specs.LinuxResources{CPU: &specs.LinuxCPU{Idle: ptr(int64(1))}, BlockIO: refused}); !errors.Is(err, unix.ENODEV) {
 		t.Errorf("got %v", err)
 	}
 	wantFile(t, cpu+"/cpu.idle", "0")
@@ -47,15 +47,15 @@ func TestUpdate_putsBothLimitsOfMemoryBack(t *testing.T) {
 				t.Skip("swap is not counted")
 			}
 			must(t, g.Create())
-			set := func(v [2]int64) *plan.Memory { return &plan.Memory{Limit: &v[0], Swap: &v[1]} }
-			must(t, g.Update(&plan.Resources{Memory: set(c.before)}, nil))
-			if err := g.Update(&plan.Resources{Memory: set(c.after), BlockIO: refused}, nil); !errors.Is(err, unix.ENODEV) {
+			set := func(v [2]int64) *specs.LinuxMemory { return &specs.LinuxMemory{Limit: &v[0], Swap: &v[1]} }
+			must(t, update(g, &specs.LinuxResources{Memory: set(c.before)}))
+			if err := update(g, &specs.LinuxResources{Memory: set(c.after), BlockIO: refused}); !errors.Is(err, unix.ENODEV) {
 				t.Errorf("got %v", err)
 			}
 			dir := g.v1("memory").Path
 			wantFile(t, dir+"/memory.limit_in_bytes", limit.Int(c.before[0]))
 			wantFile(t, dir+"/memory.memsw.limit_in_bytes", limit.Int(c.before[1]))
-			must(t, g.Update(&plan.Resources{Memory: set(c.after)}, nil))
+			must(t, update(g, &specs.LinuxResources{Memory: set(c.after)}))
 		})
 	}
 }
@@ -77,12 +77,12 @@ func TestUpdate_realtimeOrder(t *testing.T) {
 		period  uint64
 		runtime int64
 	}{{900001, 600001}, {10000, 3000}, {100000, 20000}} {
-		must(t, g.Update(&plan.Resources{CPU: &plan.CPU{RealtimePeriod: &v.period, RealtimeRuntime: &v.runtime}}, nil))
+		must(t, update(g, &specs.LinuxResources{CPU: &specs.LinuxCPU{RealtimePeriod: &v.period, RealtimeRuntime: &v.runtime}}))
 		wantFile(t, cpu+"/cpu.rt_period_us", limit.Uint(v.period))
 		wantFile(t, cpu+"/cpu.rt_runtime_us", limit.Int(v.runtime))
 	}
 	// one value that is refused leaves both
-	err := g.Update(&plan.Resources{CPU: &plan.CPU{RealtimePeriod: ptr(uint64(10000)), RealtimeRuntime: ptr(int64(30000))}}, nil)
+	err := update(g, &specs.LinuxResources{CPU: &specs.LinuxCPU{RealtimePeriod: ptr(uint64(10000)), RealtimeRuntime: ptr(int64(30000))}})
 	if !errors.Is(err, unix.EINVAL) {
 		t.Errorf("more time than there is: %v", err)
 	}
@@ -127,7 +127,7 @@ func TestRestore(t *testing.T) {
 // Swap alone, on v2, where its file does not count memory.
 func TestWithLimit(t *testing.T) {
 	dir := t.TempDir()
-	d := &Dir{Path: dir, V2: true}
+	g := &Group{dirs: []Dir{{Path: dir, V2: true}}}
 	set := func(text string) {
 		t.Helper()
 		fd, err := unix.Open(dir+"/memory.max", unix.O_CREAT|unix.O_WRONLY|unix.O_TRUNC, 0o600)
@@ -136,14 +136,16 @@ func TestWithLimit(t *testing.T) {
 		_, err = unix.Write(fd, []byte(text))
 		must(t, err)
 	}
-	r := &plan.Resources{Memory: &plan.Memory{Swap: ptr(int64(50))}}
+	r := &specs.LinuxResources{Memory: &specs.LinuxMemory{Swap: ptr(int64(50))}}
 	set("30\n")
-	if got := d.withLimit(r); got.Memory.Limit == nil || *got.Memory.Limit != 30 || *got.Memory.Swap != 50 || r.Memory.Limit != nil {
-		t.Errorf("got %+v", got.Memory)
+	c, err := controls(g, r)
+	must(t, err)
+	if got := c.Early; len(got) != 2 || got[0].File != "memory.swap.max" || got[0].Value != "20" || got[1].Value != "30" || r.Memory.Limit != nil {
+		t.Errorf("got %+v", got)
 	}
 	set("max\n")
-	if got := d.withLimit(r); got != r {
-		t.Errorf("without a limit: %+v", got.Memory)
+	if _, err := controls(g, r); err == nil {
+		t.Error("without a limit of memory: no error")
 	}
 }
 
@@ -187,7 +189,7 @@ func TestWatchOOM(t *testing.T) {
 	g := testGroup(t)
 	needsV1(t, g, "memory")
 	must(t, g.Create())
-	must(t, g.Apply(&plan.Resources{Memory: &plan.Memory{Limit: ptr(int64(8 << 20))}}))
+	must(t, apply(g, &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(8 << 20))}}))
 	w, err := g.WatchOOM()
 	must(t, err)
 	defer w.Close()

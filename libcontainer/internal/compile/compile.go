@@ -32,11 +32,12 @@ type Options struct {
 	NotifyTarget   string // where it is in the container
 	CgroupPath     string // as shown in plans
 	Cgroups        []CgroupDir
-	Unit           bool     // the control groups are those of a systemd unit
-	CgroupsPresent bool     // the runtime makes control groups (not so for a runtime without privileges and delegation)
-	Resctrl        string   // where resctrl is mounted, for a config with intelRdt
-	RdtGroups      []string // Exec: directories of resctrl that the container is in
-	Filter         *Filter  // compiled seccomp profile, or nil
+	Unit           string              // the control groups are those of this systemd unit; empty: they are made by the runtime
+	UnitProperties []plan.UnitProperty // of the config's annotations
+	CgroupsPresent bool                // the runtime makes control groups (not so for a runtime without privileges and delegation)
+	Resctrl        string              // where resctrl is mounted, for a config with intelRdt
+	RdtGroups      []string            // Exec: directories of resctrl that the container is in
+	Filter         *Filter             // compiled seccomp profile, or nil
 	// JoinLate has the runtime move the process of an exec into the cgroups when it waits for its start. For a
 	// container that has no room for the two processes that an exec is for a moment.
 	JoinLate bool
@@ -49,6 +50,7 @@ type CgroupDir struct {
 	Mount       string   // where the hierarchy is mounted on the host
 	Dir         string   // the container's directory on the host
 	V2          bool
+	Own         bool // it is made for the container; else it is the runtime's own
 	Join        bool // the init joins it by writing to its tasks file
 }
 
@@ -84,6 +86,10 @@ type Facts struct {
 	DevicesFree bool
 	// Capabilities that the runtime has and can grant; 0: not known, all.
 	Capabilities uint64
+	// Systemd is the number of systemd's release, which decides what properties a unit can have; 0: not known, the newest.
+	Systemd int
+	// DeviceGroup is the name of a device number in /proc/devices, "" for none; asked where a unit is made.
+	DeviceGroup func(block bool, major int64) string
 }
 
 type compiler struct {

@@ -327,14 +327,24 @@ func (c *compiler) labels(p *specs.Process) error {
 // are already listed: they are opened first.
 func (c *compiler) runtimeHalf() error {
 	l := hasLinux(c.spec)
-	res, err := resources(l.Resources)
-	if err != nil {
-		return err
-	}
+	var controls *Controls
 	if c.opt.CgroupsPresent {
-		c.step("linux.cgroupsPath", plan.CgroupCreate{Path: c.opt.CgroupPath})
-		c.step("linux.resources", plan.CgroupLimits{Resources: res})
+		var err error
+		if controls, err = CreatedControls(l.Resources, c.opt.Cgroups, c.opt.Unit != ""); err != nil {
+			return err
+		}
+		made := plan.CgroupCreate{Path: c.opt.CgroupPath, Unit: c.opt.Unit}
+		if made.Unit != "" {
+			made.Properties = c.unitProperties(controls)
+		}
+		c.step("linux.cgroupsPath", made)
+		for _, w := range controls.Early {
+			c.step(w.Origin, plan.CgroupWrite{Write: w})
+		}
+		c.step("linux.resources.devices", *controls.Devices)
 		c.delegateCgroup()
+	} else if err := sound(l.Resources); err != nil {
+		return err
 	}
 	if !c.opt.StartNow {
 		c.step("", plan.GateListen{FD: plan.FDGate})
@@ -367,7 +377,12 @@ func (c *compiler) runtimeHalf() error {
 		return err
 	}
 	if c.opt.CgroupsPresent {
-		c.step("linux.resources.pids", plan.CgroupLateLimits{Resources: res})
+		if c.opt.Unit != "" {
+			c.step("", plan.UnitLeave{})
+		}
+		for _, w := range controls.Late {
+			c.step(w.Origin, plan.CgroupWrite{Write: w})
+		}
 	}
 	if len(c.attrs.Rlimits) > 0 || c.attrs.Scheduler != nil {
 		c.step("process", c.attrs)

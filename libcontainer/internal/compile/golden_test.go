@@ -31,13 +31,13 @@ type golden struct {
 func v1Groups(id string) []CgroupDir {
 	var list []CgroupDir
 	for _, c := range []string{"cpu,cpuacct", "memory", "pids"} {
-		list = append(list, CgroupDir{Name: c, Controllers: strings.Split(c, ","), Mount: "/sys/fs/cgroup/" + c, Dir: "/sys/fs/cgroup/" + c + "/" + id, Join: true})
+		list = append(list, CgroupDir{Name: c, Controllers: strings.Split(c, ","), Mount: "/sys/fs/cgroup/" + c, Dir: "/sys/fs/cgroup/" + c + "/" + id, Own: true, Join: true})
 	}
-	return append(list, CgroupDir{Name: "systemd", Controllers: []string{"name=systemd"}, Mount: "/sys/fs/cgroup/systemd", Dir: "/sys/fs/cgroup/systemd/" + id, Join: true})
+	return append(list, CgroupDir{Name: "systemd", Controllers: []string{"name=systemd"}, Mount: "/sys/fs/cgroup/systemd", Dir: "/sys/fs/cgroup/systemd/" + id, Own: true, Join: true})
 }
 
 func v2Group(id string) []CgroupDir {
-	return []CgroupDir{{Name: "unified", Mount: "/sys/fs/cgroup", Dir: "/sys/fs/cgroup/" + id, V2: true}}
+	return []CgroupDir{{Mount: "/sys/fs/cgroup", Dir: "/sys/fs/cgroup/" + id, V2: true, Own: true}}
 }
 
 func Test_golden(t *testing.T) {

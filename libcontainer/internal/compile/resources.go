@@ -1,11 +1,20 @@
 package compile
 
 import (
+	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/rung-oci/rung/libcontainer/internal/annotation"
+	"github.com/rung-oci/rung/libcontainer/internal/cgroup/limit"
+	"github.com/rung-oci/rung/libcontainer/internal/cgroup/property"
+	v1 "github.com/rung-oci/rung/libcontainer/internal/cgroup/v1"
+	v2 "github.com/rung-oci/rung/libcontainer/internal/cgroup/v2"
+	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 )
 
@@ -26,130 +35,204 @@ var runtimeDevices = [...]plan.DeviceRule{
 	{Allow: true, Type: 'c', Major: 136, Minor: plan.AnyDevice, Access: plan.DeviceAll}, // pts/*
 }
 
-// resources translates linux.resources of a new container. Its devices are
-// controlled whether or not the config has rules.
-func resources(r *specs.LinuxResources) (*plan.Resources, error) {
-	var rules []specs.LinuxDeviceCgroup
-	if r != nil {
-		rules = r.Devices
+// Controls is what linux.resources comes to on the host: values for files of the container's cgroups, and rules for devices.
+type Controls struct {
+	Early, Late []limit.Write       // before the init is started; when it is a single process
+	Devices     *plan.CgroupDevices // nil: devices are left alone
+}
+
+// controllers that take limits, by their names on v1 and v2, in the order of writing. What has no name there has no such
+// controller. A limit of pids is written late: the init may be two processes for a moment.
+var controllers = [...]struct {
+	v1, v2 string
+	late   bool
+}{
+	{"cpuset", "cpuset", false}, {"cpu", "cpu", false}, {"memory", "memory", false}, {"blkio", "io", false}, {"hugetlb", "hugetlb", false},
+	{"net_cls", "", false}, {"net_prio", "", false}, {"rdma", "rdma", false}, {"pids", "pids", true},
+}
+
+// sound judges resources that nothing is made of: the container has no cgroups of its own.
+func sound(r *specs.LinuxResources) error {
+	if r == nil {
+		return nil
 	}
-	p, err := UpdatedResources(r)
-	if err == nil && p.Devices == nil {
-		err = setDevices(p, rules)
+	_, err := deviceRules(r.Devices)
+	return errors.Join(err, fileNames(r))
+}
+
+// CreatedControls translates linux.resources of a new container. Its devices are controlled whether or not the config has
+// rules. What is wrong is told all at once.
+func CreatedControls(r *specs.LinuxResources, dirs []CgroupDir, unit bool) (*Controls, error) {
+	if r == nil {
+		r = &specs.LinuxResources{}
 	}
+	devices, err := deviceRules(r.Devices)
+	c, err2 := controls(r, dirs, unit)
+	if err := errors.Join(err, err2); err != nil {
+		return nil, err
+	}
+	c.Devices = devices
+	return c, nil
+}
+
+// UpdatedControls translates what an update changes. Rules for devices are the whole new ones; without any, devices are
+// left alone. inForce is the limit of memory, in bytes, that a cgroup v2 group has now; 0: none.
+func UpdatedControls(r *specs.LinuxResources, dirs []CgroupDir, unit bool, inForce int64) (*Controls, error) {
+	if m := r.Memory; m != nil && m.Swap != nil && *m.Swap > 0 && (m.Limit == nil || *m.Limit == 0) && inForce > 0 && dirOf(dirs, "memory") == nil {
+		// a limit of memory and swap together that comes alone: on v2 swap has a limit of its own, the difference to memory's
+		whole, memory := *r, *m
+		memory.Limit, whole.Memory = &inForce, &memory
+		r = &whole
+	}
+	c, err := controls(r, dirs, unit)
 	if err != nil {
 		return nil, err
 	}
-	return p, nil
+	if len(r.Devices) > 0 {
+		c.Devices, err = deviceRules(r.Devices)
+	}
+	return c, err
 }
 
-func setDevices(p *plan.Resources, rules []specs.LinuxDeviceCgroup) error {
-	p.Devices = make([]plan.DeviceRule, 0, len(rules)+len(runtimeDevices))
+// controls asks the pure functions of whichever version has each controller.
+func controls(r *specs.LinuxResources, dirs []CgroupDir, unit bool) (*Controls, error) {
+	if err := fileNames(r); err != nil {
+		return nil, err
+	}
+	c := &Controls{}
+	var errs []error
+	place := func(list []limit.Write, hierarchy string, nowhere, late bool) {
+		for i := range list {
+			list[i].Hierarchy, list[i].Nowhere = hierarchy, nowhere
+		}
+		if late {
+			c.Late = append(c.Late, list...)
+		} else {
+			c.Early = append(c.Early, list...)
+		}
+	}
+	unified := dirV2(dirs)
+	for _, k := range controllers {
+		var list []limit.Write
+		var err error
+		d, nowhere := dirOf(dirs, k.v1), false
+		switch {
+		case d != nil:
+			list, err = v1.Writes(k.v1, r)
+		case unified != nil && k.v2 != "":
+			d = unified
+			list, err = v2.Writes(k.v2, r)
+		default:
+			d, nowhere = &CgroupDir{}, true
+			list, err = v1.Writes(k.v1, r)
+		}
+		errs = append(errs, err)
+		place(list, d.Name, nowhere, k.late)
+	}
+	if len(r.Unified) > 0 {
+		if unified == nil || !onlyV2(dirs) {
+			errs = append(errs, errors.New("linux.resources.unified: invalid configuration: this host has its controllers on cgroup v1"))
+		} else {
+			place(v2.Unified(r.Unified, false), unified.Name, false, false)
+			place(v2.Unified(r.Unified, true), unified.Name, false, true)
+		}
+	}
+	if unit {
+		c.Early = property.Round(c.Early)
+	}
+	return c, errors.Join(errs...)
+}
+
+// fileNames judges what of the config becomes the name of a file.
+func fileNames(r *specs.LinuxResources) error {
+	var errs []error
+	for i, h := range r.HugepageLimits {
+		if !fileNamePart(h.Pagesize) {
+			errs = append(errs, fmt.Errorf("%s.pageSize: %q is no size of pages", at("linux.resources.hugepageLimits", i), h.Pagesize))
+		}
+	}
+	for _, file := range jsonscan.SortedKeys(r.Unified) {
+		if !fileNamePart(file) || !strings.Contains(file, ".") {
+			errs = append(errs, fmt.Errorf("linux.resources.unified: %q is not the name of a control group file, such as memory.high", file))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// dirOf is the container's own v1 group of a controller; nil: there is none.
+func dirOf(dirs []CgroupDir, controller string) *CgroupDir {
+	for i := range dirs {
+		if dirs[i].Own && !dirs[i].V2 && slices.Contains(dirs[i].Controllers, controller) {
+			return &dirs[i]
+		}
+	}
+	return nil
+}
+
+func dirV2(dirs []CgroupDir) *CgroupDir {
+	for i := range dirs {
+		if dirs[i].Own && dirs[i].V2 {
+			return &dirs[i]
+		}
+	}
+	return nil
+}
+
+func onlyV2(dirs []CgroupDir) bool {
+	return !slices.ContainsFunc(dirs, func(d CgroupDir) bool { return d.Own && !d.V2 })
+}
+
+// unitProperties puts into properties of the unit what will be written to its files. The config's limits come last: no
+// annotation undoes one, not at the next daemon-reload either.
+func (c *compiler) unitProperties(k *Controls) []plan.UnitProperty {
+	version := c.facts.Systemd
+	if version == 0 {
+		version = math.MaxInt
+	}
+	name := c.facts.DeviceGroup
+	if name == nil {
+		name = func(bool, int64) string { return "" }
+	}
+	all := append(slices.Clone(k.Early), k.Late...)
+	limits := append(property.Limits(all, version), property.Devices(k.Devices.Rules, name)...)
+	merged, replaced := property.Merge(c.opt.UnitProperties, limits)
+	for _, name := range replaced {
+		c.warn(annotationPath(annotation.SystemdProperties+name) + ": is not applied: linux.resources has such a limit")
+	}
+	return merged
+}
+
+// deviceRules is the config's rules with the runtime's own behind them.
+func deviceRules(rules []specs.LinuxDeviceCgroup) (*plan.CgroupDevices, error) {
+	list := make([]plan.DeviceRule, 0, len(rules)+len(runtimeDevices))
 	for i := range rules {
 		rule, err := deviceRule(&rules[i])
 		if err != nil {
-			return fmt.Errorf("%s: %w", at("linux.resources.devices", i), err)
+			return nil, fmt.Errorf("%s: %w", at("linux.resources.devices", i), err)
 		}
 		switch {
 		case rule.Type != 'a':
-			p.Devices = append(p.Devices, rule)
+			list = append(list, rule)
 		case rule.Major != plan.AnyDevice || rule.Minor != plan.AnyDevice || rule.Access != plan.DeviceAll:
 			// Both types, and those devices and accesses alone (config-linux.md, Device whitelist). The kernel
 			// would take it as every access to every device (devcgroup_update_access, case 'a').
 			for _, rule.Type = range [...]byte{'c', 'b'} {
-				p.Devices = append(p.Devices, rule)
+				list = append(list, rule)
 			}
 		default:
-			p.Devices = p.Devices[:0] // it decides for every device: nothing before it counts
-			if rule.Allow {           // else it is as all begins
-				p.Devices = append(p.Devices, rule)
+			list = list[:0] // it decides for every device: nothing before it counts
+			if rule.Allow { // else it is as all begins
+				list = append(list, rule)
 			}
 		}
 	}
-	p.Defaults = len(runtimeDevices)
-	p.Devices = append(p.Devices, runtimeDevices[:]...)
-	return nil
-}
-
-// UpdatedResources translates what an update changes. Rules for devices are the
-// whole new ones; without any, devices are left alone.
-func UpdatedResources(r *specs.LinuxResources) (*plan.Resources, error) {
-	p := &plan.Resources{}
-	if r == nil {
-		return p, nil
-	}
-	if m := r.Memory; m != nil {
-		p.Memory = &plan.Memory{
-			Limit: m.Limit, Reservation: m.Reservation, Swap: m.Swap, KernelTCP: m.KernelTCP, Swappiness: m.Swappiness,
-			DisableOOMKiller: m.DisableOOMKiller, CheckBeforeUpdate: m.CheckBeforeUpdate != nil && *m.CheckBeforeUpdate,
-		}
-	}
-	if c := r.CPU; c != nil {
-		p.CPU = &plan.CPU{
-			Shares: c.Shares, Quota: c.Quota, Burst: c.Burst, Period: c.Period, RealtimeRuntime: c.RealtimeRuntime, RealtimePeriod: c.RealtimePeriod,
-			Cpus: c.Cpus, Mems: c.Mems, Idle: c.Idle,
-		}
-	}
-	if r.Pids != nil {
-		p.Pids = &plan.Pids{Limit: r.Pids.Limit}
-	}
-	p.BlockIO = blockIO(r.BlockIO)
-	for i, h := range r.HugepageLimits {
-		if !fileNamePart(h.Pagesize) {
-			return nil, fmt.Errorf("%s.pageSize: %q is no size of pages", at("linux.resources.hugepageLimits", i), h.Pagesize)
-		}
-		p.Hugetlb = append(p.Hugetlb, plan.HugepageLimit{PageSize: h.Pagesize, Limit: h.Limit})
-	}
-	if n := r.Network; n != nil {
-		p.Network = &plan.Network{ClassID: n.ClassID}
-		for _, i := range n.Priorities {
-			p.Network.Priorities = append(p.Network.Priorities, plan.InterfacePriority{Name: i.Name, Priority: i.Priority})
-		}
-	}
-	for device, l := range r.Rdma {
-		p.RDMA = append(p.RDMA, plan.RDMALimit{Device: device, HcaHandles: l.HcaHandles, HcaObjects: l.HcaObjects})
-	}
-	plan.SortRDMA(p.RDMA)
-	for file, value := range r.Unified {
-		if !fileNamePart(file) || !strings.Contains(file, ".") {
-			return nil, fmt.Errorf("linux.resources.unified: %q is not the name of a control group file, such as memory.high", file)
-		}
-		p.Unified = append(p.Unified, plan.UnifiedFile{File: file, Value: value})
-	}
-	plan.SortUnified(p.Unified)
-	if len(r.Devices) > 0 {
-		if err := setDevices(p, r.Devices); err != nil {
-			return nil, err
-		}
-	}
-	return p, nil
+	return &plan.CgroupDevices{Rules: append(list, runtimeDevices[:]...), Defaults: len(runtimeDevices)}, nil
 }
 
 // fileNamePart: names of the config become names in the group's directory, and
 // must not lead out of it.
 func fileNamePart(s string) bool {
 	return s != "" && s != ".." && !strings.ContainsAny(s, "/\x00")
-}
-
-func blockIO(b *specs.LinuxBlockIO) *plan.BlockIO {
-	if b == nil {
-		return nil
-	}
-	p := &plan.BlockIO{Weight: b.Weight, LeafWeight: b.LeafWeight}
-	for i := range b.WeightDevice {
-		w := &b.WeightDevice[i]
-		p.WeightDevice = append(p.WeightDevice, plan.WeightDevice{Major: w.Major, Minor: w.Minor, Weight: w.Weight, LeafWeight: w.LeafWeight})
-	}
-	throttle := func(list []specs.LinuxThrottleDevice) []plan.ThrottleDevice {
-		var out []plan.ThrottleDevice
-		for i := range list {
-			out = append(out, plan.ThrottleDevice{Major: list[i].Major, Minor: list[i].Minor, Rate: list[i].Rate})
-		}
-		return out
-	}
-	p.ReadBps, p.WriteBps = throttle(b.ThrottleReadBpsDevice), throttle(b.ThrottleWriteBpsDevice)
-	p.ReadIOPS, p.WriteIOPS = throttle(b.ThrottleReadIOPSDevice), throttle(b.ThrottleWriteIOPSDevice)
-	return p
 }
 
 // deviceRule translates a rule; what it leaves out is all there is.

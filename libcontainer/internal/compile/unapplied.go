@@ -19,7 +19,7 @@ func (c *compiler) unapplied() {
 			c.warn("linux.resources.devices: the rules are not applied: only root of the host, with the devices hierarchy of cgroup v1 or with cgroup v2, controls devices")
 		}
 	}
-	if c.opt.Unit {
+	if c.opt.Unit != "" {
 		return
 	}
 	n := len(c.warnings)

@@ -56,29 +56,6 @@ type MakeUserNamespace struct {
 	UIDs, GIDs IDMap
 }
 
-// CgroupCreate makes the container's control groups in every hierarchy.
-type CgroupCreate struct{ Path string }
-
-// CgroupLimits writes the limits that do not hinder the init; all but pids.
-type CgroupLimits struct{ Resources *Resources }
-
-// CgroupDelegate gives the cgroup v2 group to the user that executes the
-// process: it can be written there, and is a namespace of its own.
-type CgroupDelegate struct{ UID uint32 }
-
-// CgroupLateLimits writes pids.max: the init may be two processes for a
-// moment, the container's process is one.
-type CgroupLateLimits struct{ Resources *Resources }
-
-// CgroupJoin moves the process of an exec into the container's cgroups from outside. The kernel moves
-// a process into a cgroup that has reached its pids limit, and refuses to fork one in there.
-type CgroupJoin struct {
-	V2Only bool // the process joins those of v1 itself
-	// CPUs is the affinity mask of the process from then on: the move into a cpuset replaces the mask
-	// (up to Linux 6.1). Empty: nothing is set.
-	CPUs []byte
-}
-
 // GateListen makes the socket that start connects to.
 type GateListen struct{ FD FD }
 
@@ -193,11 +170,6 @@ type Start struct{}
 func (Intent) label() Label            { return Label{"intent", "system"} }
 func (OpenNamespace) label() Label     { return Label{"open-namespace", "namespace"} }
 func (MakeUserNamespace) label() Label { return Label{"make-user-namespace", "idmap"} }
-func (CgroupCreate) label() Label      { return Label{"cgroup-create", "cgroup"} }
-func (CgroupLimits) label() Label      { return Label{"cgroup-limits", "cgroup"} }
-func (CgroupDelegate) label() Label    { return Label{"cgroup-delegate", "cgroup"} }
-func (CgroupLateLimits) label() Label  { return Label{"cgroup-late-limits", "cgroup"} }
-func (CgroupJoin) label() Label        { return Label{"cgroup-join", "cgroup"} }
 func (GateListen) label() Label        { return Label{"gate-listen", "system"} }
 func (Spawn) label() Label             { return Label{"spawn", "namespace"} }
 func (Serve) label() Label             { return Label{"serve", "system"} }
@@ -225,25 +197,6 @@ func (a MakeUserNamespace) describe(d *describer) {
 	d.fd("fd", a.FD)
 	d.word("uids", a.UIDs.String())
 	d.word("gids", a.GIDs.String())
-}
-func (a CgroupCreate) describe(d *describer) { d.str("path", a.Path) }
-func (a CgroupLimits) describe(d *describer) { describeResources(d, a.Resources) }
-func (a CgroupDelegate) describe(d *describer) {
-	d.num("uid", int64(a.UID))
-}
-
-func (a CgroupLateLimits) describe(d *describer) {
-	if a.Resources != nil && a.Resources.Pids != nil && a.Resources.Pids.Limit != nil {
-		d.num("pids.max", *a.Resources.Pids.Limit)
-	}
-}
-func (a CgroupJoin) describe(d *describer) {
-	if a.V2Only {
-		d.word("hierarchy", "v2")
-	}
-	if len(a.CPUs) > 0 {
-		d.word("cpus", "again")
-	}
 }
 func (a GateListen) describe(d *describer) { d.fd("fd", a.FD) }
 func (a Spawn) describe(d *describer) {

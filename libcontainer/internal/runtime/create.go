@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/rung-oci/rung/libcontainer/internal/cgroup/limit"
 	"github.com/rung-oci/rung/libcontainer/internal/console"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
@@ -22,9 +23,10 @@ type Side struct {
 	Stdio          [3]int
 	Namespaces     []Namespace // those that the plan's OpenNamespace steps are about
 	Intent         func() error
-	CgroupCreate   func() error
-	CgroupLimits   func(*plan.Resources) error
-	CgroupLate     func(*plan.Resources) error
+	CgroupCreate   func(plan.CgroupCreate) error
+	CgroupWrite    func([]limit.Write) error // those that stand together in the plan
+	CgroupDevices  func([]plan.DeviceRule) error
+	UnitLeave      func()
 	CgroupDelegate func(uid int) error
 	CgroupFD       func() (int, error)              // for clone3(2) on cgroup v2; -1 for none
 	CgroupBusy     func() (int, error)              // the one to take when that takes no processes (EBUSY); may be nil
@@ -107,12 +109,18 @@ func Exec(p *plan.Plan, exe *Executable, side *Side, files map[plan.FD]int) (i *
 	if n, ok := plan.Find[plan.Notify](p); ok {
 		x.notify = &n
 	}
-	for _, s := range p.Runtime {
+	for at := 0; at < len(p.Runtime); at++ {
+		s := p.Runtime[at]
 		if side.Debug != nil {
 			side.Debug("step: " + plan.ActionLine(s.Do))
 		}
 		span := x.begin(s)
-		err := x.do(s.Do)
+		var err error
+		if _, ok := s.Do.(plan.CgroupWrite); ok {
+			at, err = x.cgroupWrites(at)
+		} else {
+			err = x.do(s.Do)
+		}
 		span.End(err)
 		if err != nil {
 			var step *StepError
@@ -142,15 +150,16 @@ func (x *executor) do(a plan.Action) error {
 		return err
 	case plan.CgroupCreate:
 		x.undo.Push("control groups", x.side.CgroupClean)
-		return x.side.CgroupCreate()
-	case plan.CgroupLimits:
-		return x.side.CgroupLimits(a.Resources)
+		return x.side.CgroupCreate(a)
+	case plan.CgroupDevices:
+		return x.side.CgroupDevices(a.Rules)
+	case plan.UnitLeave:
+		x.side.UnitLeave()
+		return nil
 	case plan.CgroupJoin:
 		return x.cgroupJoin(a)
 	case plan.CgroupDelegate:
 		return x.side.CgroupDelegate(int(a.UID))
-	case plan.CgroupLateLimits:
-		return x.side.CgroupLate(a.Resources)
 	case plan.GateListen:
 		fd, err := x.side.ListenGate()
 		x.files[a.FD] = fd
@@ -246,6 +255,22 @@ func (x *executor) spawn(a plan.Spawn) error {
 		return err
 	})
 	return nil
+}
+
+// cgroupWrites does the writes that stand together from a step on, and gives the last of them.
+func (x *executor) cgroupWrites(at int) (last int, err error) {
+	var list []limit.Write
+	for ; at < len(x.plan.Runtime); at++ {
+		w, ok := x.plan.Runtime[at].Do.(plan.CgroupWrite)
+		if !ok {
+			break
+		}
+		if len(list) > 0 && x.side.Debug != nil {
+			x.side.Debug("step: " + plan.ActionLine(w))
+		}
+		list = append(list, w.Write)
+	}
+	return at - 1, x.side.CgroupWrite(list)
 }
 
 func (x *executor) cgroupJoin(a plan.CgroupJoin) error {

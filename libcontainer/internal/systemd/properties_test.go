@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/rung-oci/rung/libcontainer/internal/annotation"
-	"github.com/rung-oci/rung/libcontainer/internal/cgroup/limit"
 )
 
 func annotated(t *testing.T, name, text string) ([]Property, error) {
@@ -59,39 +58,6 @@ func TestAnnotations_refused(t *testing.T) {
 	} {
 		if list, err := annotated(t, name, text); err == nil {
 			t.Errorf("%s=%s gives %v", name, text, list)
-		}
-	}
-}
-
-// Limits of the config come last, and no property of an annotation stands beside one that it
-// would take the place of.
-func TestMerge(t *testing.T) {
-	own, err := Annotations(map[string]string{
-		AnnotationPrefix + "MemoryMax": "uint64 18446744073709551615", AnnotationPrefix + "MemoryHigh": "uint64 7", AnnotationPrefix + "TasksMax": "uint64 18446744073709551615",
-		AnnotationPrefix + "CPUWeight": "uint64 7", AnnotationPrefix + "CollectMode": "'inactive'",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct {
-		files          []string
-		list, replaced string
-	}{
-		{nil, "CPUWeight CollectMode MemoryHigh MemoryMax TasksMax", ""},
-		{[]string{"memory.max", "pids.max"}, "CPUWeight CollectMode MemoryHigh MemoryMax TasksMax", "MemoryMax TasksMax"},
-		{[]string{"memory.limit_in_bytes", "cpu.shares"}, "CollectMode TasksMax MemoryLimit CPUShares", "CPUWeight MemoryHigh MemoryMax"},
-	} {
-		var writes []limit.Write
-		for _, f := range c.files {
-			writes = append(writes, limit.Write{File: f, Value: "5"})
-		}
-		list, replaced := Merge(own, Limits(writes, 252))
-		var names []string
-		for _, p := range list {
-			names = append(names, p.Name)
-		}
-		if got := strings.Join(names, " "); got != c.list || strings.Join(replaced, " ") != c.replaced {
-			t.Errorf("%v: %s, replaced %v; want %s, %s", c.files, got, replaced, c.list, c.replaced)
 		}
 	}
 }

@@ -1,12 +1,10 @@
-// Package limit is what the packages v1 and v2 give: values for files of control
-// groups, as data. Here are also those that both versions take in the same form.
+// Package limit is values for files of control groups, as data: what the packages v1 and v2 give, and what a plan
+// carries.
 package limit
 
 import (
 	"strconv"
 	"strings"
-
-	"github.com/rung-oci/rung/libcontainer/internal/plan"
 )
 
 // Write is one value for one file of a controller.
@@ -23,6 +21,16 @@ type Write struct {
 	Changes    string // another file whose value the kernel changes with this one
 	Else       *Write // instead, on a kernel without the file
 	Unset      bool   // Value is what every cgroup begins with: a host without the controller has it
+	Hierarchy  string // where the controller is, as a directory below /sys/fs/cgroup; empty: cgroup v2 is mounted there itself
+	Nowhere    bool   // no mounted hierarchy has the controller
+}
+
+// Path is the file below the directory of cgroups, without the container's own path: "memory/memory.limit_in_bytes".
+func (w *Write) Path() string {
+	if w.Hierarchy == "" {
+		return w.File
+	}
+	return w.Hierarchy + "/" + w.File
 }
 
 // Lost reports whether the write asks for something that a host without the controller lacks.
@@ -59,71 +67,6 @@ func MaxOr(n int64) string {
 		return "max"
 	}
 	return Int(n)
-}
-
-// Cpuset is cpuset.cpus and cpuset.mems: lists as cpuset(7) has them.
-func Cpuset(c *plan.CPU) []Write {
-	if c == nil {
-		return nil
-	}
-	var list []Write
-	if c.Cpus != "" {
-		list = append(list, Write{Controller: "cpuset", File: "cpuset.cpus", Value: c.Cpus, Origin: Resources + "cpu.cpus"})
-	}
-	if c.Mems != "" {
-		list = append(list, Write{Controller: "cpuset", File: "cpuset.mems", Value: c.Mems, Origin: Resources + "cpu.mems"})
-	}
-	return list
-}
-
-// Pids is pids.max. A limit of 0 lets no process fork; it becomes 1, of which
-// the container's own process is the first, because engines mean that.
-func Pids(p *plan.Pids) []Write {
-	if p == nil || p.Limit == nil {
-		return nil
-	}
-	n := *p.Limit
-	if n == 0 {
-		n = 1
-	}
-	return []Write{{Controller: "pids", File: "pids.max", Value: MaxOr(n), Origin: Resources + "pids.limit"}}
-}
-
-// Hugetlb bounds the use of huge pages, and, where the kernel can (Linux 5.7),
-// their reservation: a process that may not use what it has reserved dies of
-// SIGBUS, one that may not reserve gets ENOMEM. suffix is the version's word for
-// the limit.
-func Hugetlb(list []plan.HugepageLimit, suffix string) []Write {
-	var out []Write
-	for i, h := range list {
-		w := Write{Controller: "hugetlb", File: "hugetlb." + h.PageSize + suffix, Value: Uint(h.Limit), Origin: At(Resources+"hugepageLimits", i)}
-		out = append(out, w)
-		w.File, w.Optional = "hugetlb."+h.PageSize+".rsvd"+suffix, true
-		out = append(out, w)
-	}
-	return out
-}
-
-// RDMA is rdma.max.
-func RDMA(limits []plan.RDMALimit) []Write {
-	var list []Write
-	for _, l := range limits {
-		value := l.Device
-		if l.HcaHandles != nil {
-			value += " hca_handle=" + Uint(uint64(*l.HcaHandles))
-		}
-		if l.HcaObjects != nil {
-			value += " hca_object=" + Uint(uint64(*l.HcaObjects))
-		}
-		if value == l.Device {
-			continue
-		}
-		list = append(list, Write{
-			Controller: "rdma", File: "rdma.max", Value: value, Origin: Resources + "rdma." + l.Device,
-			Key: l.Device, Reset: l.Device + " hca_handle=max hca_object=max",
-		})
-	}
-	return list
 }
 
 // Restore gives what to write to have the old content of the file again, after

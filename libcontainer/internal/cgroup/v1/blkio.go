@@ -1,13 +1,13 @@
 package v1
 
 import (
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup/limit"
-	"github.com/rung-oci/rung/libcontainer/internal/plan"
 )
 
 // blkio: weights are BFQ's. The leaf weights were those of CFQ, which went with
 // Linux 5.0; a config that wants them gets the kernel's error.
-func blkio(b *plan.BlockIO) []limit.Write {
+func blkio(b *specs.LinuxBlockIO) []limit.Write {
 	if b == nil {
 		return nil
 	}
@@ -38,12 +38,12 @@ func blkio(b *plan.BlockIO) []limit.Write {
 	}
 	for _, t := range [...]struct {
 		file, field string
-		list        []plan.ThrottleDevice
+		list        []specs.LinuxThrottleDevice
 	}{
-		{"blkio.throttle.read_bps_device", "throttleReadBpsDevice", b.ReadBps},
-		{"blkio.throttle.write_bps_device", "throttleWriteBpsDevice", b.WriteBps},
-		{"blkio.throttle.read_iops_device", "throttleReadIOPSDevice", b.ReadIOPS},
-		{"blkio.throttle.write_iops_device", "throttleWriteIOPSDevice", b.WriteIOPS},
+		{"blkio.throttle.read_bps_device", "throttleReadBpsDevice", b.ThrottleReadBpsDevice},
+		{"blkio.throttle.write_bps_device", "throttleWriteBpsDevice", b.ThrottleWriteBpsDevice},
+		{"blkio.throttle.read_iops_device", "throttleReadIOPSDevice", b.ThrottleReadIOPSDevice},
+		{"blkio.throttle.write_iops_device", "throttleWriteIOPSDevice", b.ThrottleWriteIOPSDevice},
 	} {
 		for i, d := range t.list {
 			keyed(t.file, limit.Device(d.Major, d.Minor), limit.Uint(d.Rate), t.field, i)

@@ -3,8 +3,8 @@ package v1
 import (
 	"fmt"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup/limit"
-	"github.com/rung-oci/rung/libcontainer/internal/plan"
 )
 
 // The kernel cuts cpu.shares to these without a word (MIN_SHARES, MAX_SHARES).
@@ -15,7 +15,7 @@ const (
 
 // cpu: the quotient of quota and period may not exceed the parent's at any
 // moment, and burst not the quota, so the order depends on what is there.
-func cpu(c *plan.CPU) ([]limit.Write, error) {
+func cpu(c *specs.LinuxCPU) ([]limit.Write, error) {
 	if c == nil {
 		return nil, nil
 	}

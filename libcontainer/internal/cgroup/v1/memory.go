@@ -1,15 +1,15 @@
 package v1
 
 import (
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup/limit"
-	"github.com/rung-oci/rung/libcontainer/internal/plan"
 )
 
 // memory: the limit of memory and swap together must never be below that of
 // memory, so which comes first depends on the direction. Limits of 0 are those of
 // engines that have none to set. linux.resources.memory.kernel is ignored: the
 // kernel does too (Linux 5.16).
-func memory(m *plan.Memory) []limit.Write {
+func memory(m *specs.LinuxMemory) []limit.Write {
 	if m == nil {
 		return nil
 	}

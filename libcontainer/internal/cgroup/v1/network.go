@@ -1,11 +1,11 @@
 package v1
 
 import (
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup/limit"
-	"github.com/rung-oci/rung/libcontainer/internal/plan"
 )
 
-func netCls(n *plan.Network) []limit.Write {
+func netCls(n *specs.LinuxNetwork) []limit.Write {
 	if n == nil || n.ClassID == nil {
 		return nil
 	}
@@ -16,7 +16,7 @@ func netCls(n *plan.Network) []limit.Write {
 }
 
 // netPrio takes one interface a write.
-func netPrio(n *plan.Network) []limit.Write {
+func netPrio(n *specs.LinuxNetwork) []limit.Write {
 	if n == nil {
 		return nil
 	}

@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup/limit"
-	"github.com/rung-oci/rung/libcontainer/internal/plan"
 )
 
 // cpu: cpu.max holds quota and period in one line; a value that is left out stays
 // as it is. Realtime limits have no file on v2.
-func cpu(c *plan.CPU) ([]limit.Write, error) {
+func cpu(c *specs.LinuxCPU) ([]limit.Write, error) {
 	if c == nil {
 		return nil, nil
 	}

@@ -3,15 +3,15 @@ package v2
 import (
 	"errors"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup/limit"
-	"github.com/rung-oci/rung/libcontainer/internal/plan"
 )
 
 const noLimits = " rbps=max wbps=max riops=max wiops=max"
 
 // io: weights are BFQ's where that is in use, in its own unit; else io.weight
 // takes them, in another one.
-func io(b *plan.BlockIO) ([]limit.Write, error) {
+func io(b *specs.LinuxBlockIO) ([]limit.Write, error) {
 	if b == nil {
 		return nil, nil
 	}
@@ -35,10 +35,10 @@ func io(b *plan.BlockIO) ([]limit.Write, error) {
 	}
 	for _, t := range [...]struct {
 		word, field string
-		list        []plan.ThrottleDevice
+		list        []specs.LinuxThrottleDevice
 	}{
-		{"rbps", "throttleReadBpsDevice", b.ReadBps}, {"wbps", "throttleWriteBpsDevice", b.WriteBps},
-		{"riops", "throttleReadIOPSDevice", b.ReadIOPS}, {"wiops", "throttleWriteIOPSDevice", b.WriteIOPS},
+		{"rbps", "throttleReadBpsDevice", b.ThrottleReadBpsDevice}, {"wbps", "throttleWriteBpsDevice", b.ThrottleWriteBpsDevice},
+		{"riops", "throttleReadIOPSDevice", b.ThrottleReadIOPSDevice}, {"wiops", "throttleWriteIOPSDevice", b.ThrottleWriteIOPSDevice},
 	} {
 		for i, d := range t.list {
 			rate := "max" // 0 takes a limit away on v1; v2 has a word for it

@@ -3,8 +3,8 @@ package v2
 import (
 	"fmt"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup/limit"
-	"github.com/rung-oci/rung/libcontainer/internal/plan"
 )
 
 // memory: the config's swap is memory and swap together, the file's is swap
@@ -12,7 +12,7 @@ import (
 // Linux 5.16. What v2 has nothing for is an error ("If the conversion is not
 // possible the runtime MUST generate an error"). memory.max comes last: what does
 // not fit is reclaimed, into the swap that is then already bounded.
-func memory(m *plan.Memory) ([]limit.Write, error) {
+func memory(m *specs.LinuxMemory) ([]limit.Write, error) {
 	if m == nil {
 		return nil, nil
 	}
@@ -42,7 +42,7 @@ func memory(m *plan.Memory) ([]limit.Write, error) {
 
 // onlyV1 is about what a group of v1 has and one of v2 has not, if the config
 // asks for any of it: engines have 0, false and -1 for "as it is".
-func onlyV1(m *plan.Memory) error {
+func onlyV1(m *specs.LinuxMemory) error {
 	field := ""
 	switch {
 	case m.Swappiness != nil && int64(*m.Swappiness) >= 0:
@@ -59,7 +59,7 @@ func onlyV1(m *plan.Memory) error {
 
 // swapAlone gives the limit of swap; below 0 is none. set is false when there is
 // nothing to write.
-func swapAlone(m *plan.Memory) (swap int64, set bool, err error) {
+func swapAlone(m *specs.LinuxMemory) (swap int64, set bool, err error) {
 	var both, limitOf int64
 	if m.Swap != nil {
 		both = *m.Swap
@@ -84,8 +84,8 @@ func swapAlone(m *plan.Memory) (swap int64, set bool, err error) {
 // UsageError says that a new limit is below what is in use already
 // (linux.resources.memory.checkBeforeUpdate): the kernel would kill processes
 // until it fits.
-func UsageError(m *plan.Memory, memory, swap uint64) error {
-	if m == nil || !m.CheckBeforeUpdate {
+func UsageError(m *specs.LinuxMemory, memory, swap uint64) error {
+	if m == nil || m.CheckBeforeUpdate == nil || !*m.CheckBeforeUpdate {
 		return nil
 	}
 	if m.Swap != nil && *m.Swap > 0 && uint64(*m.Swap) < memory+swap {

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup/limit"
-	"github.com/rung-oci/rung/libcontainer/internal/plan"
 )
 
 func ptr[T any](v T) *T { return &v }
@@ -31,48 +31,48 @@ func lines(list []limit.Write) string {
 }
 
 func TestWrites(t *testing.T) {
-	memory := func(m plan.Memory) plan.Resources { return plan.Resources{Memory: &m} }
-	cpu := func(c plan.CPU) plan.Resources { return plan.Resources{CPU: &c} }
+	memory := func(m specs.LinuxMemory) specs.LinuxResources { return specs.LinuxResources{Memory: &m} }
+	cpu := func(c specs.LinuxCPU) specs.LinuxResources { return specs.LinuxResources{CPU: &c} }
 	for _, c := range []struct {
 		name, controller string
-		r                plan.Resources
+		r                specs.LinuxResources
 		want             string
 	}{
-		{"no memory", "memory", plan.Resources{}, ""},
+		{"no memory", "memory", specs.LinuxResources{}, ""},
 		{
 			"memory", "memory",
-			memory(plan.Memory{Limit: ptr(int64(100)), Swap: ptr(int64(250)), Reservation: ptr(int64(50)), Swappiness: ptr(^uint64(0)), DisableOOMKiller: ptr(false), KernelTCP: ptr(int64(0))}),
+			memory(specs.LinuxMemory{Limit: ptr(int64(100)), Swap: ptr(int64(250)), Reservation: ptr(int64(50)), Swappiness: ptr(^uint64(0)), DisableOOMKiller: ptr(false), KernelTCP: ptr(int64(0))}),
 			"memory.swap.max 150\nmemory.max 100\nmemory.low 50\n",
 		},
-		{"no swap", "memory", memory(plan.Memory{Limit: ptr(int64(100)), Swap: ptr(int64(100))}), "memory.swap.max 0 ?\nmemory.max 100\n"},
-		{"swap without limit", "memory", memory(plan.Memory{Limit: ptr(int64(100)), Swap: ptr(int64(-1))}), "memory.swap.max max ?\nmemory.max 100\n"},
-		{"no limits", "memory", memory(plan.Memory{Limit: ptr(int64(-1))}), "memory.swap.max max ?\nmemory.max max\n"},
-		{"swap 0 is unset", "memory", memory(plan.Memory{Limit: ptr(int64(100)), Swap: ptr(int64(0))}), "memory.max 100\n"},
+		{"no swap", "memory", memory(specs.LinuxMemory{Limit: ptr(int64(100)), Swap: ptr(int64(100))}), "memory.swap.max 0 ?\nmemory.max 100\n"},
+		{"swap without limit", "memory", memory(specs.LinuxMemory{Limit: ptr(int64(100)), Swap: ptr(int64(-1))}), "memory.swap.max max ?\nmemory.max 100\n"},
+		{"no limits", "memory", memory(specs.LinuxMemory{Limit: ptr(int64(-1))}), "memory.swap.max max ?\nmemory.max max\n"},
+		{"swap 0 is unset", "memory", memory(specs.LinuxMemory{Limit: ptr(int64(100)), Swap: ptr(int64(0))}), "memory.max 100\n"},
 		{
-			"cpu", "cpu", cpu(plan.CPU{Shares: ptr(uint64(1024)), Quota: ptr(int64(5000)), Period: ptr(uint64(10000)), Burst: ptr(uint64(100)), Idle: ptr(int64(0))}),
+			"cpu", "cpu", cpu(specs.LinuxCPU{Shares: ptr(uint64(1024)), Quota: ptr(int64(5000)), Period: ptr(uint64(10000)), Burst: ptr(uint64(100)), Idle: ptr(int64(0))}),
 			"cpu.weight 100\ncpu.idle 0\ncpu.max 5000 10000\ncpu.max.burst 100\n",
 		},
-		{"quota alone", "cpu", cpu(plan.CPU{Quota: ptr(int64(5000))}), "cpu.max 5000\n"},
-		{"no quota", "cpu", cpu(plan.CPU{Quota: ptr(int64(-1)), Period: ptr(uint64(5000))}), "cpu.max max 5000\n"},
-		{"period alone", "cpu", cpu(plan.CPU{Period: ptr(uint64(5000))}), "cpu.max 5000 <\n"},
-		{"an idle group has no weight", "cpu", cpu(plan.CPU{Shares: ptr(uint64(1024)), Idle: ptr(int64(1))}), "cpu.idle 1\n"},
-		{"cpuset", "cpuset", cpu(plan.CPU{Cpus: "0-1", Mems: "0"}), "cpuset.cpus 0-1\ncpuset.mems 0\n"},
-		{"pids", "pids", plan.Resources{Pids: &plan.Pids{Limit: ptr(int64(20))}}, "pids.max 20\n"},
-		{"no pids", "pids", plan.Resources{Pids: &plan.Pids{Limit: ptr(int64(0))}}, "pids.max 1\n"},
+		{"quota alone", "cpu", cpu(specs.LinuxCPU{Quota: ptr(int64(5000))}), "cpu.max 5000\n"},
+		{"no quota", "cpu", cpu(specs.LinuxCPU{Quota: ptr(int64(-1)), Period: ptr(uint64(5000))}), "cpu.max max 5000\n"},
+		{"period alone", "cpu", cpu(specs.LinuxCPU{Period: ptr(uint64(5000))}), "cpu.max 5000 <\n"},
+		{"an idle group has no weight", "cpu", cpu(specs.LinuxCPU{Shares: ptr(uint64(1024)), Idle: ptr(int64(1))}), "cpu.idle 1\n"},
+		{"cpuset", "cpuset", cpu(specs.LinuxCPU{Cpus: "0-1", Mems: "0"}), "cpuset.cpus 0-1\ncpuset.mems 0\n"},
+		{"pids", "pids", specs.LinuxResources{Pids: &specs.LinuxPids{Limit: ptr(int64(20))}}, "pids.max 20\n"},
+		{"no pids", "pids", specs.LinuxResources{Pids: &specs.LinuxPids{Limit: ptr(int64(0))}}, "pids.max 1\n"},
 		{
 			"io", "io",
-			plan.Resources{BlockIO: &plan.BlockIO{
-				Weight: ptr(uint16(750)), WeightDevice: []plan.WeightDevice{{Major: 8, Minor: 0, Weight: ptr(uint16(10))}},
-				ReadBps: []plan.ThrottleDevice{{Major: 8, Minor: 0, Rate: 1024}}, WriteBps: []plan.ThrottleDevice{{Major: 8, Minor: 0, Rate: 0}},
-				ReadIOPS: []plan.ThrottleDevice{{Major: 8, Minor: 1, Rate: 10}}, WriteIOPS: []plan.ThrottleDevice{{Major: 8, Minor: 1, Rate: 11}},
+			specs.LinuxResources{BlockIO: &specs.LinuxBlockIO{
+				Weight: ptr(uint16(750)), WeightDevice: []specs.LinuxWeightDevice{{LinuxBlockIODevice: specs.LinuxBlockIODevice{Major: 8, Minor: 0}, Weight: ptr(uint16(10))}},
+				ThrottleReadBpsDevice: []specs.LinuxThrottleDevice{{LinuxBlockIODevice: specs.LinuxBlockIODevice{Major: 8, Minor: 0}, Rate: 1024}}, ThrottleWriteBpsDevice: []specs.LinuxThrottleDevice{{LinuxBlockIODevice: specs.LinuxBlockIODevice{Major: 8, Minor: 0}, Rate: 0}},
+				ThrottleReadIOPSDevice: []specs.LinuxThrottleDevice{{LinuxBlockIODevice: specs.LinuxBlockIODevice{Major: 8, Minor: 1}, Rate: 10}}, ThrottleWriteIOPSDevice: []specs.LinuxThrottleDevice{{LinuxBlockIODevice: specs.LinuxBlockIODevice{Major: 8, Minor: 1}, Rate: 11}},
 			}},
 			"io.bfq.weight 750 else io.weight 7475\nio.bfq.weight 8:0 10 else io.weight 8:0 1\nio.max 8:0 rbps=1024\nio.max 8:0 wbps=max\nio.max 8:1 riops=10\nio.max 8:1 wiops=11\n",
 		},
 		{
-			"huge pages", "hugetlb", plan.Resources{Hugetlb: []plan.HugepageLimit{{PageSize: "2MB", Limit: 4 << 20}}},
+			"huge pages", "hugetlb", specs.LinuxResources{HugepageLimits: []specs.LinuxHugepageLimit{{Pagesize: "2MB", Limit: 4 << 20}}},
 			"hugetlb.2MB.max 4194304\nhugetlb.2MB.rsvd.max 4194304 ?\n",
 		},
-		{"rdma", "rdma", plan.Resources{RDMA: []plan.RDMALimit{{Device: "mlx4_0", HcaHandles: ptr(uint32(3))}}}, "rdma.max mlx4_0 hca_handle=3\n"},
+		{"rdma", "rdma", specs.LinuxResources{Rdma: map[string]specs.LinuxRdma{"mlx4_0": {HcaHandles: ptr(uint32(3))}}}, "rdma.max mlx4_0 hca_handle=3\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			list, err := Writes(c.controller, &c.r)
@@ -94,17 +94,17 @@ func TestWrites(t *testing.T) {
 func TestWrites_refused(t *testing.T) {
 	for _, c := range []struct {
 		name, controller string
-		r                plan.Resources
+		r                specs.LinuxResources
 		want             string
 	}{
-		{"swap below memory", "memory", plan.Resources{Memory: &plan.Memory{Limit: ptr(int64(100)), Swap: ptr(int64(50))}}, "linux.resources.memory.swap: 50 is memory and swap together"},
-		{"swap without memory", "memory", plan.Resources{Memory: &plan.Memory{Swap: ptr(int64(50))}}, "linux.resources.memory.swap: 50: a limit"},
-		{"swappiness", "memory", plan.Resources{Memory: &plan.Memory{Swappiness: ptr(uint64(0))}}, "linux.resources.memory.swappiness: cgroup v2 has no such"},
-		{"no OOM killer", "memory", plan.Resources{Memory: &plan.Memory{DisableOOMKiller: ptr(true)}}, "linux.resources.memory.disableOOMKiller: "},
-		{"TCP buffers", "memory", plan.Resources{Memory: &plan.Memory{KernelTCP: ptr(int64(1))}}, "linux.resources.memory.kernelTCP: "},
-		{"leaf weight", "io", plan.Resources{BlockIO: &plan.BlockIO{LeafWeight: ptr(uint16(10))}}, "linux.resources.blockIO: cgroup v2 has no leafWeight"},
-		{"leaf weight of a device", "io", plan.Resources{BlockIO: &plan.BlockIO{WeightDevice: []plan.WeightDevice{{LeafWeight: ptr(uint16(10))}}}}, "linux.resources.blockIO: cgroup v2 has no leafWeight"},
-		{"realtime", "cpu", plan.Resources{CPU: &plan.CPU{RealtimeRuntime: ptr(int64(50))}}, "no limits of realtime"},
+		{"swap below memory", "memory", specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(100)), Swap: ptr(int64(50))}}, "linux.resources.memory.swap: 50 is memory and swap together"},
+		{"swap without memory", "memory", specs.LinuxResources{Memory: &specs.LinuxMemory{Swap: ptr(int64(50))}}, "linux.resources.memory.swap: 50: a limit"},
+		{"swappiness", "memory", specs.LinuxResources{Memory: &specs.LinuxMemory{Swappiness: ptr(uint64(0))}}, "linux.resources.memory.swappiness: cgroup v2 has no such"},
+		{"no OOM killer", "memory", specs.LinuxResources{Memory: &specs.LinuxMemory{DisableOOMKiller: ptr(true)}}, "linux.resources.memory.disableOOMKiller: "},
+		{"TCP buffers", "memory", specs.LinuxResources{Memory: &specs.LinuxMemory{KernelTCP: ptr(int64(1))}}, "linux.resources.memory.kernelTCP: "},
+		{"leaf weight", "io", specs.LinuxResources{BlockIO: &specs.LinuxBlockIO{LeafWeight: ptr(uint16(10))}}, "linux.resources.blockIO: cgroup v2 has no leafWeight"},
+		{"leaf weight of a device", "io", specs.LinuxResources{BlockIO: &specs.LinuxBlockIO{WeightDevice: []specs.LinuxWeightDevice{{LeafWeight: ptr(uint16(10))}}}}, "linux.resources.blockIO: cgroup v2 has no leafWeight"},
+		{"realtime", "cpu", specs.LinuxResources{CPU: &specs.LinuxCPU{RealtimeRuntime: ptr(int64(50))}}, "no limits of realtime"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if _, err := Writes(c.controller, &c.r); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -131,7 +131,7 @@ func TestWeight(t *testing.T) {
 }
 
 func TestUnified(t *testing.T) {
-	files := []plan.UnifiedFile{{File: "io.max", Value: "8:0 rbps=1\n8:16 wiops=max\n\n"}, {File: "memory.high", Value: "100"}, {File: "pids.max", Value: "7"}}
+	files := map[string]string{"io.max": "8:0 rbps=1\n8:16 wiops=max\n\n", "memory.high": "100", "pids.max": "7"}
 	if got := lines(Unified(files, false)); got != "io.max 8:0 rbps=1\nio.max 8:16 wiops=max\nmemory.high 100\n" {
 		t.Errorf("early: %s", got)
 	}
@@ -142,7 +142,7 @@ func TestUnified(t *testing.T) {
 }
 
 func TestUsageError(t *testing.T) {
-	m := plan.Memory{Limit: ptr(int64(100)), Swap: ptr(int64(150)), CheckBeforeUpdate: true}
+	m := specs.LinuxMemory{Limit: ptr(int64(100)), Swap: ptr(int64(150)), CheckBeforeUpdate: ptr(true)}
 	for _, c := range []struct {
 		name         string
 		memory, swap uint64
@@ -157,7 +157,7 @@ func TestUsageError(t *testing.T) {
 			}
 		})
 	}
-	m.CheckBeforeUpdate = false
+	m.CheckBeforeUpdate = nil
 	if err := UsageError(&m, 1000, 0); err != nil {
 		t.Errorf("not asked for: %v", err)
 	}
