@@ -32,9 +32,13 @@ func TestLabels_have_codes(t *testing.T) {
 	if kinds < 60 {
 		t.Errorf("there are %d kinds of op", kinds)
 	}
-	source, err := os.ReadFile("internal/plan/plan.go")
-	if err != nil {
-		t.Fatal(err)
+	var source []byte
+	for _, file := range []string{"plan.go", "cgroup.go"} {
+		text, err := os.ReadFile("internal/plan/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source = append(source, text...)
 	}
 	actions := regexp.MustCompile(`return Label\{"([a-z-]+)", "([a-z]*)"\}`).FindAllStringSubmatch(string(source), -1)
 	if len(actions) < 20 {
