@@ -23,7 +23,7 @@ func TestCallNumbers_are_those_of_libseccomp(t *testing.T) {
 			}
 			got := callNumbers[a][i]
 			switch {
-			case n >= 0 && got == -1:
+			case n > -300 && got == -1: // 2.6 is the first that knows loong64
 				t.Logf("%s on %s has become known: %d", name, abis[a].name, n)
 			case n >= 0 && n != got+int32(abis[a].base), n <= -100 && n > -300 && got != n, n <= -300 && got != -1:
 				t.Errorf("%s on %s: %d, libseccomp has %d", name, abis[a].name, got, n)
