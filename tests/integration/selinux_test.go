@@ -116,7 +116,11 @@ func TestSELinux_check_finds_what_create_refuses(t *testing.T) {
 			if len(of) != 1 || of[0].Path != c.at || !of[0].Fatal || !strings.Contains(of[0].Message, c.message) {
 				t.Errorf("findings %+v, want %s: %s\n%s", of, c.at, c.message, res.output())
 			}
-			wantFailure(t, run, c.at)
+			failed := c.at
+			if c.mount != "" { // at the first of the mounts
+				failed = "context=" + c.mount
+			}
+			wantFailure(t, run, failed)
 		})
 	}
 }
