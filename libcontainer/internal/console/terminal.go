@@ -131,15 +131,6 @@ func (t *Terminal) hangUp() error {
 	return nil
 }
 
-// Run is Start, and a wait for the other side to close the terminal, then Drain.
-func (t *Terminal) Run() {
-	t.copying.Add(1)
-	t.typing.Add(1)
-	go func() { defer t.copying.Done(); defer t.typing.Done(); t.input() }()
-	t.output()
-	t.Drain()
-}
-
 // Close stops the copying, gives the caller's terminal its mode back and closes
 // the master.
 func (t *Terminal) Close() error {

@@ -49,7 +49,9 @@ func TestTerminal_pipes(t *testing.T) {
 		rest, _ := io.ReadAll(outReader)
 		got <- append(r, rest...)
 	}()
-	term.Run()
+	term.Start()
+	_ = c.Wait()
+	term.Drain()
 	out.Close()
 	seq, err := exec.Command("seq", "1", "50000").Output()
 	if err != nil {
@@ -61,7 +63,6 @@ func TestTerminal_pipes(t *testing.T) {
 	if err := term.Close(); err != nil {
 		t.Error(err)
 	}
-	_ = c.Wait()
 	if c.ProcessState.ExitCode() != 3 {
 		t.Error(c.ProcessState)
 	}
@@ -72,7 +73,7 @@ func TestTerminal_muchInput(t *testing.T) {
 	master, slave := pty(t)
 	in, inWriter, out, outReader := ends(t)
 	term := mustOpen(t, master, in, out)
-	onTerminal(t, slave, "stty raw -echo; echo ready; head -c 300000 | cksum")
+	c := onTerminal(t, slave, "stty raw -echo; echo ready; head -c 300000 | cksum")
 	data := bytes.Repeat([]byte("0123456789\n\x03\x04xyz"), 300000/16)
 	got := make(chan []byte)
 	go func() {
@@ -82,7 +83,9 @@ func TestTerminal_muchInput(t *testing.T) {
 		rest, _ := io.ReadAll(outReader)
 		got <- rest
 	}()
-	term.Run()
+	term.Start()
+	_ = c.Wait()
+	term.Drain()
 	out.Close()
 	defer term.Close()
 	sum := exec.Command("cksum")
@@ -141,9 +144,10 @@ func TestTerminal_fullOutput(t *testing.T) {
 	defer full.Close()
 	term := mustOpen(t, master, in, full)
 	c := onTerminal(t, slave, "seq 1 50000; exit 5")
-	term.Run()
-	defer term.Close()
+	term.Start()
 	_ = c.Wait()
+	term.Drain()
+	defer term.Close()
 	if c.ProcessState.ExitCode() != 5 {
 		t.Error(c.ProcessState)
 	}
@@ -158,37 +162,28 @@ func TestTerminal_nobodyReads(t *testing.T) {
 		"SIGHUP": {"exec yes", func(s unix.WaitStatus) bool { return s.Signaled() && s.Signal() == unix.SIGHUP }},
 		"EIO":    {"trap '' HUP; while echo y; do :; done; exit 5", func(s unix.WaitStatus) bool { return s.ExitStatus() == 5 }},
 	} {
-		for _, foreground := range []bool{false, true} {
-			t.Run(name, func(t *testing.T) {
-				master, slave := pty(t)
-				in, inWriter, out, outReader := ends(t)
-				term := mustOpen(t, master, in, out)
-				cmd := onTerminal(t, slave, c.script)
-				done := make(chan struct{})
-				if foreground {
-					term.Start()
-					close(done)
-				} else {
-					go func() { term.Run(); close(done) }()
-				}
-				if _, err := outReader.Read(make([]byte, 2)); err != nil {
-					t.Fatal(err)
-				}
-				if _, err := inWriter.WriteString("typed\n"); err != nil {
-					t.Fatal(err)
-				}
-				outReader.Close()
-				_ = cmd.Wait()
-				if status := unix.WaitStatus(cmd.ProcessState.Sys().(syscall.WaitStatus)); !c.ended(status) {
-					t.Error(cmd.ProcessState)
-				}
-				<-done
-				term.Resize()
-				if err := term.Close(); err != nil {
-					t.Error(err)
-				}
-			})
-		}
+		t.Run(name, func(t *testing.T) {
+			master, slave := pty(t)
+			in, inWriter, out, outReader := ends(t)
+			term := mustOpen(t, master, in, out)
+			cmd := onTerminal(t, slave, c.script)
+			term.Start()
+			if _, err := outReader.Read(make([]byte, 2)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := inWriter.WriteString("typed\n"); err != nil {
+				t.Fatal(err)
+			}
+			outReader.Close()
+			_ = cmd.Wait()
+			if status := unix.WaitStatus(cmd.ProcessState.Sys().(syscall.WaitStatus)); !c.ended(status) {
+				t.Error(cmd.ProcessState)
+			}
+			term.Resize()
+			if err := term.Close(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 

@@ -310,14 +310,3 @@ func TestAppend_object(t *testing.T) {
 		t.Errorf("want %s\ngot  %s", want, b)
 	}
 }
-
-func TestFold(t *testing.T) {
-	var buf [8]byte
-	for _, c := range []struct{ in, want string }{
-		{"CPU", "cpu"}, {"\u212apu", "kpu"}, {"u\u017fer", "user"}, {"é", ""}, {"ninechars", ""}, {"", ""}, {"a_b-1", "a_b-1"},
-	} {
-		if got := string(Fold(buf[:], c.in)); got != c.want {
-			t.Errorf("%q: want %q, got %q", c.in, c.want, got)
-		}
-	}
-}

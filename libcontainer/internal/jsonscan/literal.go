@@ -270,33 +270,3 @@ func (s *Scanner) Float() (v float64, ok bool) {
 	s.mismatch("a number")
 	return 0, false
 }
-
-// Fold writes the lower-case form of name into buf and returns it, or nil if
-// name can match no name of ASCII letters that fits buf. As in encoding/json,
-// U+017F (long s) is an s and U+212A (Kelvin sign) a k.
-func Fold(buf []byte, name string) []byte {
-	n := 0
-	for i := 0; i < len(name); {
-		c := name[i]
-		i++
-		switch {
-		case 'A' <= c && c <= 'Z':
-			c |= 0x20
-		case c < utf8.RuneSelf:
-		case c == 0xc5 && i < len(name) && name[i] == 0xbf:
-			c = 's'
-			i++
-		case c == 0xe2 && i+1 < len(name) && name[i] == 0x84 && name[i+1] == 0xaa:
-			c = 'k'
-			i += 2
-		default:
-			return nil
-		}
-		if n == len(buf) {
-			return nil
-		}
-		buf[n] = c
-		n++
-	}
-	return buf[:n]
-}

@@ -98,11 +98,6 @@ func (s *Scanner) End() error {
 // Offset returns how many bytes have been read.
 func (s *Scanner) Offset() int { return s.pos }
 
-// Fail records an error about the value that was read last, for checks the
-// caller makes itself. offset is a byte position in the text, say one that
-// [Scanner.Start] gave. The first error wins.
-func (s *Scanner) Fail(offset int, message string) { s.fail(offset, message) }
-
 // Start skips white space and returns the byte position of what comes next.
 func (s *Scanner) Start() int {
 	s.space()

@@ -42,13 +42,3 @@ func (m IDMap) ToHost(id uint32) (uint32, bool) {
 	}
 	return 0, false
 }
-
-// ToContainer gives the container's id of an id of the host.
-func (m IDMap) ToContainer(id uint32) (uint32, bool) {
-	for _, e := range m {
-		if id >= e.Host && uint64(id) < uint64(e.Host)+uint64(e.Size) {
-			return e.Container + (id - e.Host), true
-		}
-	}
-	return 0, false
-}

@@ -77,16 +77,6 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Fatal says whether there is a [Must] among them.
-func (p Problems) Fatal() bool {
-	for i := range p {
-		if p[i].Level == Must {
-			return true
-		}
-	}
-	return false
-}
-
 // At returns those of level l, nil if there are none.
 func (p Problems) At(l Level) Problems {
 	var out Problems

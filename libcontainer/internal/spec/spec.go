@@ -34,7 +34,6 @@ package spec
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"unsafe"
 
@@ -158,16 +157,6 @@ func readAll(fd int, size int64) ([]byte, error) {
 	}
 }
 
-// ReadAll reads r to its end, at most [MaxSize] bytes: what is not a named file,
-// say the standard input of update --resources -.
-func ReadAll(r io.Reader) ([]byte, error) {
-	raw, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
-	if err == nil && len(raw) > MaxSize {
-		err = ErrTooLarge
-	}
-	return raw, err
-}
-
 // Parse decodes a config.json. The result is the one of encoding/json's
 // Unmarshal into a zero specs.Spec, down to names that differ in case only,
 // repeated members, null, invalid UTF-8 and the depth limit, and it fails on the
@@ -198,12 +187,6 @@ func ParseProcess(raw []byte) (*specs.Process, Problems, error) {
 // see [Parse].
 func ParseResources(raw []byte) (*specs.LinuxResources, Problems, error) {
 	return parse(raw, decodeLinuxResources)
-}
-
-// ParseSeccomp decodes the JSON of a seccomp profile in the form of
-// config-linux.md#seccomp; see [Parse].
-func ParseSeccomp(raw []byte) (*specs.LinuxSeccomp, Problems, error) {
-	return parse(raw, decodeLinuxSeccomp)
 }
 
 func parse[T any](raw []byte, decode func(*jsonscan.Scanner, *T)) (*T, Problems, error) {

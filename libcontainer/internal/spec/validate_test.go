@@ -404,11 +404,11 @@ func TestValidate_broken(t *testing.T) {
 
 func TestValidate_options(t *testing.T) {
 	s := edited(t, "process", "")
-	if p := Validate(s, Options{}); p.Fatal() {
+	if p := Validate(s, Options{}); p.Err() != nil {
 		t.Errorf("no process needed, but %v", p)
 	}
 	s = edited(t, "linux namespaces", noUser, "linux uidMappings", "", "linux gidMappings", "")
-	if p := Validate(s, Options{Rootless: true}); len(p) != 1 || p[0].Path != "linux.namespaces" || !p.Fatal() {
+	if p := Validate(s, Options{Rootless: true}); len(p) != 1 || p[0].Path != "linux.namespaces" || p.Err() == nil {
 		t.Errorf("rootless without a user namespace: %v", p)
 	}
 	s = edited(t, "mounts 2 options +", `"gid=10"`)
@@ -453,10 +453,10 @@ func TestProblems_text(t *testing.T) {
 		{Path: "c", Level: Warn, Message: "is odd"},
 	}
 	const want = "a.b: is bad (config.md#x)\nc: is odd [WARN]"
-	if p.Error() != want || !p.Fatal() || len(p.Err().(Problems)) != 1 {
-		t.Errorf("got %q, fatal %v, %v", p.Error(), p.Fatal(), p.Err())
+	if p.Error() != want || p.Err() == nil || len(p.Err().(Problems)) != 1 {
+		t.Errorf("got %q, %v", p.Error(), p.Err())
 	}
-	if q := p[1:]; q.Fatal() || q.Err() != nil {
+	if q := p[1:]; q.Err() != nil {
 		t.Error("a warning is taken as fatal")
 	}
 }

@@ -1,6 +1,6 @@
 // Package state keeps what must be known of a container after the command that
 // made it has ended: one directory a container, state.json in it written as a
-// temporary file, synced and renamed under a lock. A first record, the intent,
+// temporary file and renamed under a lock, not synced (docs/adr/0008). A first record, the intent,
 // is written before any kernel object exists. Status is never stored: it is
 // computed from the process that the record names.
 package state

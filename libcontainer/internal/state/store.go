@@ -247,9 +247,6 @@ func (e *Entry) Inode() string { return e.ino }
 // Dir is the path of the container's directory.
 func (e *Entry) Dir() string { return e.dir }
 
-// FD is the directory's descriptor.
-func (e *Entry) FD() int { return e.fd }
-
 // Save replaces the record: whoever reads sees the old or the new one, whole.
 func (e *Entry) Save(s *State) error {
 	s.Schema = Schema

@@ -206,8 +206,8 @@ func (c *Conn) Root() (string, error) {
 
 // aux is a unit that StartTransientUnit would make besides; none is.
 type aux struct {
-	Name       string
-	Properties []Property
+	Name       string     //nolint:unused // of the D-Bus signature
+	Properties []Property //nolint:unused // of the D-Bus signature
 }
 
 // Start makes a transient unit and waits until it is there. A failed one of the

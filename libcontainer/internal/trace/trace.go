@@ -158,16 +158,6 @@ func (p Track) Begin(name, cat string, args ...Arg) Span {
 // Is says that the track is of that process.
 func (p Track) Is(pid int) bool { return p.t != nil && p.pid == pid }
 
-// On moves the span to the track of a process that became known meanwhile.
-func (s Span) On(p Track) {
-	if s.t == nil || p.t == nil {
-		return
-	}
-	s.t.mu.Lock()
-	defer s.t.mu.Unlock()
-	s.t.spans[s.i].pid = p.pid
-}
-
 // Add adds details.
 func (s Span) Add(args ...Arg) {
 	if s.t == nil {

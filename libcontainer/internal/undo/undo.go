@@ -22,9 +22,6 @@ func (s *Stack) Push(name string, f func() error) {
 	}
 }
 
-// Release disarms the stack: the whole has succeeded.
-func (s *Stack) Release() { s.entries = nil }
-
 // Run takes every step back, whether or not others fail, and joins their
 // errors. A step that arms another has that taken back next. The stack is empty
 // afterwards.

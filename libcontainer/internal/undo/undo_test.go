@@ -9,13 +9,11 @@ import (
 func TestStack(t *testing.T) {
 	one, three := errors.New("one"), errors.New("three")
 	tests := []struct {
-		name    string
-		release bool
-		ran     string
-		text    string
+		name string
+		ran  string
+		text string
 	}{
-		{"run", false, "cba", "undo c: three\nundo a: one"},
-		{"released", true, "", ""},
+		{"run", "cba", "undo c: three\nundo a: one"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -28,9 +26,6 @@ func TestStack(t *testing.T) {
 			step("b", nil)
 			s.Push("nothing to do", nil)
 			step("c", three)
-			if tt.release {
-				s.Release()
-			}
 			err := s.Run()
 			if ran.String() != tt.ran {
 				t.Errorf("ran %q, want %q", ran.String(), tt.ran)
