@@ -319,7 +319,7 @@ const (
 func externalNamespaces(r *rpc.CriuOpts, pid int, s *specs.Spec) error {
 	for _, n := range joinedNamespaces(s) {
 		var st unix.Stat_t
-		if err := unix.Stat(procPath(pid, "ns/"+n.file), &st); err != nil {
+		if err := sys.Stat(procPath(pid, "ns/"+n.file), &st); err != nil {
 			return &os.PathError{Op: "stat", Path: procPath(pid, "ns/"+n.file), Err: err}
 		}
 		r.External = append(r.External, n.file+"["+utoa(st.Ino)+"]:"+n.key)

@@ -37,7 +37,7 @@ var criuOptions = [...]string{
 // options, nor is the container with the file: criu gets a sealed copy of what was judged.
 func (o *ImageOptions) criuConfig(r *rpc.CriuOpts, s *criu.Spawn, p *prepared) error {
 	file, ok := p.spec.Annotations[annotation.CriuConfig]
-	if !ok && unix.Access(criuGlobal, unix.R_OK) == nil {
+	if !ok && sys.Access(criuGlobal, unix.R_OK) == nil {
 		r.ConfigFile = new(criuGlobal)
 	}
 	if file == "" {
@@ -76,7 +76,7 @@ func readCriuConfig(file string, p *prepared) (string, error) {
 	}
 	defer sys.Close(fd)
 	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
+	if err := sys.Fstat(fd, &st); err != nil {
 		return "", err
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Uid != 0 || st.Mode&0o022 != 0 || st.Nlink != 1 {
@@ -101,7 +101,7 @@ func withinContainer(fd int, s *specs.Spec, bundle, rootfs string) (bool, error)
 	var reach []id
 	add := func(dir string) {
 		var st unix.Stat_t
-		if unix.Stat(dir, &st) == nil {
+		if sys.Stat(dir, &st) == nil {
 			reach = append(reach, id{st.Dev, st.Ino})
 		}
 	}
@@ -121,7 +121,7 @@ func withinContainer(fd int, s *specs.Spec, bundle, rootfs string) (bool, error)
 		return false, err
 	}
 	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
+	if err := sys.Fstat(fd, &st); err != nil {
 		return false, err
 	}
 	if slices.Contains(reach, id{st.Dev, st.Ino}) {
@@ -133,7 +133,7 @@ func withinContainer(fd int, s *specs.Spec, bundle, rootfs string) (bool, error)
 			return false, err
 		}
 		var up unix.Stat_t
-		if err := unix.Fstat(dir, &up); err != nil {
+		if err := sys.Fstat(dir, &up); err != nil {
 			sys.Close(dir)
 			return false, err
 		}
@@ -146,7 +146,7 @@ func withinContainer(fd int, s *specs.Spec, bundle, rootfs string) (bool, error)
 			return false, nil // the root is above itself
 		}
 		st = up
-		above, next := unix.Openat(dir, "..", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		above, next := sys.Openat(dir, "..", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		sys.Close(dir)
 		dir, err = above, next
 	}

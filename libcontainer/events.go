@@ -223,7 +223,7 @@ func wait(pidfd int, oom *cgroup.OOMWatch, until time.Time) (ended bool, err err
 	}
 	left := max(time.Until(until), 0)
 	// up to the next whole millisecond: woken before the time, the caller would only come again
-	n, err := unix.Poll(fds, int(min((left+time.Millisecond-1).Milliseconds(), 1<<30)))
+	n, err := sys.Poll(fds, int(min((left+time.Millisecond-1).Milliseconds(), 1<<30)))
 	if err != nil && err != unix.EINTR {
 		return false, &os.SyscallError{Syscall: "poll", Err: err}
 	}

@@ -201,7 +201,7 @@ func ancestor(pid int) bool {
 // hasRoot reports whether a process has the root file system, and rung has another.
 func hasRoot(pid int, rootfs string) bool {
 	var want, is, own unix.Stat_t
-	if unix.Stat(rootfs, &want) != nil || unix.Stat("/proc/"+strconv.Itoa(pid)+"/root/.", &is) != nil || unix.Stat("/", &own) != nil {
+	if sys.Stat(rootfs, &want) != nil || sys.Stat("/proc/"+strconv.Itoa(pid)+"/root/.", &is) != nil || sys.Stat("/", &own) != nil {
 		return false
 	}
 	same := func(a, b *unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino }
@@ -277,7 +277,7 @@ func tellOthers(list []*cgroup.OtherError, warn func(string)) {
 // record is lost and that has no cgroup which could tell.
 func runsSomewhere(rootfs string) (pids []int, err error) {
 	var root unix.Stat_t
-	if err := unix.Stat(rootfs, &root); err != nil {
+	if err := sys.Stat(rootfs, &root); err != nil {
 		if errors.Is(err, unix.ENOENT) {
 			return nil, nil
 		}
@@ -298,7 +298,7 @@ func runsSomewhere(rootfs string) (pids []int, err error) {
 			continue
 		}
 		var st unix.Stat_t
-		if unix.Stat("/proc/"+name+"/root/.", &st) == nil && st.Dev == root.Dev && st.Ino == root.Ino {
+		if sys.Stat("/proc/"+name+"/root/.", &st) == nil && st.Dev == root.Dev && st.Ino == root.Ino {
 			pids = append(pids, pid)
 		}
 	}

@@ -40,7 +40,7 @@ func openImages(o *ImageOptions, log string, restore bool) (*imageDirs, error) {
 	var err error
 	if restore {
 		// A mistyped path must not become a directory.
-		if err := unix.Access(filepath.Join(o.ImagePath, extraFile), unix.F_OK); err != nil {
+		if err := sys.Access(filepath.Join(o.ImagePath, extraFile), unix.F_OK); err != nil {
 			return nil, &os.PathError{Op: "open", Path: filepath.Join(o.ImagePath, extraFile), Err: err}
 		}
 	}
@@ -224,7 +224,7 @@ func (d *imageDirs) save(x *imageExtra) error {
 
 func (d *imageDirs) load() (*imageExtra, error) {
 	path := filepath.Join(d.images.Name(), extraFile)
-	fd, err := unix.Openat(int(d.images.Fd()), extraFile, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	fd, err := sys.Openat(int(d.images.Fd()), extraFile, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
@@ -304,7 +304,7 @@ func leadsOut(pid int, n string, known map[int]bool) (key string, null bool, err
 		return "", false, nil
 	}
 	var st unix.Stat_t
-	if err := unix.Stat(procPath(pid, "fd/"+n), &st); err != nil {
+	if err := sys.Stat(procPath(pid, "fd/"+n), &st); err != nil {
 		return "", false, &os.PathError{Op: "stat", Path: procPath(pid, "fd/"+n), Err: err}
 	}
 	id, err := fdMount(pid, n)
@@ -416,7 +416,7 @@ func (x *imageExtra) point(byID map[int]*mountinfo.Mount, keys map[int]string, m
 
 // mountAt finds the mount whose root is at a path of the container.
 func mountAt(root int, target string) (id int, dir, ok bool, err error) {
-	fd, err := unix.Openat2(root, target, &unix.OpenHow{
+	fd, err := sys.Openat2(root, target, &unix.OpenHow{
 		Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
 	})
 	if err != nil {
@@ -424,7 +424,7 @@ func mountAt(root int, target string) (id int, dir, ok bool, err error) {
 	}
 	defer sys.Close(fd)
 	var st unix.Statx_t
-	if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_MNT_ID|unix.STATX_TYPE, &st); err != nil {
+	if err := sys.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_MNT_ID|unix.STATX_TYPE, &st); err != nil {
 		return 0, false, false, &os.PathError{Op: "statx", Path: target, Err: err}
 	}
 	return int(st.Mnt_id), st.Mode&unix.S_IFMT == unix.S_IFDIR, st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0, nil

@@ -7,6 +7,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
 	"github.com/rung-oci/rung/libcontainer/internal/runtime"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -37,7 +38,7 @@ func (p *prepared) openNamespaces() {
 // container that shares its UTS namespace, and nothing would change.
 func sameHostname(s *specs.Spec) {
 	var u unix.Utsname
-	if unix.Uname(&u) == nil && s.Hostname == unix.ByteSliceToString(u.Nodename[:]) {
+	if sys.Uname(&u) == nil && s.Hostname == unix.ByteSliceToString(u.Nodename[:]) {
 		s.Hostname = ""
 	}
 }
@@ -49,7 +50,7 @@ func (p *prepared) namespace(kind uint64) (int, error) {
 			if n.Err != nil {
 				return -1, n.Err
 			}
-			return unix.FcntlInt(uintptr(n.FD), unix.F_DUPFD_CLOEXEC, 3)
+			return sys.FcntlInt(uintptr(n.FD), unix.F_DUPFD_CLOEXEC, 3)
 		}
 	}
 	return -1, unix.EBADF

@@ -77,7 +77,7 @@ func restore(o *RestoreOptions) (status int, err error) {
 	}
 	if !o.Detach {
 		if !o.NoSubreaper {
-			if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+			if err := sys.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 				return -1, &os.SyscallError{Syscall: "prctl PR_SET_CHILD_SUBREAPER", Err: err}
 			}
 		}
@@ -199,7 +199,7 @@ func (x *restoration) mayMake(g *cgroup.Group) error {
 		return nil
 	}
 	for _, d := range g.Dirs() {
-		if unix.Access(d.Path, unix.F_OK) == nil {
+		if sys.Access(d.Path, unix.F_OK) == nil {
 			return fmt.Errorf("--manage-cgroups-mode strict: the control group %s: %w", d.Path, unix.EEXIST)
 		}
 	}
@@ -408,14 +408,14 @@ func (x *restoration) inherit(r *rpc.CriuOpts, s *criu.Spawn) error {
 // both directions: it may stand for several of the container's.
 func stdioFile(i int, key string, null bool) (*os.File, error) {
 	var st unix.Stat_t
-	if err := unix.Fstat(i, &st); err == nil && isNull(&st) || null {
+	if err := sys.Fstat(i, &st); err == nil && isNull(&st) || null {
 		return os.OpenFile("/dev/null", os.O_RDWR, 0)
 	}
 	// criu sets the position that the file had
-	if _, err := unix.Seek(i, 0, unix.SEEK_CUR); err == unix.ESPIPE && strings.HasPrefix(key, "file[") {
+	if _, err := sys.Seek(i, 0, unix.SEEK_CUR); err == unix.ESPIPE && strings.HasPrefix(key, "file[") {
 		return nil, errors.New("descriptor " + strconv.Itoa(i) + " was a file, whose place a pipe or terminal cannot take")
 	}
-	fd, err := unix.FcntlInt(uintptr(i), unix.F_DUPFD_CLOEXEC, 3)
+	fd, err := sys.FcntlInt(uintptr(i), unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {
 		return nil, &os.SyscallError{Syscall: "fcntl F_DUPFD_CLOEXEC", Err: err}
 	}
@@ -452,15 +452,15 @@ func startCriuAt(rootfs string, s criu.Spawn, dirs *imageDirs) (*criu.Process, e
 	done := make(chan result)
 	go func() {
 		goruntime.LockOSThread() // for good: the thread ends with this goroutine
-		if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		if err := sys.Unshare(unix.CLONE_NEWNS); err != nil {
 			done <- result{nil, &os.SyscallError{Syscall: "unshare CLONE_NEWNS", Err: err}}
 			return
 		}
-		if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
+		if err := sys.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
 			done <- result{nil, &os.PathError{Op: "make the mounts slaves below", Path: "/", Err: err}}
 			return
 		}
-		if err := unix.Mount(rootfs, rootfs, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+		if err := sys.Mount(rootfs, rootfs, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
 			done <- result{nil, &os.PathError{Op: "bind", Path: rootfs, Err: err}}
 			return
 		}
@@ -514,12 +514,12 @@ func makePoint(base, rel string, dir bool) error {
 			Flags:   unix.O_PATH | unix.O_CLOEXEC,
 			Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS,
 		}
-		next, err := unix.Openat2(at, name, how)
+		next, err := sys.Openat2(at, name, how)
 		if err == unix.ENOENT {
 			if err = makeNode(at, name, isDir); err != nil {
 				return fail(err)
 			}
-			next, err = unix.Openat2(at, name, how)
+			next, err = sys.Openat2(at, name, how)
 		}
 		if err != nil {
 			return fail(err)
@@ -532,9 +532,9 @@ func makePoint(base, rel string, dir bool) error {
 
 func makeNode(at int, name string, dir bool) error {
 	if dir {
-		return unix.Mkdirat(at, name, 0o755)
+		return sys.Mkdirat(at, name, 0o755)
 	}
-	fd, err := unix.Openat(at, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)
+	fd, err := sys.Openat(at, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)
 	sys.Close(fd)
 	return err
 }

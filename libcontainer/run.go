@@ -6,6 +6,7 @@ import (
 
 	"github.com/rung-oci/rung/libcontainer/internal/console"
 	"github.com/rung-oci/rung/libcontainer/internal/runtime"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"github.com/rung-oci/rung/libcontainer/internal/trace"
 	"golang.org/x/sys/unix"
 )
@@ -29,7 +30,7 @@ func Run(o RunOptions) (status int, err error) {
 func (p *prepared) run(o *RunOptions) (status int, err error) {
 	if !o.NoSubreaper && !o.Detach {
 		// the container's orphans come here, so that none is left a zombie
-		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		if err := sys.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 			return -1, &os.SyscallError{Syscall: "prctl PR_SET_CHILD_SUBREAPER", Err: err}
 		}
 	}

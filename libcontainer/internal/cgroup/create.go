@@ -95,12 +95,12 @@ func (g *Group) takeOver(d *Dir) (fresh bool, err error) {
 
 // mkdir makes a directory, and those above it that are missing.
 func (g *Group) mkdir(dir, mount string) (fresh bool, err error) {
-	err = unix.Mkdir(dir, 0o755)
+	err = sys.Mkdir(dir, 0o755)
 	if err == unix.ENOENT && len(path.Dir(dir)) > len(mount) {
 		if _, err := g.mkdir(path.Dir(dir), mount); err != nil {
 			return false, err
 		}
-		err = unix.Mkdir(dir, 0o755)
+		err = sys.Mkdir(dir, 0o755)
 	}
 	switch err {
 	case nil:

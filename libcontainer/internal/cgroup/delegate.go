@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -17,7 +18,7 @@ func (g *Group) Delegate(uid int) error {
 	if d == nil || !g.onlyV2() {
 		return nil
 	}
-	if err := unix.Lchown(d.Path, uid, -1); err != nil {
+	if err := sys.Lchown(d.Path, uid, -1); err != nil {
 		return &os.PathError{Op: "give to the container", Path: d.Path, Err: err}
 	}
 	files, err := readFile("/sys/kernel/cgroup/delegate") // Linux 4.15
@@ -27,7 +28,7 @@ func (g *Group) Delegate(uid int) error {
 	for name := range strings.FieldsSeq(files) {
 		file := d.Path + "/" + name
 		// those of controllers that are not enabled are not there
-		if err := unix.Lchown(file, uid, -1); err != nil && !errors.Is(err, unix.ENOENT) {
+		if err := sys.Lchown(file, uid, -1); err != nil && !errors.Is(err, unix.ENOENT) {
 			return &os.PathError{Op: "give to the container", Path: file, Err: err}
 		}
 	}

@@ -26,7 +26,7 @@ func (g *Group) Delete() error {
 
 func (g *Group) remove() error {
 	if g.spawn >= 0 {
-		_ = unix.Close(g.spawn)
+		sys.Close(g.spawn)
 		g.spawn = -1
 	}
 	var errs []error
@@ -40,7 +40,7 @@ func (g *Group) remove() error {
 		dir := g.made[i]
 		if g.own(dir) {
 			errs = append(errs, removeTree(dir))
-		} else if unix.Rmdir(dir) == nil || !exists(dir) {
+		} else if sys.Rmdir(dir) == nil || !exists(dir) {
 			continue // one that is above the container's stays as long as somebody uses it
 		}
 	}
@@ -67,7 +67,7 @@ const (
 func removeTree(dir string) error {
 	pause := firstPause
 	for waited := time.Duration(0); ; {
-		err := unix.Rmdir(dir)
+		err := sys.Rmdir(dir)
 		switch err {
 		case nil, unix.ENOENT:
 			return nil
@@ -106,7 +106,7 @@ func removeTree(dir string) error {
 // process that was reaped may still count for a moment.
 func removeBelow(dir string) (removed int, err error) {
 	err = walk(dir, visitor{leave: func(parent int, name string) error {
-		err := unix.Unlinkat(parent, name, unix.AT_REMOVEDIR)
+		err := sys.Unlinkat(parent, name, unix.AT_REMOVEDIR)
 		switch err {
 		case nil:
 			removed++

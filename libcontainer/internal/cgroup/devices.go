@@ -90,7 +90,7 @@ func writeDevices(dir string, list []limit.Write) error {
 			file = w.File
 		}
 		if err == nil {
-			_, err = unix.Write(fd, []byte(w.Value))
+			_, err = sys.Write(fd, []byte(w.Value))
 		}
 		if err != nil {
 			return &Error{Origin: w.Origin, Controller: w.Controller, File: dir + "/" + w.File, Value: w.Value, Err: reason(err)}
@@ -153,7 +153,7 @@ const (
 
 func bpf(command int, attr unsafe.Pointer, size uintptr) (int, error) {
 	for {
-		n, _, errno := unix.Syscall(unix.SYS_BPF, uintptr(command), uintptr(attr), size)
+		n, _, errno := sys.Call(unix.SYS_BPF, uintptr(command), uintptr(attr), size)
 		switch errno {
 		case 0:
 			return int(n), nil

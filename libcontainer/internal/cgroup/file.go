@@ -25,7 +25,7 @@ func flatKey(text, key string) string {
 	return ""
 }
 
-func exists(path string) bool { return unix.Access(path, unix.F_OK) == nil }
+func exists(path string) bool { return sys.Access(path, unix.F_OK) == nil }
 
 // children lists the groups directly below a directory.
 func children(dir string) ([]string, error) {

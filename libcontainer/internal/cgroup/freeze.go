@@ -125,7 +125,7 @@ func (g *Group) freezeV2(dir string, freeze bool) error {
 func waitEvent(fd int, dir, key, value string, limit time.Duration, interrupted func() error) error {
 	buf := make([]byte, 256)
 	for end := time.Now().Add(limit); ; {
-		n, err := unix.Pread(fd, buf, 0)
+		n, err := sys.Pread(fd, buf, 0)
 		if err != nil && err != unix.EINTR {
 			return &os.PathError{Op: "read", Path: dir + "/cgroup.events", Err: err}
 		}
@@ -142,7 +142,7 @@ func waitEvent(fd int, dir, key, value string, limit time.Duration, interrupted 
 			return &os.PathError{Op: "wait for " + key + " " + value, Path: dir + "/cgroup.events", Err: unix.ETIMEDOUT}
 		}
 		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLPRI}}
-		_, _ = unix.Poll(p, int(min(left.Milliseconds()+1, 100)))
+		_, _ = sys.Poll(p, int(min(left.Milliseconds()+1, 100)))
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/rung-oci/rung/libcontainer/internal/host"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -183,7 +184,7 @@ func (g *Group) SpawnFD() int {
 	if g.spawn >= 0 || d == nil {
 		return g.spawn
 	}
-	fd, err := unix.Open(d.Path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	fd, err := sys.Openat(unix.AT_FDCWD, d.Path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return -1
 	}
@@ -199,10 +200,10 @@ func (g *Group) DropDenied() int {
 	kept := g.dirs[:0]
 	for _, d := range g.dirs {
 		at := path.Dir(d.Path)
-		err := unix.Faccessat(unix.AT_FDCWD, at, unix.W_OK|unix.X_OK, unix.AT_EACCESS)
+		err := sys.Faccessat(unix.AT_FDCWD, at, unix.W_OK|unix.X_OK, unix.AT_EACCESS)
 		for err == unix.ENOENT && len(at) > len(d.Mount) {
 			at = path.Dir(at)
-			err = unix.Faccessat(unix.AT_FDCWD, at, unix.W_OK|unix.X_OK, unix.AT_EACCESS)
+			err = sys.Faccessat(unix.AT_FDCWD, at, unix.W_OK|unix.X_OK, unix.AT_EACCESS)
 		}
 		if err == nil {
 			kept = append(kept, d)

@@ -48,7 +48,7 @@ func (g *Group) Join(pid int, subs []SubGroup) (*Join, error) {
 		return j, nil
 	}
 	for _, d := range j.dirs {
-		if err := unix.Access(d.Path, unix.F_OK); err != nil {
+		if err := sys.Access(d.Path, unix.F_OK); err != nil {
 			return nil, j.refused(d.Path, err)
 		}
 	}
@@ -85,7 +85,7 @@ func (j *Join) FD() (int, error) {
 	if j.fd >= 0 || i < 0 {
 		return j.fd, nil
 	}
-	fd, err := unix.Open(j.dirs[i].Path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	fd, err := sys.Openat(unix.AT_FDCWD, j.dirs[i].Path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err == unix.ENOENT && !j.explicit {
 		return j.initFD() // the init has moved, and the group was removed
 	}
@@ -148,12 +148,12 @@ func (j *Join) moveV2(pid string) error {
 
 // writeProcs writes a pid to the cgroup.procs of a cgroup v2 directory.
 func writeProcs(dir int, pid string) error {
-	fd, err := unix.Openat(dir, "cgroup.procs", unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	fd, err := sys.Openat(dir, "cgroup.procs", unix.O_WRONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
 	defer sys.Close(fd)
-	_, err = unix.Write(fd, []byte(pid))
+	_, err = sys.Write(fd, []byte(pid))
 	return err
 }
 
@@ -166,7 +166,7 @@ func (j *Join) initFD() (int, error) {
 	}
 	if at, ok := unifiedPath(string(list)); ok {
 		dir := path.Join(j.dirs[i].Mount, at)
-		fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		fd, err := sys.Openat(unix.AT_FDCWD, dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return -1, j.refused(dir, err)
 		}
@@ -179,7 +179,7 @@ func (j *Join) initFD() (int, error) {
 // Close lets go of the descriptor.
 func (j *Join) Close() {
 	if j.fd >= 0 {
-		_ = unix.Close(j.fd)
+		sys.Close(j.fd)
 		j.fd = -1
 	}
 }

@@ -204,7 +204,7 @@ func awaitAll(fds []unix.PollFd, end time.Time) {
 			if left <= 0 {
 				return
 			}
-			n, err := unix.Poll(fds[i:i+1], int(left.Milliseconds())+1)
+			n, err := sys.Poll(fds[i:i+1], int(left.Milliseconds())+1)
 			if n > 0 || err != nil && err != unix.EINTR {
 				break
 			}
@@ -250,7 +250,7 @@ func signalEach(pids []int, sig unix.Signal) error {
 func pidfdOf(pid int) (int, error) {
 	fd, err := sys.PidfdOpen(pid)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOENT) {
-		if fd, err := unix.PidfdOpen(pid, unix.O_EXCL); err == nil {
+		if fd, err := sys.PidfdOpenThread(pid); err == nil {
 			return fd, nil
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup/devices"
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup/limit"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -78,7 +79,7 @@ func (d *Dir) handedDown(controller string) error {
 		if hasWord(on, controller) {
 			return nil
 		}
-		if err := unix.Faccessat(unix.AT_FDCWD, at+"/cgroup.subtree_control", unix.W_OK, unix.AT_EACCESS); err != nil {
+		if err := sys.Faccessat(unix.AT_FDCWD, at+"/cgroup.subtree_control", unix.W_OK, unix.AT_EACCESS); err != nil {
 			return &os.PathError{Op: "not delegated: write", Path: at + "/cgroup.subtree_control", Err: err}
 		}
 		if at != d.Mount {
@@ -107,7 +108,7 @@ func (g *Group) Obstacles() (list []error) {
 		for !exists(at) && len(at) > len(d.Mount) {
 			at = path.Dir(at)
 		}
-		if err := unix.Faccessat(unix.AT_FDCWD, at, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
+		if err := sys.Faccessat(unix.AT_FDCWD, at, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
 			list = append(list, &os.PathError{Op: "make a control group in", Path: at, Err: err})
 		}
 	}

@@ -57,9 +57,9 @@ func (g *Group) setMark(dir string) {
 	if g.mark.Dir == "" {
 		return
 	}
-	err := unix.Lsetxattr(dir, trustedMark, []byte(g.mark.text()), 0)
+	err := sys.Lsetxattr(dir, trustedMark, []byte(g.mark.text()), 0)
 	if err != nil {
-		err = unix.Lsetxattr(dir, userMark, []byte(g.mark.text()), 0)
+		err = sys.Lsetxattr(dir, userMark, []byte(g.mark.text()), 0)
 	}
 	if err != nil {
 		g.unmarked = true
@@ -86,7 +86,7 @@ func readMark(dir string, get func(name string, buf []byte) (int, error)) (Mark,
 }
 
 func markOf(dir string) (Mark, bool, error) {
-	return readMark(dir, func(name string, buf []byte) (int, error) { return unix.Lgetxattr(dir, name, buf) })
+	return readMark(dir, func(name string, buf []byte) (int, error) { return sys.Lgetxattr(dir, name, buf) })
 }
 
 // open opens a directory of the record and makes sure that it is a cgroup below the root of a mounted
@@ -105,7 +105,7 @@ func (d *Dir) open() (int, error) {
 		return -1, err
 	}
 	defer sys.Close(mount)
-	fd, err := unix.Openat2(mount, below, &unix.OpenHow{
+	fd, err := sys.Openat2(mount, below, &unix.OpenHow{
 		Flags:   unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC,
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_NO_XDEV,
 	})
@@ -121,7 +121,7 @@ func (d *Dir) open() (int, error) {
 	if d.V2 {
 		want = unix.CGROUP2_SUPER_MAGIC
 	}
-	err = unix.Fstatfs(fd, &fs)
+	err = sys.Fstatfs(fd, &fs)
 	if err == nil && int64(fs.Type) == want {
 		return fd, nil
 	}
@@ -242,7 +242,7 @@ func (e *Evidence) look(d *Dir) (marked bool, err error) {
 		return false, err
 	}
 	defer sys.Close(fd)
-	m, marked, err := readMark(d.Path, func(name string, buf []byte) (int, error) { return unix.Fgetxattr(fd, name, buf) })
+	m, marked, err := readMark(d.Path, func(name string, buf []byte) (int, error) { return sys.Fgetxattr(fd, name, buf) })
 	switch {
 	case err != nil:
 		return false, err

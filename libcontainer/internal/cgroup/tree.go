@@ -115,9 +115,9 @@ func (w *walker) up(name string) error {
 // permissions from its mode: an ordinary user gives them back.
 func openGroup(parent int, name string) (fd int, err error) {
 	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
-	fd, err = unix.Openat(parent, name, flags, 0)
-	if err == unix.EACCES && name != ".." && unix.Fchmodat(parent, name, 0o700, 0) == nil {
-		fd, err = unix.Openat(parent, name, flags, 0)
+	fd, err = sys.Openat(parent, name, flags, 0)
+	if err == unix.EACCES && name != ".." && sys.Fchmodat(parent, name, 0o700, 0) == nil {
+		fd, err = sys.Openat(parent, name, flags, 0)
 	}
 	return fd, err
 }
@@ -128,10 +128,7 @@ func groupsIn(fd int) ([]string, error) {
 	var list []string
 	buf := make([]byte, 16<<10)
 	for {
-		n, err := unix.Getdents(fd, buf)
-		if err == unix.EINTR {
-			continue
-		}
+		n, err := sys.Getdents(fd, buf)
 		if err != nil || n == 0 {
 			return list, err
 		}
@@ -150,7 +147,7 @@ func groupsIn(fd int) ([]string, error) {
 
 // readAt gives the content of a file of an open group, without its last newline.
 func readAt(fd int, name string) (string, error) {
-	file, err := unix.Openat(fd, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	file, err := sys.Openat(fd, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return "", err
 	}
@@ -161,11 +158,11 @@ func readAt(fd int, name string) (string, error) {
 
 // writeAt writes to a file of an open group with one call.
 func writeAt(fd int, name, value string) error {
-	file, err := unix.Openat(fd, name, unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	file, err := sys.Openat(fd, name, unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
 	defer sys.Close(file)
-	_, err = unix.Write(file, []byte(value))
+	_, err = sys.Write(file, []byte(value))
 	return err
 }

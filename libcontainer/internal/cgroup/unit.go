@@ -143,7 +143,7 @@ func mayStartIn(d *Dir, own string) bool {
 		return false
 	}
 	both := commonDir(d.Mount+at, d.Path)
-	return unix.Faccessat(unix.AT_FDCWD, both+"/cgroup.procs", unix.W_OK, unix.AT_EACCESS) == nil
+	return sys.Faccessat(unix.AT_FDCWD, both+"/cgroup.procs", unix.W_OK, unix.AT_EACCESS) == nil
 }
 
 // commonDir is the last directory on the way to both.

@@ -48,7 +48,7 @@ func newWatch(d *Dir, fd, control int) *OOMWatch {
 	w := &OOMWatch{fd: fd, control: control, log: -1, path: strings.TrimPrefix(d.Path, d.Mount)}
 	if log, err := sys.Open("/dev/kmsg", unix.O_RDONLY|unix.O_NONBLOCK); err == nil {
 		w.log = log
-		_, _ = unix.Seek(log, 0, unix.SEEK_END)
+		_, _ = sys.Seek(log, 0, unix.SEEK_END)
 	}
 	return w
 }
@@ -58,7 +58,7 @@ func watchV1(d *Dir) (*OOMWatch, error) {
 	if err != nil {
 		return nil, err
 	}
-	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	fd, err := sys.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
 		sys.Close(control)
 		return nil, &os.SyscallError{Syscall: "eventfd", Err: err}
@@ -99,12 +99,12 @@ func (w *OOMWatch) Happened() (oom, gone bool) {
 		return oom, false
 	}
 	var events [8]byte
-	if n, err := unix.Read(w.fd, events[:]); err != nil || n != len(events) {
+	if n, err := sys.Read(w.fd, events[:]); err != nil || n != len(events) {
 		return false, false // EAGAIN: nothing was told
 	}
 	// the removal of the group is told in the same way, and its files are dead then
 	var b [1]byte
-	if _, err := unix.Pread(w.control, b[:], 0); err != nil {
+	if _, err := sys.Pread(w.control, b[:], 0); err != nil {
 		return w.logged(), true
 	}
 	return binary.NativeEndian.Uint64(events[:]) > 0, false
@@ -120,8 +120,8 @@ func (w *OOMWatch) logged() bool {
 	}
 	var record [8192]byte // of dev-kmsg (Documentation/ABI/testing): one for each read
 	for {
-		n, err := unix.Read(w.log, record[:])
-		if err == unix.EINTR || err == unix.EPIPE { // EPIPE: records that were not read yet have made place for others
+		n, err := sys.Read(w.log, record[:])
+		if err == unix.EPIPE { // EPIPE: records that were not read yet have made place for others
 			continue
 		}
 		if err != nil || n == 0 {
@@ -140,10 +140,7 @@ func (w *OOMWatch) logged() bool {
 func (w *OOMWatch) count() (uint64, bool) {
 	var buf [512]byte
 	for {
-		n, err := unix.Pread(w.fd, buf[:], 0)
-		if err == unix.EINTR {
-			continue
-		}
+		n, err := sys.Pread(w.fd, buf[:], 0)
 		if err != nil {
 			return 0, false
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
 	"github.com/rung-oci/rung/libcontainer/internal/host"
 	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -146,4 +147,4 @@ func readFile(name string) string {
 	return strings.TrimSpace(text)
 }
 
-func exists(name string) bool { return unix.Access(name, unix.F_OK) == nil }
+func exists(name string) bool { return sys.Access(name, unix.F_OK) == nil }

@@ -8,6 +8,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
 	"github.com/rung-oci/rung/libcontainer/internal/host"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,8 +25,8 @@ func (c *checker) root() {
 		return
 	}
 	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR {
-		_ = unix.Close(fd)
+	if err := sys.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		sys.Close(fd)
 		c.fatal("root.path", source, c.rootfs+" is not a directory", "name the directory that the image is unpacked in")
 		return
 	}
@@ -72,7 +73,7 @@ func (c *checker) mapped(at string, m *specs.Mount, o *compile.Mount) {
 	name, magic := m.Type, int64(0)
 	if o.Bind {
 		var fs unix.Statfs_t
-		if unix.Statfs(c.onHost(m.Source), &fs) != nil {
+		if sys.Statfs(c.onHost(m.Source), &fs) != nil {
 			return
 		}
 		name, magic = "", int64(fs.Type)
@@ -172,7 +173,7 @@ func (c *checker) missing(at, dest string, p *place) {
 	parent := c.view.find(path.Dir(p.path))
 	defer parent.close()
 	var fs unix.Statfs_t
-	if parent.fd >= 0 && unix.Fstatfs(parent.fd, &fs) == nil && fs.Flags&unix.ST_RDONLY != 0 {
+	if parent.fd >= 0 && sys.Fstatfs(parent.fd, &fs) == nil && fs.Flags&unix.ST_RDONLY != 0 {
 		c.fatal(at+".destination", "mkdir(2)", dest+" does not exist, and cannot be made on a read-only file system", "make it in the image")
 	}
 }
@@ -204,7 +205,7 @@ func (c *checker) newMount(at string, m *specs.Mount, o *compile.Mount) {
 	}
 	if block && path.IsAbs(m.Source) {
 		var st unix.Stat_t
-		if err := unix.Stat(m.Source, &st); err != nil {
+		if err := sys.Stat(m.Source, &st); err != nil {
 			c.fatal(at+".source", "mount(2)", m.Source+": "+err.Error(), "name the block device that has the file system")
 		} else if st.Mode&unix.S_IFMT != unix.S_IFBLK {
 			c.fatal(at+".source", "mount(2)", m.Source+" is no block device", "attach it to a loop device, or bind it")
@@ -237,7 +238,7 @@ func (c *checker) overlay(at string, m *specs.Mount) {
 			if !path.IsAbs(d) {
 				continue
 			}
-			if err := unix.Stat(d, &st); err != nil {
+			if err := sys.Stat(d, &st); err != nil {
 				c.fatal(index(at+".options", i), "overlayfs", name+": "+d+": "+err.Error(), "make the directory")
 			} else if st.Mode&unix.S_IFMT != unix.S_IFDIR {
 				c.fatal(index(at+".options", i), "overlayfs", name+": "+d+" is not a directory", "name a directory")

@@ -8,6 +8,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
 	"github.com/rung-oci/rung/libcontainer/internal/spec"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -49,22 +50,22 @@ func refusedOption(kind, option string) string {
 	if len(key) > 255 || len(value) > 255 {
 		return "" // for mount(2)
 	}
-	fs, err := unix.Fsopen(kind, unix.FSOPEN_CLOEXEC)
+	fs, err := sys.Fsopen(kind, unix.FSOPEN_CLOEXEC)
 	if err != nil {
 		return ""
 	}
-	defer unix.Close(fs)
+	defer sys.Close(fs)
 	if hasValue {
-		err = unix.FsconfigSetString(fs, key, value)
+		err = sys.FsconfigSetString(fs, key, value)
 	} else {
-		err = unix.FsconfigSetFlag(fs, key)
+		err = sys.FsconfigSetFlag(fs, key)
 	}
 	if err != unix.EINVAL && err != unix.ERANGE { //nolint:errorlint // bare errnos
 		return ""
 	}
 	// Messages wait in the context, one for each read, each after a letter for its level.
 	buf := make([]byte, 512)
-	if n, rerr := unix.Read(fs, buf); rerr == nil && n > 2 {
+	if n, rerr := sys.Read(fs, buf); rerr == nil && n > 2 {
 		return strings.TrimSpace(string(buf[2:n]))
 	}
 	return err.Error()

@@ -10,6 +10,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
 	"github.com/rung-oci/rung/libcontainer/internal/host"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -58,18 +59,18 @@ func (c *checker) join(at string, n specs.LinuxNamespace, bit uint64) {
 		c.fatal(at, source, n.Path+": "+err.Error(), "the process or the file that keeps the namespace is gone: make it anew")
 		return
 	}
-	defer unix.Close(place)
+	defer sys.Close(place)
 	var fs unix.Statfs_t
-	if unix.Fstatfs(place, &fs) == nil && fs.Type != unix.NSFS_MAGIC {
+	if sys.Fstatfs(place, &fs) == nil && fs.Type != unix.NSFS_MAGIC {
 		c.fatal(at, source, n.Path+" is no namespace", "name a file of /proc/<pid>/ns, or one that such a file is bound to")
 		return
 	}
-	fd, err := unix.Open("/proc/self/fd/"+strconv.Itoa(place), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, err := sys.Openat(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(place), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return // who may join it, the kernel will tell
 	}
-	defer unix.Close(fd)
-	kind, err := unix.IoctlRetInt(fd, nsGetType)
+	defer sys.Close(fd)
+	kind, err := sys.IoctlRetInt(fd, nsGetType)
 	if err != nil {
 		return
 	}

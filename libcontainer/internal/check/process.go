@@ -11,6 +11,7 @@ import (
 	"github.com/opencontainers/selinux/go-selinux"
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
 	"github.com/rung-oci/rung/libcontainer/internal/host"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -78,7 +79,7 @@ func (c *checker) mayExecute(p *specs.Process, f *place) bool {
 	if u.UID == 0 || c.userNS() || c.opt.Rootless || p.Capabilities == nil || slices.Contains(p.Capabilities.Effective, "CAP_DAC_OVERRIDE") {
 		return true
 	}
-	if n, err := unix.Getxattr("/proc/self/fd/"+strconv.Itoa(f.fd), "system.posix_acl_access", nil); err == nil && n > 0 {
+	if n, err := sys.Getxattr("/proc/self/fd/"+strconv.Itoa(f.fd), "system.posix_acl_access", nil); err == nil && n > 0 {
 		return true
 	}
 	switch {
@@ -160,7 +161,7 @@ func (c *checker) rlimits(list []specs.POSIXRlimit) {
 		}
 		at := index("process.rlimits", i) + ".hard"
 		var now unix.Rlimit
-		if unix.Prlimit(0, n, nil, &now) != nil {
+		if sys.Getrlimit(n, &now) != nil {
 			continue
 		}
 		switch most := readFile("/proc/sys/fs/nr_open"); {

@@ -7,18 +7,19 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
 // head reads the first bytes of what an O_PATH descriptor names.
 func head(fd int) ([]byte, error) {
-	in, err := unix.Open("/proc/self/fd/"+strconv.Itoa(fd), unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	in, err := sys.Openat(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(fd), unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
-	defer unix.Close(in)
+	defer sys.Close(in)
 	buf := make([]byte, 4096)
-	n, err := unix.Pread(in, buf, 0)
+	n, err := sys.Pread(in, buf, 0)
 	return buf[:max(n, 0)], err
 }
 
@@ -144,8 +145,8 @@ func hostFile(name string) place {
 		return p
 	}
 	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		_ = unix.Close(fd)
+	if err := sys.Fstat(fd, &st); err != nil {
+		sys.Close(fd)
 		p.err = err
 		return p
 	}

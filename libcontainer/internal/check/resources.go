@@ -11,6 +11,7 @@ import (
 	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
 	"github.com/rung-oci/rung/libcontainer/internal/seccomp"
 	"github.com/rung-oci/rung/libcontainer/internal/spec"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -36,7 +37,7 @@ func (c *checker) devices() {
 		}
 		if bound {
 			var st unix.Stat_t
-			if err := unix.Stat(d.Path, &st); err != nil {
+			if err := sys.Stat(d.Path, &st); err != nil {
 				c.fatal(at+".path", source, d.Path+" on the host: "+err.Error()+"; it is bound, since nodes cannot be made here", "make the device on the host")
 			}
 			continue
@@ -263,7 +264,7 @@ func (c *checker) seccomp() {
 		return
 	}
 	var st unix.Stat_t
-	if err := unix.Stat(p.ListenerPath, &st); err != nil {
+	if err := sys.Stat(p.ListenerPath, &st); err != nil {
 		c.fatal(at+".listenerPath", "config-linux.md#seccomp", p.ListenerPath+": "+err.Error(), "start the agent that listens there first")
 	} else if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
 		c.fatal(at+".listenerPath", "config-linux.md#seccomp", p.ListenerPath+" is no socket", "name the socket that the agent listens on")

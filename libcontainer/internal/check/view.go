@@ -4,6 +4,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -34,12 +35,12 @@ type place struct {
 
 func (p *place) close() {
 	if p.fd >= 0 {
-		_ = unix.Close(p.fd)
+		sys.Close(p.fd)
 		p.fd = -1
 	}
 }
 
-func (v *view) close() { _ = unix.Close(v.root) }
+func (v *view) close() { sys.Close(v.root) }
 
 // maxLinks is the kernel's own bound, MAXSYMLINKS (path_resolution(7)).
 const maxLinks = 40
@@ -62,11 +63,11 @@ func (v *view) find(name string) place {
 	}
 	defer func() {
 		if fd >= 0 {
-			_ = unix.Close(fd)
+			sys.Close(fd)
 		}
 	}()
 	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
+	if err := sys.Fstat(fd, &st); err != nil {
 		p.err = err
 		return p
 	}
@@ -79,7 +80,7 @@ func (v *view) find(name string) place {
 		case "..":
 			// from the root again: the directory above may be in another mount
 			again := path.Dir(done)
-			_ = unix.Close(fd)
+			sys.Close(fd)
 			fd = -1
 			up := v.find(again)
 			if up.fd < 0 {
@@ -91,7 +92,7 @@ func (v *view) find(name string) place {
 		}
 		next := path.Join(done, part)
 		if m := v.mountAt(next); m != nil {
-			_ = unix.Close(fd)
+			sys.Close(fd)
 			fd = -1
 			if m.source == "" {
 				return place{fd: -1, path: next, unknown: true, linked: p.linked}
@@ -107,10 +108,10 @@ func (v *view) find(name string) place {
 			if err != nil {
 				return place{fd: -1, path: next, err: err, linked: p.linked}
 			}
-			_ = unix.Close(fd)
+			sys.Close(fd)
 			fd = to
 		}
-		if err := unix.Fstat(fd, &st); err != nil {
+		if err := sys.Fstat(fd, &st); err != nil {
 			return place{fd: -1, path: next, err: err, linked: p.linked}
 		}
 		if st.Mode&unix.S_IFMT != unix.S_IFLNK {
@@ -122,7 +123,7 @@ func (v *view) find(name string) place {
 			return place{fd: -1, path: next, err: unix.ELOOP, linked: true}
 		}
 		buf := make([]byte, unix.PathMax)
-		n, err := unix.Readlinkat(fd, "", buf)
+		n, err := sys.Readlinkat(fd, "", buf)
 		if err != nil {
 			return place{fd: -1, path: next, err: err, linked: true}
 		}
@@ -131,7 +132,7 @@ func (v *view) find(name string) place {
 		if path.IsAbs(to) {
 			done = "/"
 		}
-		_ = unix.Close(fd)
+		sys.Close(fd)
 		fd = -1
 		up := v.find(done) // without links by now, so this ends
 		if up.fd < 0 {
@@ -149,7 +150,7 @@ func (v *view) start() (int, error) {
 	if m := v.mountAt("/"); m != nil && m.source != "" {
 		return open(unix.AT_FDCWD, m.source, 0)
 	}
-	return unix.FcntlInt(uintptr(v.root), unix.F_DUPFD_CLOEXEC, 3)
+	return sys.FcntlInt(uintptr(v.root), unix.F_DUPFD_CLOEXEC, 3)
 }
 
 // mountAt gives the last mount on a path.
@@ -180,8 +181,8 @@ func open(dir int, name string, resolve uint64) (int, error) {
 		how.Flags |= unix.O_NOFOLLOW
 	}
 	for {
-		fd, err := unix.Openat2(dir, name, &how)
-		if err != unix.EINTR && err != unix.EAGAIN { //nolint:errorlint // bare errnos
+		fd, err := sys.Openat2(dir, name, &how)
+		if err != unix.EAGAIN { //nolint:errorlint // a bare errno
 			return fd, err
 		}
 	}

@@ -44,7 +44,7 @@ var ending = [...]unix.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGHUP}
 
 func catch(list []unix.Signal, keepIgnored bool) (*Signals, error) {
 	var p [2]int
-	if err := unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+	if err := sys.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 		return nil, &os.SyscallError{Syscall: "pipe2", Err: err}
 	}
 	if err := handOver(p[1], list, keepIgnored); err != nil {
@@ -97,7 +97,7 @@ func (s *Signals) AwaitExit(pidfd int, deadline time.Time) error {
 		if !deadline.IsZero() {
 			limit = int(max(time.Until(deadline), 0).Milliseconds()) + 1
 		}
-		n, err := unix.Poll(p[:], limit)
+		n, err := sys.Poll(p[:], limit)
 		switch {
 		case err != nil && err != unix.EINTR:
 			return &os.SyscallError{Syscall: "poll", Err: err}
@@ -139,7 +139,7 @@ func (s *Signals) Do(f func() error) error {
 // the first one of a PID namespace.
 func DieBy(n unix.Signal) {
 	if resetHandler(n) == nil {
-		_ = unix.Kill(os.Getpid(), n)
+		_ = sys.Kill(os.Getpid(), n)
 	}
 }
 
@@ -147,10 +147,8 @@ func DieBy(n unix.Signal) {
 func (s *Signals) read() error {
 	var buf [64]byte
 	for {
-		n, err := unix.Read(s.fd, buf[:])
+		n, err := sys.Read(s.fd, buf[:])
 		switch {
-		case err == unix.EINTR:
-			continue
 		case err == unix.EAGAIN:
 			return nil
 		case err != nil:
@@ -220,7 +218,7 @@ func (s *Signals) relay(pidfd int, onResize func()) error {
 			return nil
 		}
 		fds := [2]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}, {Fd: int32(pidfd), Events: unix.POLLIN}}
-		if _, err := unix.Poll(fds[:], -1); err != nil && err != unix.EINTR {
+		if _, err := sys.Poll(fds[:], -1); err != nil && err != unix.EINTR {
 			return &os.SyscallError{Syscall: "poll", Err: err}
 		}
 		if fds[1].Revents != 0 {
@@ -243,7 +241,7 @@ func (s *Signals) send(pidfd int, onResize func()) (ended bool) {
 		default:
 			// whatever the reason that it cannot be sent (it has ended, it is
 			// another user's), to stay is better than to go
-			_ = unix.PidfdSendSignal(pidfd, sig, nil, 0)
+			_ = sys.PidfdSendSignal(pidfd, sig, nil, 0)
 		}
 	}
 	s.waiting = s.waiting[:0]
@@ -254,9 +252,8 @@ func (s *Signals) send(pidfd int, onResize func()) (ended bool) {
 func reap(which, pid int) (ws unix.WaitStatus, ended bool, err error) {
 	for {
 		var st unix.WaitStatus
-		got, err := unix.Wait4(which, &st, unix.WNOHANG, nil)
+		got, err := sys.Wait4(which, &st, unix.WNOHANG, nil)
 		switch {
-		case err == unix.EINTR:
 		case err == unix.ECHILD && ended:
 			return ws, true, nil
 		case err != nil:

@@ -29,7 +29,7 @@ func SendPidfd(path string, pidfd int) error {
 // a socket's address. Errors name the path.
 func SendFD(path string, data []byte, fd int) error {
 	fail := func(op string, err error) error { return &os.PathError{Op: op, Path: path, Err: err} }
-	sock, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	sock, err := sys.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return fail("socket for", err)
 	}
@@ -39,10 +39,7 @@ func SendFD(path string, data []byte, fd int) error {
 	}
 	rights := unix.UnixRights(fd)
 	for len(data) > 0 {
-		n, err := unix.SendmsgN(sock, data, rights, nil, unix.MSG_NOSIGNAL)
-		if err == unix.EINTR {
-			continue
-		}
+		n, err := sys.SendmsgN(sock, data, rights, nil, unix.MSG_NOSIGNAL)
 		if err != nil {
 			return fail("send a descriptor to", err)
 		}
@@ -61,7 +58,7 @@ func Connect(sock int, path string) error {
 	name := path
 	if len(path) > maxSocketPath && path[0] != '@' {
 		// connect(2) follows the magic link to the very socket
-		fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+		fd, err := sys.Openat(unix.AT_FDCWD, path, unix.O_PATH|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return err
 		}
@@ -69,7 +66,7 @@ func Connect(sock int, path string) error {
 		name = "/proc/self/fd/" + strconv.Itoa(fd)
 	}
 	for {
-		err := unix.Connect(sock, &unix.SockaddrUnix{Name: name})
+		err := sys.Connect(sock, &unix.SockaddrUnix{Name: name})
 		if err != unix.EINTR {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -25,7 +26,7 @@ func handOver(fd int, signals []unix.Signal, keepIgnored bool) error {
 	go func() {
 		for s := range caught {
 			if n, ok := s.(syscall.Signal); ok {
-				_, _ = unix.Write(fd, []byte{byte(n)})
+				_, _ = sys.Write(fd, []byte{byte(n)})
 			}
 		}
 	}()

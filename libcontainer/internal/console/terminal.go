@@ -29,26 +29,26 @@ type Terminal struct {
 func Open(master int) (*Terminal, error) { return open(master, 0, 1, "/dev/tty") }
 
 func open(master, in, out int, tty string) (*Terminal, error) {
-	stop, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	stop, err := sys.Eventfd(0, unix.EFD_CLOEXEC)
 	if err != nil {
 		return nil, &os.SyscallError{Syscall: "eventfd", Err: err}
 	}
-	if err := unix.SetNonblock(master, true); err != nil {
+	if err := sys.SetNonblock(master, true); err != nil {
 		sys.Close(stop)
 		return nil, &os.SyscallError{Syscall: "fcntl O_NONBLOCK", Err: err}
 	}
 	t := &Terminal{master: master, in: in, out: out, caller: -1, stop: stop}
-	if _, err := unix.IoctlGetTermios(out, unix.TCGETS); err != nil {
+	if _, err := sys.IoctlGetTermios(out, unix.TCGETS); err != nil {
 		t.plainLines()
 	} else {
 		t.shown = true
 	}
-	if now, err := unix.IoctlGetTermios(in, unix.TCGETS); err == nil {
+	if now, err := sys.IoctlGetTermios(in, unix.TCGETS); err == nil {
 		t.caller = in
 		t.raw(now, true)
-	} else if fd, err := unix.Open(tty, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0); err == nil {
+	} else if fd, err := sys.Openat(unix.AT_FDCWD, tty, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0); err == nil {
 		t.caller, t.opened = fd, true
-		if now, err := unix.IoctlGetTermios(fd, unix.TCGETS); err == nil {
+		if now, err := sys.IoctlGetTermios(fd, unix.TCGETS); err == nil {
 			t.raw(now, false)
 		}
 	}
@@ -68,7 +68,7 @@ func (t *Terminal) raw(now *unix.Termios, input bool) {
 		r.Cflag = r.Cflag&^(unix.CSIZE|unix.PARENB) | unix.CS8
 		r.Cc[unix.VMIN], r.Cc[unix.VTIME] = 1, 0
 	}
-	if unix.IoctlSetTermios(t.caller, unix.TCSETS, &r) == nil {
+	if sys.IoctlSetTermios(t.caller, unix.TCSETS, &r) == nil {
 		t.saved = now
 	}
 }
@@ -76,9 +76,9 @@ func (t *Terminal) raw(now *unix.Termios, input bool) {
 // plainLines lets lines end as the container writes them: what reads them is no
 // terminal, which would need the carriage returns.
 func (t *Terminal) plainLines() {
-	if now, err := unix.IoctlGetTermios(t.master, unix.TCGETS); err == nil {
+	if now, err := sys.IoctlGetTermios(t.master, unix.TCGETS); err == nil {
 		now.Oflag &^= unix.ONLCR
-		_ = unix.IoctlSetTermios(t.master, unix.TCSETS, now)
+		_ = sys.IoctlSetTermios(t.master, unix.TCSETS, now)
 	}
 }
 
@@ -88,8 +88,8 @@ func (t *Terminal) Resize() {
 	if t.caller < 0 {
 		return
 	}
-	if ws, err := unix.IoctlGetWinsize(t.caller, unix.TIOCGWINSZ); err == nil && ws.Row > 0 && ws.Col > 0 {
-		_ = unix.IoctlSetWinsize(t.master, unix.TIOCSWINSZ, ws)
+	if ws, err := sys.IoctlGetWinsize(t.caller, unix.TIOCGWINSZ); err == nil && ws.Row > 0 && ws.Col > 0 {
+		_ = sys.IoctlSetWinsize(t.master, unix.TIOCSWINSZ, ws)
 	}
 }
 
@@ -110,7 +110,7 @@ func (t *Terminal) Drain() {
 }
 
 func (t *Terminal) end() {
-	t.halt.Do(func() { _, _ = unix.Write(t.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0}) })
+	t.halt.Do(func() { _, _ = sys.Write(t.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0}) })
 }
 
 // hangUp closes the master while t has its descriptor: the kernel sends SIGHUP to
@@ -120,12 +120,12 @@ func (t *Terminal) end() {
 func (t *Terminal) hangUp() error {
 	t.end()
 	t.typing.Wait() // a call of input that sleeps keeps the file open
-	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	null, err := sys.Openat(unix.AT_FDCWD, "/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return &os.PathError{Op: "open", Path: "/dev/null", Err: err}
 	}
 	defer sys.Close(null)
-	if err := unix.Dup3(null, t.master, unix.O_CLOEXEC); err != nil {
+	if err := sys.Dup3(null, t.master, unix.O_CLOEXEC); err != nil {
 		return &os.SyscallError{Syscall: "dup3", Err: err}
 	}
 	return nil
@@ -137,7 +137,7 @@ func (t *Terminal) Close() error {
 	t.Drain()
 	var err error
 	if t.saved != nil {
-		if err = unix.IoctlSetTermios(t.caller, unix.TCSETS, t.saved); err != nil {
+		if err = sys.IoctlSetTermios(t.caller, unix.TCSETS, t.saved); err != nil {
 			err = &os.SyscallError{Syscall: "restore the terminal: ioctl TCSETS", Err: err}
 		}
 		t.saved = nil
@@ -164,9 +164,8 @@ func (t *Terminal) output() {
 	buf := make([]byte, 32<<10)
 	broken, stopped := false, false
 	for left := leftover; left > 0; {
-		n, err := unix.Read(t.master, buf)
+		n, err := sys.Read(t.master, buf)
 		switch {
-		case err == unix.EINTR:
 		case err == unix.EAGAIN && stopped:
 			return
 		case err == unix.EAGAIN:
@@ -196,12 +195,11 @@ func (t *Terminal) nobodyReads(err error) bool {
 
 func (t *Terminal) write(p []byte) error {
 	for len(p) > 0 {
-		n, err := unix.Write(t.out, p)
+		n, err := sys.Write(t.out, p)
 		switch {
-		case err == unix.EINTR:
 		case err == unix.EAGAIN: // others made it non-blocking
 			fds := []unix.PollFd{{Fd: int32(t.out), Events: unix.POLLOUT}}
-			_, _ = unix.Poll(fds, -1)
+			_, _ = sys.Poll(fds, -1)
 		case err != nil:
 			return err
 		default:
@@ -218,17 +216,16 @@ func (t *Terminal) input() {
 		if t.wait(t.in, unix.POLLIN) {
 			return
 		}
-		n, err := unix.Read(t.in, buf)
-		if err == unix.EINTR || err == unix.EAGAIN {
+		n, err := sys.Read(t.in, buf)
+		if err == unix.EAGAIN {
 			continue
 		}
 		if err != nil || n == 0 {
 			return
 		}
 		for p := buf[:n]; len(p) > 0; {
-			n, err := unix.Write(t.master, p)
+			n, err := sys.Write(t.master, p)
 			switch {
-			case err == unix.EINTR:
 			case err == unix.EAGAIN:
 				if t.wait(t.master, unix.POLLOUT) {
 					return
@@ -246,7 +243,7 @@ func (t *Terminal) input() {
 func (t *Terminal) wait(fd int, events int16) (ended bool) {
 	fds := []unix.PollFd{{Fd: int32(fd), Events: events}, {Fd: int32(t.stop), Events: unix.POLLIN}}
 	for {
-		if _, err := unix.Poll(fds, -1); err != unix.EINTR {
+		if _, err := sys.Poll(fds, -1); err != unix.EINTR {
 			return fds[1].Revents != 0
 		}
 	}

@@ -21,7 +21,7 @@ func KeepCgroup2() (restore func() error) {
 		if path == "" || after == before {
 			return nil
 		}
-		fs, err := unix.Fspick(unix.AT_FDCWD, path, unix.FSPICK_CLOEXEC)
+		fs, err := sys.Fspick(unix.AT_FDCWD, path, unix.FSPICK_CLOEXEC)
 		if err != nil {
 			return &os.PathError{Op: "fspick", Path: path, Err: err}
 		}
@@ -30,11 +30,11 @@ func KeepCgroup2() (restore func() error) {
 			if option == "rw" || option == "ro" {
 				continue
 			}
-			if err := unix.FsconfigSetFlag(fs, option); err != nil {
+			if err := sys.FsconfigSetFlag(fs, option); err != nil {
 				return &os.PathError{Op: "fsconfig " + option, Path: path, Err: err}
 			}
 		}
-		if err := unix.FsconfigReconfigure(fs); err != nil {
+		if err := sys.FsconfigReconfigure(fs); err != nil {
 			return &os.PathError{Op: "fsconfig", Path: path, Err: err}
 		}
 		return nil

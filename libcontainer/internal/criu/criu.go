@@ -204,7 +204,7 @@ func (p *Process) await(limit time.Time, look bool) (*rpc.CriuResp, int, error) 
 		if !limit.IsZero() {
 			timeout = int(max(time.Until(limit), 0).Milliseconds()) + 1
 		}
-		n, err := unix.Poll(fds[:], timeout)
+		n, err := sys.Poll(fds[:], timeout)
 		switch {
 		case err != nil && err != unix.EINTR:
 			return nil, -1, &os.SyscallError{Syscall: "poll", Err: err}

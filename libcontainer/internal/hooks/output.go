@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/rung-oci/rung/internal/outfile"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -17,10 +18,10 @@ const keep = 16 << 10
 // do not expect EAGAIN.
 func pipe() (r, w *os.File, err error) {
 	var p [2]int
-	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+	if err := sys.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
 		return nil, nil, &os.SyscallError{Syscall: "pipe2", Err: err}
 	}
-	_ = unix.SetNonblock(p[0], true)
+	_ = sys.SetNonblock(p[0], true)
 	return os.NewFile(uintptr(p[0]), "output"), os.NewFile(uintptr(p[1]), "output"), nil
 }
 
@@ -80,14 +81,10 @@ func (t *tail) drain(r *os.File, buf []byte) {
 		return
 	}
 	_ = raw.Control(func(fd uintptr) {
-		left, err := unix.IoctlGetInt(int(fd), unix.TIOCINQ)
+		left, err := sys.IoctlGetInt(int(fd), unix.TIOCINQ)
 		for err == nil && left > 0 {
 			var n int
-			n, err = unix.Read(int(fd), buf[:min(left, len(buf))])
-			if err == unix.EINTR {
-				err = nil
-				continue
-			}
+			n, err = sys.Read(int(fd), buf[:min(left, len(buf))])
 			if n <= 0 {
 				return
 			}

@@ -56,7 +56,7 @@ func spawn(h plan.Hook, dir string, stdio [3]*os.File) (Spawned, error) {
 			return sys.Reap(pid)
 		},
 		// not reaped yet: the number is its own, that of the group too
-		Kill: func() { _ = unix.Kill(-pid, unix.SIGKILL) },
+		Kill: func() { _ = sys.Kill(-pid, unix.SIGKILL) },
 	}, nil
 }
 
@@ -66,15 +66,15 @@ func spawn(h plan.Hook, dir string, stdio [3]*os.File) (Spawned, error) {
 // fits into one.
 func input(state []byte) (*os.File, error) {
 	var p [2]int
-	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+	if err := sys.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
 		return nil, &os.SyscallError{Syscall: "pipe2", Err: err}
 	}
 	defer sys.Close(p[1])
-	size, err := unix.FcntlInt(uintptr(p[1]), unix.F_GETPIPE_SZ, 0)
+	size, err := sys.FcntlInt(uintptr(p[1]), unix.F_GETPIPE_SZ, 0)
 	if err == nil && len(state) <= size {
 		var n int
 		if len(state) > 0 {
-			n, err = unix.Write(p[1], state)
+			n, err = sys.Write(p[1], state)
 		}
 		if err == nil && n == len(state) {
 			return os.NewFile(uintptr(p[0]), "stdin"), nil
@@ -85,7 +85,7 @@ func input(state []byte) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := unix.Seek(fd, 0, unix.SEEK_SET); err != nil {
+	if _, err := sys.Seek(fd, 0, unix.SEEK_SET); err != nil {
 		sys.Close(fd)
 		return nil, &os.SyscallError{Syscall: "lseek", Err: err}
 	}

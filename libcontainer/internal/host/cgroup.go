@@ -51,7 +51,7 @@ func cgroupsAt(root, self, mounted string) (CgroupLayout, error) {
 	l := CgroupLayout{Root: root}
 	var mounts v1Mounts
 	var fs unix.Statfs_t
-	if unix.Statfs(root, &fs) != nil {
+	if sys.Statfs(root, &fs) != nil {
 		return l, nil
 	}
 	unified := fs.Type == unix.CGROUP2_SUPER_MAGIC
@@ -86,7 +86,7 @@ func cgroupsAt(root, self, mounted string) (CgroupLayout, error) {
 			continue
 		}
 		// ".." is a group outside the cgroup namespace; a bound subtree does not show its own way from the root
-		if strings.HasPrefix(path, "/..") || path != "/" && unix.Access(h.Mount+path, unix.F_OK) != nil {
+		if strings.HasPrefix(path, "/..") || path != "/" && sys.Access(h.Mount+path, unix.F_OK) != nil {
 			h.Self = "/"
 		}
 		l.add(h)
@@ -184,7 +184,7 @@ func hasOption(list, word string) bool {
 
 func isFS(path string, magic int64) bool {
 	var fs unix.Statfs_t
-	return unix.Statfs(path, &fs) == nil && int64(fs.Type) == magic
+	return sys.Statfs(path, &fs) == nil && int64(fs.Type) == magic
 }
 
 func readSmall(path string) (string, error) {

@@ -30,7 +30,7 @@ func Rootless() bool {
 func Capabilities() uint64 {
 	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
-	if unix.Capget(&head, &data[0]) != nil {
+	if sys.Capget(&head, &data[0]) != nil {
 		return 0
 	}
 	return uint64(data[1].Permitted)<<32 | uint64(data[0].Permitted)

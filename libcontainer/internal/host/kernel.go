@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/opencontainers/selinux/go-selinux"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -13,14 +14,14 @@ import (
 // together. It is asked to install no filter at all: with flags that it knows it
 // comes to look for the program, and says EFAULT.
 func SeccompFlags(bits uint32) bool {
-	_, _, e := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, uintptr(bits), 0)
+	_, _, e := sys.Call(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, uintptr(bits), 0)
 	return e == unix.EFAULT
 }
 
 // SeccompAction says whether the kernel acts on the return value of a filter
 // (SECCOMP_RET_*, linux/seccomp.h; SECCOMP_GET_ACTION_AVAIL, Linux 4.14).
 func SeccompAction(ret uint32) bool {
-	_, _, e := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_GET_ACTION_AVAIL, 0, uintptr(unsafe.Pointer(&ret)))
+	_, _, e := sys.Call(unix.SYS_SECCOMP, unix.SECCOMP_GET_ACTION_AVAIL, 0, uintptr(unsafe.Pointer(&ret)))
 	return e == 0
 }
 
@@ -28,7 +29,7 @@ func SeccompAction(ret uint32) bool {
 // 5.13). ENOSYS is a kernel without it, EOPNOTSUPP one that was booted without.
 func LandlockABI() (int, error) {
 	const version = 1 // LANDLOCK_CREATE_RULESET_VERSION
-	n, _, e := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, version)
+	n, _, e := sys.Call(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, version)
 	if e != 0 {
 		return 0, os.NewSyscallError("landlock_create_ruleset", e)
 	}
@@ -64,7 +65,7 @@ func Resctrl() (why string) {
 
 // HasNamespace says whether the kernel has the kind of namespace, named as in
 // /proc/self/ns (namespaces(7)).
-func HasNamespace(name string) bool { return unix.Access("/proc/self/ns/"+name, unix.F_OK) == nil }
+func HasNamespace(name string) bool { return sys.Access("/proc/self/ns/"+name, unix.F_OK) == nil }
 
 // LastCapability is the highest capability of the kernel, 40 if it does not say
 // (capabilities(7)).
@@ -186,7 +187,7 @@ func (m CgroupMode) String() string {
 // "" if they can (prctl(2), PR_SCHED_CORE, Linux 5.14).
 func CoreScheduling() (why string) {
 	var cookie uint64
-	_, _, e := unix.Syscall6(unix.SYS_PRCTL, unix.PR_SCHED_CORE, unix.PR_SCHED_CORE_GET, 0, unix.PR_SCHED_CORE_SCOPE_THREAD, uintptr(unsafe.Pointer(&cookie)), 0)
+	_, _, e := sys.Call6(unix.SYS_PRCTL, unix.PR_SCHED_CORE, unix.PR_SCHED_CORE_GET, 0, unix.PR_SCHED_CORE_SCOPE_THREAD, uintptr(unsafe.Pointer(&cookie)), 0)
 	switch e {
 	case 0:
 		return ""
@@ -201,7 +202,7 @@ func CoreScheduling() (why string) {
 // Kernel is the release of the running kernel, as uname(2) has it.
 func Kernel() string {
 	var u unix.Utsname
-	if unix.Uname(&u) != nil {
+	if sys.Uname(&u) != nil {
 		return ""
 	}
 	return unix.ByteSliceToString(u.Release[:])

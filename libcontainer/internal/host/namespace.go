@@ -1,6 +1,9 @@
 package host
 
-import "golang.org/x/sys/unix"
+import (
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
+	"golang.org/x/sys/unix"
+)
 
 // NamespaceFile is the name in /proc/<pid>/ns of a type of namespace, given as its CLONE_NEW*
 // bit; "" for none (namespaces(7)).
@@ -39,19 +42,19 @@ const (
 // (namespaces(7)). kind is the CLONE_NEW* bit.
 func IsOwnNamespace(fd int, kind uint64) (bool, error) {
 	var it, other unix.Stat_t
-	if err := unix.Fstat(fd, &it); err != nil {
+	if err := sys.Fstat(fd, &it); err != nil {
 		return false, err
 	}
 	if it.Ino >= firstInitial && it.Ino < firstDynamic {
 		return true, nil
 	}
 	name := NamespaceFile(kind)
-	if err := unix.Stat("/proc/self/ns/"+name, &other); err != nil {
+	if err := sys.Stat("/proc/self/ns/"+name, &other); err != nil {
 		return false, err
 	}
 	if other.Dev == it.Dev && other.Ino == it.Ino {
 		return true, nil
 	}
 	// a runtime without privileges may not look at process 1
-	return unix.Stat("/proc/1/ns/"+name, &other) == nil && other.Dev == it.Dev && other.Ino == it.Ino, nil
+	return sys.Stat("/proc/1/ns/"+name, &other) == nil && other.Dev == it.Dev && other.Ino == it.Ino, nil
 }

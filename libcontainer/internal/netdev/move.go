@@ -114,7 +114,7 @@ func template(name string) int {
 
 func same(a, b int) bool {
 	var x, y unix.Stat_t
-	return unix.Fstat(a, &x) == nil && unix.Fstat(b, &y) == nil && x.Dev == y.Dev && x.Ino == y.Ino
+	return sys.Fstat(a, &x) == nil && sys.Fstat(b, &y) == nil && x.Dev == y.Dev && x.Ino == y.Ino
 }
 
 // check refuses what can be seen to fail before anything is moved ("The runtime

@@ -23,7 +23,7 @@ func dial() (conn, error) {
 		return nil, os.NewSyscallError("socket AF_NETLINK", err)
 	}
 	// Dumps of one device alone (older than Linux 5.14). Dumps are filtered here as well.
-	_ = unix.SetsockoptInt(s.GetFd(), unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1)
+	_ = sys.SetsockoptInt(s.GetFd(), unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1)
 	return conn{unix.NETLINK_ROUTE: {Socket: s}}, nil
 }
 
@@ -47,14 +47,14 @@ func dialIn(netns int) (c conn, own int, err error) {
 			runtime.UnlockOSThread()
 			return
 		}
-		if err = unix.Setns(netns, unix.CLONE_NEWNET); err != nil {
+		if err = sys.Setns(netns, unix.CLONE_NEWNET); err != nil {
 			err = os.NewSyscallError("setns", err)
 			runtime.UnlockOSThread()
 			return
 		}
 		c, err = dial()
 		// a thread that is not home again stays locked: it ends with this function, and nothing else runs on it
-		if unix.Setns(own, unix.CLONE_NEWNET) == nil {
+		if sys.Setns(own, unix.CLONE_NEWNET) == nil {
 			runtime.UnlockOSThread()
 		}
 	}()

@@ -39,7 +39,7 @@ func Listen(dir string) (*Proxy, error) {
 	fail := func(op string, err error) (*Proxy, error) {
 		return nil, &os.PathError{Op: op, Path: filepath.Join(dir, SocketName), Err: err}
 	}
-	if err := unix.Mkdir(dir, 0o755); err != nil && err != unix.EEXIST {
+	if err := sys.Mkdir(dir, 0o755); err != nil && err != unix.EEXIST {
 		return nil, &os.PathError{Op: "mkdir", Path: dir, Err: err}
 	}
 	d, err := sys.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW)
@@ -51,12 +51,12 @@ func Listen(dir string) (*Proxy, error) {
 		sys.Close(d)
 		return fail("chmod the directory of", err)
 	}
-	sock, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	sock, err := sys.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		sys.Close(d)
 		return fail("socket for", err)
 	}
-	stop, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	stop, err := sys.Eventfd(0, unix.EFD_CLOEXEC)
 	if err != nil {
 		sys.Close(d)
 		sys.Close(sock)
@@ -73,12 +73,12 @@ func Listen(dir string) (*Proxy, error) {
 }
 
 func bind(sock, dir int) error {
-	if err := unix.Unlinkat(dir, SocketName, 0); err != nil && err != unix.ENOENT {
+	if err := sys.Unlinkat(dir, SocketName, 0); err != nil && err != unix.ENOENT {
 		return err
 	}
 	// through the descriptor: a socket's address is short
 	name := "/proc/self/fd/" + strconv.Itoa(dir) + "/" + SocketName
-	if err := unix.Bind(sock, &unix.SockaddrUnix{Name: name}); err != nil {
+	if err := sys.Bind(sock, &unix.SockaddrUnix{Name: name}); err != nil {
 		return err
 	}
 	return open(dir)
@@ -88,13 +88,13 @@ func bind(sock, dir int) error {
 // may write to the directory, so what stands there now need not be the socket:
 // neither symbolic links nor other files are touched.
 func open(dir int) error {
-	fd, err := unix.Openat(dir, SocketName, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	fd, err := sys.Openat(dir, SocketName, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
 	defer sys.Close(fd)
 	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
+	if err := sys.Fstat(fd, &st); err != nil {
 		return err
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
@@ -105,7 +105,7 @@ func open(dir int) error {
 
 // chmod changes the mode of the file behind fd, which is O_PATH.
 func chmod(fd int, mode uint32) error {
-	return unix.Chmod("/proc/self/fd/"+strconv.Itoa(fd), mode)
+	return sys.Chmod("/proc/self/fd/"+strconv.Itoa(fd), mode)
 }
 
 // Forward waits until a process of the container says that it is ready, and
@@ -149,9 +149,8 @@ func (p *Proxy) Forward(hostSocket string, pid int) (ready bool, err error) {
 		}
 		// no control data is taken: the kernel closes descriptors that came
 		// along, which is what BARRIER=1 waits for
-		n, _, err := unix.Recvfrom(p.sock, buf, unix.MSG_DONTWAIT)
+		n, _, err := sys.Recvfrom(p.sock, buf, unix.MSG_DONTWAIT)
 		switch {
-		case err == unix.EINTR:
 		case err == unix.EAGAIN && ended:
 			return false, nil
 		case err == unix.EAGAIN:
@@ -184,7 +183,7 @@ func (p *Proxy) wait(fd int, event int16, pidfd int, most time.Duration) (ready,
 	if most >= 0 {
 		ms = int(most.Milliseconds())
 	}
-	if _, err := unix.Poll(fds, ms); err != nil && err != unix.EINTR {
+	if _, err := sys.Poll(fds, ms); err != nil && err != unix.EINTR {
 		return false, false, false, &os.SyscallError{Syscall: "poll", Err: err}
 	}
 	return fds[0].Revents != 0, fds[1].Revents != 0, fds[2].Revents != 0, nil
@@ -205,7 +204,7 @@ const patience = 5 * time.Second
 
 func (p *Proxy) tell(hostSocket string, pid, pidfd int) error {
 	fail := func(op string, err error) error { return &os.PathError{Op: op, Path: hostSocket, Err: err} }
-	sock, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	sock, err := sys.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return fail("socket for", err)
 	}
@@ -243,7 +242,7 @@ func (p *Proxy) send(sock int, text string, fd int, until time.Time) error {
 // is told by then: that nobody answers is no error.
 func (p *Proxy) barrier(sock, pidfd int, until time.Time) {
 	var pipe [2]int
-	if unix.Pipe2(pipe[:], unix.O_CLOEXEC) != nil {
+	if sys.Pipe2(pipe[:], unix.O_CLOEXEC) != nil {
 		return
 	}
 	defer sys.Close(pipe[0])
@@ -267,7 +266,7 @@ func (p *Proxy) unlisten() {
 	if p.sock < 0 {
 		return
 	}
-	_ = unix.Unlinkat(p.at, SocketName, 0)
+	_ = sys.Unlinkat(p.at, SocketName, 0)
 	sys.Close(p.sock)
 	sys.Close(p.at)
 	p.sock, p.at = -1, -1
@@ -277,7 +276,7 @@ func (p *Proxy) unlisten() {
 // directory. It may be called from any goroutine, more than once.
 func (p *Proxy) Close() {
 	p.close.Do(func() {
-		_, _ = unix.Write(p.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+		_, _ = sys.Write(p.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0})
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.unlisten()

@@ -50,7 +50,7 @@ func Check(class string) error {
 		return err
 	}
 	var fs unix.Statfs_t
-	if err := unix.Statfs(class, &fs); err != nil || int64(fs.Type) != unix.RDTGROUP_SUPER_MAGIC {
+	if err := sys.Statfs(class, &fs); err != nil || int64(fs.Type) != unix.RDTGROUP_SUPER_MAGIC {
 		return &os.PathError{Op: "use the class", Path: class, Err: errNoResctrl}
 	}
 	if top, err := Mount(); err != nil || class != top && filepath.Dir(class) != top {
@@ -173,7 +173,7 @@ func (g *Group) make(dir string) error {
 	if g.mkdir != nil {
 		return g.mkdir(dir)
 	}
-	return unix.Mkdir(dir, 0o755)
+	return sys.Mkdir(dir, 0o755)
 }
 
 // compare holds the class that is there against the config ("MUST compare

@@ -206,11 +206,11 @@ func (x *executor) do(a plan.Action) error {
 func ownPipes(stdio [3]int, uid int) error {
 	for _, fd := range stdio {
 		var st unix.Stat_t
-		if unix.Fstat(fd, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFIFO || int(st.Uid) == uid {
+		if sys.Fstat(fd, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFIFO || int(st.Uid) == uid {
 			continue // a closed stream among them
 		}
 		// the streams work as they are: a FIFO of a read-only or foreign file system, or no CAP_CHOWN
-		if err := unix.Fchown(fd, uid, -1); err != nil && err != unix.EPERM && err != unix.EROFS {
+		if err := sys.Fchown(fd, uid, -1); err != nil && err != unix.EPERM && err != unix.EROFS {
 			return &os.SyscallError{Syscall: "change the owner of a standard stream: fchown", Err: err}
 		}
 	}

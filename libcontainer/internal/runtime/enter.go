@@ -37,7 +37,7 @@ func (p *Process) Kill() {
 
 // sendOrder is the byte that tells an order to start from a mere connection.
 func sendOrder(gate int) error {
-	err := unix.Sendto(gate, []byte{'S'}, unix.MSG_NOSIGNAL, nil)
+	err := sys.Sendto(gate, []byte{'S'}, unix.MSG_NOSIGNAL, nil)
 	if err != nil {
 		return &os.SyscallError{Syscall: "send the order to start", Err: err}
 	}

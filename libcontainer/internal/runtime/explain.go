@@ -10,6 +10,7 @@ import (
 	"github.com/rung-oci/rung/libcontainer/internal/landlock"
 	"github.com/rung-oci/rung/libcontainer/internal/mountinfo"
 	"github.com/rung-oci/rung/libcontainer/internal/plan"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"github.com/rung-oci/rung/libcontainer/internal/wire"
 	"golang.org/x/sys/unix"
 )
@@ -344,7 +345,7 @@ func unmappable(err unix.Errno, kind string) string {
 // fileSystemOf gives the type of the file system that a path of the host is on, "" when it cannot be told.
 func fileSystemOf(path string) string {
 	var st unix.Stat_t
-	if unix.Stat(path, &st) != nil {
+	if sys.Stat(path, &st) != nil {
 		return ""
 	}
 	text, err := host.ReadSmall("/proc/self/mountinfo")

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/rung-oci/rung/libcontainer/internal/state"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -42,7 +43,7 @@ func (x *Executable) forkExec(held bool, fork func() (int, error)) (pid int, int
 		}
 		// without an allocation, for the same reason
 		wake := [1]unix.PollFd{{Fd: int32(x.signals.FD()), Events: unix.POLLIN}}
-		if n, _ := unix.Poll(wake[:], look); n <= 0 {
+		if n, _ := sys.Poll(wake[:], look); n <= 0 {
 			continue
 		}
 		if interrupt = x.signals.Interrupted(); interrupt != nil {
@@ -73,7 +74,7 @@ func killUnborn() {
 		}
 		// a child of ours that is not reaped: the pid is its
 		if exe, err := os.Readlink("/proc/" + e.Name() + "/exe"); err == nil && exe == self {
-			_ = unix.Kill(pid, unix.SIGKILL)
+			_ = sys.Kill(pid, unix.SIGKILL)
 		}
 	}
 }

@@ -28,7 +28,7 @@ func OpenNamespace(path string, kind uint64) Namespace {
 		n.Err = err
 		return n
 	}
-	is, err := unix.IoctlRetInt(fd, unix.NS_GET_NSTYPE)
+	is, err := sys.IoctlRetInt(fd, unix.NS_GET_NSTYPE)
 	if err == nil && uint64(is) != kind {
 		err = unix.EINVAL
 	}

@@ -138,7 +138,7 @@ func (x *Executable) spawn(o spawnOptions) (*child, error) {
 		files[i] = uintptr(fd)
 	}
 	for i := 3; i < 3+o.preserve; i++ {
-		if _, err := unix.FcntlInt(uintptr(i), unix.F_GETFD, 0); err != nil {
+		if _, err := sys.FcntlInt(uintptr(i), unix.F_GETFD, 0); err != nil {
 			sys.Close(ours)
 			return nil, fmt.Errorf("preserve descriptor %d: %w", i, err)
 		}
@@ -170,7 +170,7 @@ func (x *Executable) spawn(o spawnOptions) (*child, error) {
 		sys.Close(ours)
 		what := "start the init (clone3, execve)"
 		var limit unix.Rlimit
-		if err == syscall.EBADF && unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil && limit.Cur < uint64(len(files)) {
+		if err == syscall.EBADF && sys.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil && limit.Cur < uint64(len(files)) {
 			what = "start the init: it takes file descriptors up to " + strconv.Itoa(len(files)-1) + ", and the runtime's RLIMIT_NOFILE is " + strconv.FormatUint(limit.Cur, 10)
 		}
 		if err == syscall.EACCES && o.cgroupFD >= 0 { // cgroup-v2.rst, Delegation Containment
@@ -186,7 +186,7 @@ func (x *Executable) spawn(o spawnOptions) (*child, error) {
 	c.family = c.forking || o.clone&unix.CLONE_NEWPID != 0
 	if c.forking {
 		var st unix.Stat_t
-		if unix.Fstat(theirs, &st) == nil {
+		if sys.Fstat(theirs, &st) == nil {
 			c.peer = st.Ino
 		}
 	}
@@ -276,7 +276,7 @@ func (c *child) await() (spoke bool, err error) {
 		if c.forking || c.watched {
 			p[2].Fd = int32(c.pidfd)
 		}
-		n, err := unix.Poll(p[:], int(stallCheck.Milliseconds()))
+		n, err := sys.Poll(p[:], int(stallCheck.Milliseconds()))
 		switch {
 		case err == unix.EINTR:
 		case err != nil || p[0].Revents != 0: // what it said before it ended comes first
@@ -300,7 +300,7 @@ func (c *child) await() (spoke bool, err error) {
 func (c *child) awaitEnd() error {
 	for c.pidfd >= 0 {
 		p := [2]unix.PollFd{{Fd: int32(c.pidfd), Events: unix.POLLIN}, {Fd: int32(c.signals.FD()), Events: unix.POLLIN}}
-		n, err := unix.Poll(p[:], int(stallCheck.Milliseconds()))
+		n, err := sys.Poll(p[:], int(stallCheck.Milliseconds()))
 		switch {
 		case err == unix.EINTR:
 		case err != nil || p[0].Revents != 0:
@@ -336,7 +336,7 @@ func (c *child) stir() error {
 		return nil
 	}
 	closed := []unix.PollFd{{Fd: int32(c.conn.FD()), Events: unix.POLLIN}}
-	if n, err := unix.Poll(closed, 0); err == nil && n == 0 && c.pidfd >= 0 {
+	if n, err := sys.Poll(closed, 0); err == nil && n == 0 && c.pidfd >= 0 {
 		_ = sys.PidfdSignal(c.pidfd, unix.SIGCONT)
 	}
 	return nil
@@ -393,7 +393,7 @@ func (c *child) reapUnnamed() {
 // end kills and reaps a child that has no pidfd here. One that does not end soon, as
 // in a frozen v1 cgroup that it cannot be taken out of, is left for another round.
 func (c *child) end(pid int) {
-	_ = unix.Kill(pid, unix.SIGKILL)
+	_ = sys.Kill(pid, unix.SIGKILL)
 	if c.release != nil {
 		c.release(pid)
 	}
@@ -436,7 +436,7 @@ func (c *child) kill() error {
 		return nil
 	}
 	if c.pidfd < 0 || sys.PidfdSignal(c.pidfd, unix.SIGKILL) != nil {
-		_ = unix.Kill(c.pid, unix.SIGKILL)
+		_ = sys.Kill(c.pid, unix.SIGKILL)
 	}
 	for end := time.Now().Add(killPatience); c.pidfd >= 0 && sys.WaitExit(c.pidfd, 50*time.Millisecond) != nil; {
 		if c.family {

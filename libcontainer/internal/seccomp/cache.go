@@ -43,7 +43,7 @@ func (c Cache) Compile(p *specs.LinuxSeccomp) (*Filter, error) {
 	if !ok {
 		return Compile(p)
 	}
-	defer unix.Close(dir)
+	defer sys.Close(dir)
 	k := keyOf(p)
 	if f := load(dir, k); f != nil {
 		return f, nil
@@ -59,16 +59,16 @@ func (c Cache) Compile(p *specs.LinuxSeccomp) (*Filter, error) {
 // open returns a descriptor of the directory if it can be trusted.
 func (c Cache) open() (fd int, ok bool) {
 	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
-	fd, err := openat(unix.AT_FDCWD, c.Dir, flags, 0)
-	if err == unix.ENOENT && unix.Mkdir(c.Dir, 0o700) == nil {
-		fd, err = openat(unix.AT_FDCWD, c.Dir, flags, 0)
+	fd, err := sys.Openat(unix.AT_FDCWD, c.Dir, flags, 0)
+	if err == unix.ENOENT && sys.Mkdir(c.Dir, 0o700) == nil {
+		fd, err = sys.Openat(unix.AT_FDCWD, c.Dir, flags, 0)
 	}
 	if err != nil {
 		return -1, false
 	}
 	var st unix.Stat_t
-	if unix.Fstat(fd, &st) != nil || !ours(&st) {
-		unix.Close(fd)
+	if sys.Fstat(fd, &st) != nil || !ours(&st) {
+		sys.Close(fd)
 		return -1, false
 	}
 	return fd, true
@@ -129,21 +129,18 @@ func decodeEntry(k key, b []byte) *Filter {
 // load returns the entry for k, or nil.
 func load(dir int, k key) *Filter {
 	// O_NONBLOCK: opening a FIFO that someone put there must not wait.
-	fd, err := openat(dir, hex.EncodeToString(k[:]), unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	fd, err := sys.Openat(dir, hex.EncodeToString(k[:]), unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil
 	}
-	defer unix.Close(fd)
+	defer sys.Close(fd)
 	var st unix.Stat_t
-	if unix.Fstat(fd, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || !ours(&st) || st.Size > int64(entryMaxLen) {
+	if sys.Fstat(fd, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || !ours(&st) || st.Size > int64(entryMaxLen) {
 		return nil
 	}
 	b := make([]byte, st.Size)
 	for at := 0; at < len(b); {
-		n, err := unix.Read(fd, b[at:])
-		if err == unix.EINTR {
-			continue
-		}
+		n, err := sys.Read(fd, b[at:])
 		if err != nil || n == 0 {
 			return nil
 		}
@@ -161,35 +158,29 @@ func store(dir int, k key, f *Filter) {
 	b := encode(k, f)
 	err := sys.NewFile(dir, ".", name, b, 0o600)
 	if errors.Is(err, unix.EEXIST) { // and is no good, or another's by now
-		unix.Unlinkat(dir, name, 0)
+		sys.Unlinkat(dir, name, 0)
 		err = sys.NewFile(dir, ".", name, b, 0o600)
 	}
 	if err == nil {
 		return
 	}
 	temp := tempPrefix + strconv.Itoa(unix.Getpid()) + "-" + name
-	fd, err := openat(dir, temp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	fd, err := sys.Openat(dir, temp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err == unix.EEXIST {
 		// Left by a process of the same number that died here.
-		unix.Unlinkat(dir, temp, 0)
+		sys.Unlinkat(dir, temp, 0)
 		return
 	}
 	if err != nil {
 		return
 	}
-	for len(b) > 0 && err == nil {
-		var n int
-		if n, err = unix.Write(fd, b); err == unix.EINTR {
-			n, err = 0, nil
-		}
-		b = b[max(n, 0):]
-	}
-	unix.Close(fd)
+	err = sys.WriteAll(fd, b)
+	sys.Close(fd)
 	if err == nil {
-		err = unix.Renameat(dir, temp, dir, name)
+		err = sys.Renameat(dir, temp, dir, name)
 	}
 	if err != nil {
-		unix.Unlinkat(dir, temp, 0)
+		sys.Unlinkat(dir, temp, 0)
 	}
 }
 
@@ -202,7 +193,7 @@ const maxEntries = 256
 // when an entry was added, which is after a compilation: a filter that is found costs nothing more. Processes may prune
 // and read at the same time. An entry that is open can be read to its end, and one that is gone is compiled again.
 func prune(dir int, now time.Time) {
-	self, err := openat(dir, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	self, err := sys.Openat(dir, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return
 	}
@@ -219,7 +210,7 @@ func prune(dir int, now time.Time) {
 	entries := make([]entry, 0, len(names))
 	for _, name := range names {
 		var st unix.Stat_t
-		if unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
+		if sys.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
 			continue // pruned by another process
 		}
 		// the time of access where the file system keeps it: once after the file was made, and once a day
@@ -229,7 +220,7 @@ func prune(dir int, now time.Time) {
 		case st.Mode&unix.S_IFMT == unix.S_IFREG && len(name) == hex.EncodedLen(len(key{})):
 			entries = append(entries, entry{name, used})
 		case strings.HasPrefix(name, tempPrefix) && now.UnixNano()-used > int64(time.Hour):
-			unix.Unlinkat(dir, name, 0)
+			sys.Unlinkat(dir, name, 0)
 		}
 	}
 	if len(entries) <= maxEntries {
@@ -237,18 +228,9 @@ func prune(dir int, now time.Time) {
 	}
 	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.used, b.used) })
 	for _, e := range entries[:len(entries)-maxEntries*3/4] {
-		unix.Unlinkat(dir, e.name, 0)
+		sys.Unlinkat(dir, e.name, 0)
 	}
 }
 
 // tempPrefix begins the name of a file that is being written.
 const tempPrefix = ".tmp-"
-
-func openat(dir int, path string, flags int, mode uint32) (int, error) {
-	for {
-		fd, err := unix.Openat(dir, path, flags, mode)
-		if err != unix.EINTR {
-			return fd, err
-		}
-	}
-}

@@ -132,7 +132,7 @@ func (s *State) Pidfd() (int, error) {
 	}
 	// the pid cannot be used again while the pidfd is open
 	if p, ok := ReadProcess(s.Pid); !ok || p.Start != s.StartTime {
-		_ = unix.Close(fd)
+		sys.Close(fd)
 		return -1, &os.SyscallError{Syscall: "pidfd_open", Err: unix.ESRCH}
 	}
 	return fd, nil

@@ -90,7 +90,7 @@ func (s Store) Create(id string) (*Entry, error) {
 		case e.Gone(): // or before the lock
 			e.Close()
 		case err != nil:
-			_ = unix.Rmdir(e.dir) // one with a record in it stays
+			_ = sys.Rmdir(e.dir) // one with a record in it stays
 			e.Close()
 			return nil, err
 		case recorded:
@@ -120,7 +120,7 @@ func (s Store) Free(id string) error {
 
 func (e *Entry) hasRecord() (bool, error) {
 	var st unix.Stat_t
-	err := unix.Fstatat(e.fd, stateFile, &st, unix.AT_SYMLINK_NOFOLLOW)
+	err := sys.Fstatat(e.fd, stateFile, &st, unix.AT_SYMLINK_NOFOLLOW)
 	if err == nil || err == unix.ENOENT {
 		return err == nil, nil
 	}
@@ -129,14 +129,14 @@ func (e *Entry) hasRecord() (bool, error) {
 
 func (s Store) make(id string) (*Entry, error) {
 	dir := filepath.Join(s.Root, id)
-	err := unix.Mkdir(dir, dirMode)
+	err := sys.Mkdir(dir, dirMode)
 	if err == unix.ENOENT {
 		// sticky: what is below $XDG_RUNTIME_DIR may be cleaned up otherwise (XDG
 		// Base Directory Specification)
 		if err := os.MkdirAll(s.Root, dirMode|os.ModeSticky); err != nil {
 			return nil, err
 		}
-		err = unix.Mkdir(dir, dirMode)
+		err = sys.Mkdir(dir, dirMode)
 	}
 	if err == unix.EEXIST {
 		return nil, fmt.Errorf("%w: %s", ErrExist, id)
@@ -146,7 +146,7 @@ func (s Store) make(id string) (*Entry, error) {
 	}
 	e, err := s.open(id, dir)
 	if err != nil && !errors.Is(err, ErrNotExist) { // then it may be somebody else's already
-		_ = unix.Rmdir(dir) // out of descriptors, say
+		_ = sys.Rmdir(dir) // out of descriptors, say
 	}
 	return e, err
 }
@@ -183,10 +183,10 @@ func (s Store) open(id, dir string) (*Entry, error) {
 // looked at through its own entry (".."), so that it is the one that was opened.
 func (s Store) trust(fd int, dir string) (entry unix.Stat_t, err error) {
 	var root unix.Stat_t
-	if err := unix.Fstat(fd, &entry); err != nil {
+	if err := sys.Fstat(fd, &entry); err != nil {
 		return entry, &os.PathError{Op: "stat", Path: dir, Err: err}
 	}
-	if err := unix.Fstatat(fd, "..", &root, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+	if err := sys.Fstatat(fd, "..", &root, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return entry, &os.PathError{Op: "stat", Path: s.Root, Err: err}
 	}
 	if err := trusted(s.Root, &root); err != nil {
@@ -214,24 +214,19 @@ func trusted(name string, st *unix.Stat_t) error {
 // Lock waits for the container's lock. It is the kernel's (flock(2)) and ends
 // with the process that holds it.
 func (e *Entry) Lock() error {
-	for {
-		err := unix.Flock(e.fd, unix.LOCK_EX)
-		if err == nil {
-			return nil
-		}
-		if err != unix.EINTR {
-			return &os.PathError{Op: "lock", Path: e.dir, Err: err}
-		}
+	if err := sys.Flock(e.fd, unix.LOCK_EX); err != nil {
+		return &os.PathError{Op: "lock", Path: e.dir, Err: err}
 	}
+	return nil
 }
 
 // Unlock lets others at the record, while this process stays with the container.
-func (e *Entry) Unlock() { _ = unix.Flock(e.fd, unix.LOCK_UN) }
+func (e *Entry) Unlock() { _ = sys.Flock(e.fd, unix.LOCK_UN) }
 
 // Gone says that the directory was removed while the lock was waited for.
 func (e *Entry) Gone() bool {
 	var st unix.Stat_t
-	return unix.Fstat(e.fd, &st) == nil && st.Nlink == 0
+	return sys.Fstat(e.fd, &st) == nil && st.Nlink == 0
 }
 
 // Close lets go of the directory and its lock.
@@ -260,33 +255,19 @@ func (e *Entry) replace(name string, data []byte) error {
 	fail := func(op string, err error) error {
 		return &os.PathError{Op: op, Path: filepath.Join(e.dir, name), Err: err}
 	}
-	fd, err := unix.Openat(e.fd, tempFile, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	fd, err := sys.Openat(e.fd, tempFile, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return fail("create", err)
 	}
 	op := "write"
-	err = writeAll(fd, data)
+	err = sys.WriteAll(fd, data)
 	sys.Close(fd)
 	if err == nil {
-		op, err = "rename", unix.Renameat(e.fd, tempFile, e.fd, name)
+		op, err = "rename", sys.Renameat(e.fd, tempFile, e.fd, name)
 	}
 	if err != nil {
-		_ = unix.Unlinkat(e.fd, tempFile, 0) // a full disk gets its room back
+		_ = sys.Unlinkat(e.fd, tempFile, 0) // a full disk gets its room back
 		return fail(op, err)
-	}
-	return nil
-}
-
-func writeAll(fd int, data []byte) error {
-	for len(data) > 0 {
-		n, err := unix.Write(fd, data)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		data = data[n:]
 	}
 	return nil
 }
@@ -346,7 +327,7 @@ const maxFile = 64 << 20
 // ErrUnreadable: a symbolic link, a directory, a FIFO, which is opened without waiting for a writer.
 func (e *Entry) read(name string) ([]byte, error) {
 	file := filepath.Join(e.dir, name)
-	fd, err := unix.Openat(e.fd, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	fd, err := sys.Openat(e.fd, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	switch err {
 	case nil:
 	case unix.ELOOP, unix.ENXIO: // a symbolic link; a socket
@@ -356,7 +337,7 @@ func (e *Entry) read(name string) ([]byte, error) {
 	}
 	defer sys.Close(fd)
 	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
+	if err := sys.Fstat(fd, &st); err != nil {
 		return nil, &os.PathError{Op: "stat", Path: file, Err: err}
 	}
 	switch {
@@ -378,17 +359,17 @@ func (e *Entry) read(name string) ([]byte, error) {
 // The directory's descriptor stands for its path, which may be longer than a
 // socket's address.
 func (e *Entry) ListenGate() (int, error) {
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	fd, err := sys.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, &os.SyscallError{Syscall: "socket", Err: err}
 	}
 	// Whoever may write to the gate starts the container. Its file gets the mode of the socket,
 	// less the umask, which may be 0 (unix(7) is silent; net/unix/af_unix.c, unix_bind_bsd).
-	if err = unix.Fchmod(fd, 0o600); err == nil {
-		err = unix.Bind(fd, e.gateAddr())
+	if err = sys.Fchmod(fd, 0o600); err == nil {
+		err = sys.Bind(fd, e.gateAddr())
 	}
 	if err == nil {
-		err = unix.Listen(fd, 8)
+		err = sys.Listen(fd, 8)
 	}
 	if err != nil {
 		sys.Close(fd)
@@ -403,16 +384,16 @@ func (e *Entry) DialGate(creator int) (int, error) {
 		return -1, &os.PathError{Op: op, Path: filepath.Join(e.dir, gateFile), Err: err}
 	}
 	// who listens and accepts nothing must not make this wait (EAGAIN)
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	fd, err := sys.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return -1, &os.SyscallError{Syscall: "socket", Err: err}
 	}
-	if err := unix.Connect(fd, e.gateAddr()); err != nil {
+	if err := sys.Connect(fd, e.gateAddr()); err != nil {
 		sys.Close(fd)
 		return fail("connect", err)
 	}
 	// the credentials are those of the process that called listen(2), ended or not
-	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	cred, err := sys.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
 	if err == nil && int(cred.Pid) != creator {
 		err = unix.EPERM
 	}
@@ -420,7 +401,7 @@ func (e *Entry) DialGate(creator int) (int, error) {
 		sys.Close(fd)
 		return fail("this is not the container's gate: connect", err)
 	}
-	if err := unix.SetNonblock(fd, false); err != nil {
+	if err := sys.SetNonblock(fd, false); err != nil {
 		sys.Close(fd)
 		return fail("connect", err)
 	}
@@ -434,12 +415,12 @@ func (e *Entry) gateAddr() unix.Sockaddr {
 // HasGate says that the container was not started yet.
 func (e *Entry) HasGate() bool {
 	var st unix.Stat_t
-	return unix.Fstatat(e.fd, gateFile, &st, unix.AT_SYMLINK_NOFOLLOW) == nil
+	return sys.Fstatat(e.fd, gateFile, &st, unix.AT_SYMLINK_NOFOLLOW) == nil
 }
 
 // RemoveGate marks the container as started.
 func (e *Entry) RemoveGate() error {
-	if err := unix.Unlinkat(e.fd, gateFile, 0); err != nil && err != unix.ENOENT {
+	if err := sys.Unlinkat(e.fd, gateFile, 0); err != nil && err != unix.ENOENT {
 		return &os.PathError{Op: "unlink", Path: filepath.Join(e.dir, gateFile), Err: err}
 	}
 	return nil
@@ -452,17 +433,17 @@ func (e *Entry) Remove() error {
 		return nil
 	}
 	for _, name := range [...]string{gateFile, configFile, tempFile, stateFile} {
-		if err := unix.Unlinkat(e.fd, name, 0); err != nil && err != unix.ENOENT && err != unix.EISDIR {
+		if err := sys.Unlinkat(e.fd, name, 0); err != nil && err != unix.ENOENT && err != unix.EISDIR {
 			return &os.PathError{Op: "unlink", Path: filepath.Join(e.dir, name), Err: err}
 		}
 	}
-	err := unix.Rmdir(e.dir)
+	err := sys.Rmdir(e.dir)
 	if err == unix.ENOTEMPTY || err == unix.EEXIST {
 		// the notify socket's directory, or what others put here
 		if err := sys.Empty(e.fd); err != nil {
 			return fmt.Errorf("%s: %w", e.dir, err)
 		}
-		err = unix.Rmdir(e.dir)
+		err = sys.Rmdir(e.dir)
 	}
 	if err != nil && err != unix.ENOENT {
 		return &os.PathError{Op: "rmdir", Path: e.dir, Err: err}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"github.com/rung-oci/rung/libcontainer/internal/systemd"
 	"golang.org/x/sys/unix"
 )
@@ -153,7 +154,7 @@ func (e *Entry) here(dir string) bool {
 		return true
 	}
 	var there, own unix.Stat_t
-	if unix.Stat(dir, &there) != nil || unix.Fstat(e.fd, &own) != nil {
+	if sys.Stat(dir, &there) != nil || sys.Fstat(e.fd, &own) != nil {
 		return true
 	}
 	return there.Dev == own.Dev && there.Ino == own.Ino

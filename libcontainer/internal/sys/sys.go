@@ -1,7 +1,8 @@
 // Package sys is the home of raw system calls in Go. Each is wrapped once:
-// EINTR is retried where the call can be restarted, descriptors are made with
-// CLOEXEC, and errors keep their errno under an *os.PathError or
-// *os.SyscallError that says what was attempted on what.
+// EINTR is retried where the call can be restarted, and descriptors are made
+// with CLOEXEC. The errors of calls.go are bare errnos; those of the other files
+// keep their errno under an *os.PathError or *os.SyscallError that says what was
+// attempted on what. script/lint holds the rest of the library to it.
 package sys
 
 import (
@@ -73,7 +74,7 @@ func SealedMemfd(name string, data []byte) (int, error) {
 
 // fillAndSeal takes over the descriptor of a new memfd.
 func fillAndSeal(fd int, data []byte) (int, error) {
-	err := wrap("write to memfd", writeAll(fd, data))
+	err := wrap("write to memfd", WriteAll(fd, data))
 	if err == nil {
 		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SEAL|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_WRITE)
 		err = wrap("fcntl F_ADD_SEALS", err)
@@ -85,7 +86,8 @@ func fillAndSeal(fd int, data []byte) (int, error) {
 	return fd, nil
 }
 
-func writeAll(fd int, data []byte) error {
+// WriteAll writes all of data; its error is the bare errno.
+func WriteAll(fd int, data []byte) error {
 	for len(data) > 0 {
 		n, err := unix.Write(fd, data)
 		if err != nil && err != unix.EINTR {
@@ -137,7 +139,7 @@ func privateProgram(name string, data []byte) (int, error) {
 	if err != nil {
 		return -1, wrap("open "+name, err)
 	}
-	err = writeAll(fd, data)
+	err = WriteAll(fd, data)
 	Close(fd)
 	if err != nil {
 		return -1, wrap("write "+name, err)
@@ -230,6 +232,9 @@ func PidfdOpen(pid int) (int, error) {
 	return fd, wrap("pidfd_open", err)
 }
 
+// PidfdOpenThread is pidfd_open(2) of a thread that leads no process (PIDFD_THREAD, Linux 6.9).
+func PidfdOpenThread(tid int) (int, error) { return unix.PidfdOpen(tid, unix.O_EXCL) }
+
 // PidOfPidfd gives the pid of the process behind a pidfd, from fdinfo
 // (pidfd_open(2)); 0 when it is no pidfd, or the process was reaped.
 func PidOfPidfd(fd int) int {
@@ -261,7 +266,7 @@ func NewFile(at int, dir, path string, data []byte, mode uint32) error {
 		return &os.PathError{Op: "open O_TMPFILE in", Path: dir, Err: err}
 	}
 	defer Close(fd)
-	if err := writeAll(fd, data); err != nil {
+	if err := WriteAll(fd, data); err != nil {
 		return &os.PathError{Op: "write", Path: path, Err: err}
 	}
 	if err := unix.Linkat(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(fd), at, path, unix.AT_SYMLINK_FOLLOW); err != nil {

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -62,7 +63,7 @@ type Span struct {
 // Now reads the clock of traces: CLOCK_MONOTONIC in ns.
 func Now() int64 {
 	var ts unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
+	_ = sys.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
 	return ts.Nano()
 }
 
@@ -79,7 +80,7 @@ func New(path, name string, context Context) *Trace {
 	// Nobody looks at the clock before main: the processor's time is next to it, for nothing is waited for. That holds
 	// once in a process, and in one that has just begun: a program that uses rung as a library may have run for hours.
 	var cpu unix.Timespec
-	if !begun.Swap(true) && unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &cpu) == nil && cpu.Nano() < int64(time.Second) {
+	if !begun.Swap(true) && sys.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &cpu) == nil && cpu.Nano() < int64(time.Second) {
 		t.spans[0].start = now - cpu.Nano()
 		t.spans = append(t.spans, record{pid: t.pid, name: "start of the program", cat: Own, start: now - cpu.Nano(), end: now, args: []Arg{{"note", "the processor's time before main"}}})
 	}
@@ -254,7 +255,7 @@ func zeros(s string) bool {
 func random(n int) string {
 	const digits = "0123456789abcdef"
 	raw := make([]byte, n)
-	if _, err := unix.Getrandom(raw, 0); err != nil || zeros(string(raw)) {
+	if _, err := sys.Getrandom(raw, 0); err != nil || zeros(string(raw)) {
 		raw[n-1] = 1
 	}
 	b := make([]byte, 0, 2*n)

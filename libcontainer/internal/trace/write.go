@@ -8,6 +8,7 @@ import (
 
 	"github.com/rung-oci/rung/internal/outfile"
 	"github.com/rung-oci/rung/libcontainer/internal/jsonscan"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -85,12 +86,12 @@ func appendEvents(path string, lines []byte) error {
 	if err != nil {
 		return fmt.Errorf("write the trace: %w", err)
 	}
-	defer unix.Close(fd)
-	if err := unix.Flock(fd, unix.LOCK_EX); err != nil {
+	defer sys.Close(fd)
+	if err := sys.Flock(fd, unix.LOCK_EX); err != nil {
 		return fail("flock", err)
 	}
 	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
+	if err := sys.Fstat(fd, &st); err != nil {
 		return fail("stat", err)
 	}
 	at := int64(0)
@@ -105,10 +106,7 @@ func appendEvents(path string, lines []byte) error {
 	text = append(text, lines[:len(lines)-len(",\n")]...)
 	text = append(text, tail...)
 	for len(text) > 0 {
-		n, err := unix.Pwrite(fd, text, at)
-		if err == unix.EINTR {
-			continue
-		}
+		n, err := sys.Pwrite(fd, text, at)
 		if err != nil {
 			return fail("write", err)
 		}
@@ -120,7 +118,7 @@ func appendEvents(path string, lines []byte) error {
 // reads says that the file has that text there.
 func reads(fd int, at int64, text string) bool {
 	b := make([]byte, len(text))
-	n, err := unix.Pread(fd, b, max(at, 0))
+	n, err := sys.Pread(fd, b, max(at, 0))
 	return err == nil && string(b[:n]) == text
 }
 

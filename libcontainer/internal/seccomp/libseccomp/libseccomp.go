@@ -15,6 +15,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	lib "github.com/seccomp/libseccomp-golang"
+	"github.com/rung-oci/rung/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -149,7 +150,7 @@ func addRule(f *lib.ScmpFilter, def lib.ScmpAction, s *specs.LinuxSyscall) error
 
 // export writes the program through a file in memory: seccomp_export_bpf_mem is of libseccomp 2.6.
 func export(f *lib.ScmpFilter) ([]byte, error) {
-	fd, err := unix.MemfdCreate("seccomp-filter", unix.MFD_CLOEXEC)
+	fd, err := sys.MemfdCreate("seccomp-filter", unix.MFD_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("make a file for the filter of libseccomp: %w", os.NewSyscallError("memfd_create", err))
 	}
