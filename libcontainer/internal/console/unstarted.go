@@ -15,7 +15,7 @@ import (
 // is the container's affair, as with job control.
 func goOn(pid, pidfd int) {
 	if unstarted(pid) {
-		_ = unix.PidfdSendSignal(pidfd, unix.SIGCONT, nil, 0)
+		_ = sys.PidfdSendSignal(pidfd, unix.SIGCONT, nil, 0)
 	}
 }
 

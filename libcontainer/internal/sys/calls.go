@@ -227,7 +227,7 @@ func Eventfd(initval uint, flags int) (int, error) {
 }
 
 // MemfdCreate is memfd_create(2), with CLOEXEC.
-func MemfdCreate(name string, flags int) (int, error) {
+func MemfdCreate(name string, flags int) (int, error) { //nolint:unused // builds with libseccomp use it
 	return again(func() (int, error) { return unix.MemfdCreate(name, flags|unix.MFD_CLOEXEC) })
 }
 

@@ -14,8 +14,8 @@ import (
 	"syscall"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
-	lib "github.com/seccomp/libseccomp-golang"
 	"github.com/rung-oci/rung/libcontainer/internal/sys"
+	lib "github.com/seccomp/libseccomp-golang"
 	"golang.org/x/sys/unix"
 )
 
