@@ -127,6 +127,9 @@ func TestEnds_by_a_signal_while_the_init_is_stopped(t *testing.T) {
 func TestEnds_exec_whose_process_is_stopped(t *testing.T) {
 	t.Parallel()
 	requires(t, "rt:rung")
+	if alone(t) {
+		return
+	}
 	t.Run("once", func(t *testing.T) {
 		c := newBundle(t).resisting("stops")
 		for range 10 {
@@ -172,6 +175,9 @@ func TestEnds_exec_into_a_frozen_cgroup(t *testing.T) {
 func TestEnds_exec_beside_an_init_that_has_frozen_itself(t *testing.T) {
 	t.Parallel()
 	requires(t, "rt:rung", "cgroupv2", "v2:hugetlb")
+	if alone(t) {
+		return
+	}
 	b := newBundle(t)
 	c := b.resisting("self=/sys/fs/cgroup")
 	writeGroup(t, b.cgroupDir(""), "cgroup.subtree_control", "+hugetlb") // no process may be here any more

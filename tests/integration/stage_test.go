@@ -44,6 +44,8 @@ func stage(name string) int {
 			return cmd.Run()
 		case "unshare-time":
 			return unix.Unshare(unix.CLONE_NEWTIME)
+		case "alone":
+			return firstOfAlone()
 		case "records":
 			return fuzzRecords()
 		case "as-user":
