@@ -139,7 +139,7 @@ test-engines: deps-engines build ## Docker, containerd, CRI, Podman and Buildah 
 ccheck: ## check the init program alone: warnings, analyzer, sanitizers, fuzzers (FUZZTIME)
 	script/ccheck "$(CWARN)" $(OUT) $(FUZZTIME)
 
-fuzz: deps-test ## every Go fuzz target in turn, FUZZTIME each
+fuzz: deps-test build ## every Go fuzz target in turn, and records, FUZZTIME each
 	script/fuzz "$(TAGS_)" $(FUZZTIME)
 
 fuzz-long: ## ten million executions of each fuzzer of the init program (RUNS)
