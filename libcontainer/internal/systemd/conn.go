@@ -10,12 +10,16 @@ import (
 	"strings"
 	"time"
 
+	systemd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
+	"github.com/moby/sys/user"
 	"golang.org/x/sys/unix"
 )
 
 // ErrNotRunning: the host's service manager is not systemd.
 var ErrNotRunning = errors.New("systemd is not running on this host")
+
+var errEnded = errors.New("the connection ended")
 
 // Running says whether systemd is the host's service manager (sd_booted(3)).
 func Running() bool {
@@ -25,26 +29,20 @@ func Running() bool {
 
 // Property is a property of a unit, as StartTransientUnit and SetUnitProperties
 // take it (org.freedesktop.systemd1(5)).
-type Property struct {
-	Name  string
-	Value dbus.Variant
-}
+type Property = systemd.Property
 
 // Conn is a connection to a manager.
 type Conn struct {
+	manager *systemd.Conn
 	bus     *dbus.Conn
-	removed chan *dbus.Signal
+	raw     net.Conn
+	limit   time.Duration // of a call, and of the job that it queues
 	version int
 }
 
-const (
-	busName   = "org.freedesktop.systemd1"
-	busPath   = "/org/freedesktop/systemd1"
-	managerOf = busName + ".Manager."
-	// How long a call, and the job that it queues, may take. A manager that is stopped, or busy for that long, is an
-	// error of this command; without a limit the command would wait for ever.
-	callLimit = 30 * time.Second
-)
+// callLimit is for a manager that is stopped, or busy for that long: an error of
+// this command, which without a limit would wait for ever.
+const callLimit = 30 * time.Second
 
 // Connect connects to the system's manager or the caller's own, over the private
 // socket that each has: no bus has to run, and there is nobody in between.
@@ -59,37 +57,41 @@ func Connect(user bool) (*Conn, error) {
 	} else if !Running() {
 		return nil, fmt.Errorf("%w: --systemd-cgroup cannot be obeyed", ErrNotRunning)
 	}
-	bus, err := dial(socket)
+	c, err := dial(socket, callLimit)
 	if err != nil {
 		return nil, fmt.Errorf("connect to systemd at %s: %w", socket, err)
 	}
-	c := &Conn{bus: bus, removed: make(chan *dbus.Signal, 64)}
-	bus.Signal(c.removed)
 	return c, nil
 }
 
 // dial connects to a manager's socket and authenticates.
-func dial(socket string) (*dbus.Conn, error) {
-	raw, err := net.DialTimeout("unix", socket, callLimit)
+func dial(socket string, limit time.Duration) (*Conn, error) {
+	raw, err := net.DialTimeout("unix", socket, limit)
 	if err != nil {
 		return nil, err
-	}
-	// a manager that is stopped takes connections and answers none
-	if err := raw.SetDeadline(time.Now().Add(callLimit)); err != nil {
-		return nil, errors.Join(err, raw.Close())
 	}
 	bus, err := dbus.NewConn(&earlyBegin{Conn: raw})
 	if err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}
-	err = bus.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(hostUID()))})
-	if err == nil {
-		err = raw.SetDeadline(time.Time{})
-	}
+	c := &Conn{bus: bus, raw: raw, limit: limit}
+	// a manager that is stopped takes connections and answers none
+	err = c.limited("the authentication", func(context.Context) error {
+		err := bus.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(hostUID()))})
+		if err == nil {
+			// The library wants a connection for calls and another one for signals. Both are this one: signals are read
+			// in a goroutine of their own, and a second connection would cost each command the time of the first.
+			c.manager, err = systemd.NewConnection(func() (*dbus.Conn, error) { return bus, nil })
+		}
+		if err == nil && bus.Context().Err() != nil { // the library does not look at the answer to its request for signals
+			err = errEnded
+		}
+		return err
+	})
 	if err != nil {
 		return nil, errors.Join(err, bus.Close())
 	}
-	return bus, nil
+	return c, nil
 }
 
 // earlyBegin sends the last line of the authentication with the line before it. BEGIN has no answer, so a client that
@@ -124,60 +126,48 @@ func (c *earlyBegin) Write(p []byte) (int, error) {
 // which an engine without privileges has made itself root.
 func hostUID() int {
 	uid := os.Geteuid()
-	raw, err := os.ReadFile("/proc/self/uid_map")
-	if err != nil {
-		return uid
-	}
-	for line := range strings.Lines(string(raw)) {
-		f := strings.Fields(line)
-		if len(f) != 3 {
-			continue
-		}
-		inside, err1 := strconv.Atoi(f[0])
-		outside, err2 := strconv.Atoi(f[1])
-		size, err3 := strconv.Atoi(f[2])
-		if errors.Join(err1, err2, err3) == nil && uid >= inside && uid < inside+size {
-			return outside + uid - inside
+	if maps, err := user.CurrentProcessUIDMap(); err == nil {
+		if outside, _, err := (user.IdentityMapping{UIDMaps: maps}).ToHost(uid, 0); err == nil {
+			return outside
 		}
 	}
 	return uid
 }
 
 // Close ends the connection.
-func (c *Conn) Close() { _ = c.bus.Close() }
+func (c *Conn) Close() { c.manager.Close() }
 
-// call calls a method of the manager; the answer is stored in out, unless that is nil.
-func (c *Conn) call(out any, method string, args ...any) error {
-	return store(out, busPath, c, managerOf+method, args...)
+// limited calls f, which asks the manager once. Not every function of the library
+// takes a context, so the connection has the time limit: it ends with the limit.
+func (c *Conn) limited(what string, f func(context.Context) error) error {
+	start := time.Now()
+	err := c.raw.SetDeadline(start.Add(c.limit))
+	if err == nil {
+		err = f(context.Background())
+	}
+	if err != nil && time.Since(start) >= c.limit {
+		return fmt.Errorf("no answer to %s in %v: %w", what, c.limit, unix.ETIMEDOUT)
+	}
+	_ = c.raw.SetDeadline(time.Time{})
+	return err
 }
 
-func store(out any, at dbus.ObjectPath, c *Conn, method string, args ...any) error {
-	ctx, cancel := context.WithTimeout(context.Background(), callLimit)
-	defer cancel()
-	call := c.bus.Object(busName, at).CallWithContext(ctx, method, 0, args...)
-	if errors.Is(call.Err, context.DeadlineExceeded) {
-		return fmt.Errorf("no answer to %s in %v: %w", method, callLimit, unix.ETIMEDOUT)
+// property reads a text among the manager's properties. The library gives it quoted.
+func (c *Conn) property(name string) (text string, err error) {
+	err = c.limited("GetProperty", func(context.Context) error {
+		text, err = c.manager.GetManagerProperty(name)
+		return err
+	})
+	if err == nil {
+		text, err = strconv.Unquote(text)
 	}
-	if call.Err != nil || out == nil {
-		return call.Err
-	}
-	return call.Store(out)
-}
-
-// property reads a property of an object of the manager's.
-func (c *Conn) property(at dbus.ObjectPath, of, name string) (string, error) {
-	var v dbus.Variant
-	if err := store(&v, at, c, "org.freedesktop.DBus.Properties.Get", of, name); err != nil {
-		return "", err
-	}
-	text, _ := v.Value().(string)
-	return text, nil
+	return text, err
 }
 
 // Version is the number of systemd's release, 252 say; 0 when it does not tell.
 func (c *Conn) Version() int {
 	if c.version == 0 {
-		if text, err := c.property(busPath, busName+".Manager", "Version"); err == nil {
+		if text, err := c.property("Version"); err == nil {
 			c.version = leadingNumber(strings.TrimPrefix(text, "v"))
 		}
 	}
@@ -197,26 +187,23 @@ func leadingNumber(s string) (n int) {
 // Root is the manager's own control group, below which its units' are: "" for
 // the system's.
 func (c *Conn) Root() (string, error) {
-	root, err := c.property(busPath, busName+".Manager", "ControlGroup")
+	root, err := c.property("ControlGroup")
 	if err != nil {
 		return "", fmt.Errorf("ask systemd for its control group: %w", err)
 	}
 	return root, nil
 }
 
-// aux is a unit that StartTransientUnit would make besides; none is.
-type aux struct {
-	Name       string     //nolint:unused // of the D-Bus signature
-	Properties []Property //nolint:unused // of the D-Bus signature
-}
-
 // Start makes a transient unit and waits until it is there. A failed one of the
 // name that was left behind is forgotten first.
 func (c *Conn) Start(name string, properties []Property) error {
-	err := c.job("StartTransientUnit", name, "replace", properties, []aux(nil))
+	start := func(ctx context.Context, done chan<- string) (int, error) {
+		return c.manager.StartTransientUnitContext(ctx, name, "replace", properties, done)
+	}
+	err := c.job("StartTransientUnit", start)
 	if isError(err, "org.freedesktop.systemd1.UnitExists") {
 		if c.ResetFailed(name) == nil {
-			err = c.job("StartTransientUnit", name, "replace", properties, []aux(nil))
+			err = c.job("StartTransientUnit", start)
 		}
 	}
 	if err != nil {
@@ -228,7 +215,9 @@ func (c *Conn) Start(name string, properties []Property) error {
 // Stop ends a unit with what is left in it, and waits for that; one that is gone
 // already is no error.
 func (c *Conn) Stop(name string) error {
-	err := c.job("StopUnit", name, "replace")
+	err := c.job("StopUnit", func(ctx context.Context, done chan<- string) (int, error) {
+		return c.manager.StopUnitContext(ctx, name, "replace", done)
+	})
 	if err != nil && !isError(err, "org.freedesktop.systemd1.NoSuchUnit") {
 		return fmt.Errorf("systemd: stop %s: %w", name, err)
 	}
@@ -238,28 +227,28 @@ func (c *Conn) Stop(name string) error {
 // UnitGroup is the cgroup of a scope or slice, from the root of the hierarchy; "" when the unit is not loaded
 // or not active.
 func (c *Conn) UnitGroup(name string) (string, error) {
-	var at dbus.ObjectPath
-	err := c.call(&at, "GetUnit", name)
-	if isError(err, "org.freedesktop.systemd1.NoSuchUnit") {
-		return "", nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("systemd: find %s: %w", name, err)
-	}
 	kind := "Scope"
 	if (&Unit{Name: name}).IsSlice() {
 		kind = "Slice"
 	}
-	group, err := c.property(at, busName+"."+kind, "ControlGroup")
+	var p *systemd.Property
+	err := c.limited("GetProperty", func(ctx context.Context) (err error) {
+		p, err = c.manager.GetUnitTypePropertyContext(ctx, name, kind, "ControlGroup")
+		return err
+	})
+	if isError(err, "org.freedesktop.systemd1.NoSuchUnit") {
+		return "", nil
+	}
 	if err != nil {
 		return "", fmt.Errorf("systemd: ask for the cgroup of %s: %w", name, err)
 	}
+	group, _ := p.Value.Value().(string)
 	return group, nil
 }
 
 // ResetFailed forgets that a unit has failed.
 func (c *Conn) ResetFailed(name string) error {
-	err := c.call(nil, "ResetFailedUnit", name)
+	err := c.limited("ResetFailedUnit", func(ctx context.Context) error { return c.manager.ResetFailedUnitContext(ctx, name) })
 	if err != nil && !isError(err, "org.freedesktop.systemd1.NoSuchUnit") {
 		return fmt.Errorf("systemd: reset %s: %w", name, err)
 	}
@@ -271,36 +260,37 @@ func (c *Conn) Set(name string, properties []Property) error {
 	if len(properties) == 0 {
 		return nil
 	}
-	if err := c.call(nil, "SetUnitProperties", name, true, properties); err != nil {
+	err := c.limited("SetUnitProperties", func(ctx context.Context) error {
+		return c.manager.SetUnitPropertiesContext(ctx, name, true, properties...)
+	})
+	if err != nil {
 		return fmt.Errorf("systemd: set properties of %s: %w", name, err)
 	}
 	return nil
 }
 
 // job calls a method that queues a job, and waits until that is done.
-func (c *Conn) job(method string, args ...any) error {
-	var id dbus.ObjectPath
-	if err := c.call(&id, method, args...); err != nil {
+func (c *Conn) job(what string, queue func(context.Context, chan<- string) (int, error)) error {
+	done := make(chan string, 1)
+	err := c.limited(what, func(ctx context.Context) error {
+		_, err := queue(ctx, done)
+		return err
+	})
+	if err != nil {
 		return err
 	}
-	timer := time.NewTimer(callLimit)
+	timer := time.NewTimer(c.limit)
 	defer timer.Stop()
-	for {
-		select {
-		case s, ok := <-c.removed:
-			if !ok {
-				return errors.New("the connection ended")
-			}
-			if s.Name != managerOf+"JobRemoved" || len(s.Body) < 4 || s.Body[1] != id {
-				continue
-			}
-			if result, _ := s.Body[3].(string); result != "done" {
-				return fmt.Errorf("the job ended as %q", result)
-			}
-			return nil
-		case <-timer.C:
-			return fmt.Errorf("the job took more than %v", callLimit)
+	select {
+	case result := <-done:
+		if result != "done" {
+			return fmt.Errorf("the job ended as %q", result)
 		}
+		return nil
+	case <-c.bus.Context().Done():
+		return errEnded
+	case <-timer.C:
+		return fmt.Errorf("the job took more than %v", c.limit)
 	}
 }
 

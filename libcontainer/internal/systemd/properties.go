@@ -24,12 +24,14 @@ func Properties(list []plan.UnitProperty) []Property {
 		if !ok {
 			v = dbus.MakeVariant(p.Value)
 		}
-		out[i] = Property{p.Name, v}
+		out[i] = Property{Name: p.Name, Value: v}
 	}
 	return out
 }
 
-func property(name string, value any) Property { return Property{name, dbus.MakeVariant(value)} }
+func property(name string, value any) Property {
+	return Property{Name: name, Value: dbus.MakeVariant(value)}
+}
 
 // Base is what every unit of a container has: it is delegated, so that the
 // groups below are the container's, and systemd accounts for all that it can
@@ -88,7 +90,7 @@ func Annotations(annotations map[string]string) ([]Property, error) {
 			return nil, fmt.Errorf("annotations[%s]: %.100q: %w", key, text, err)
 		}
 		if p.Name != "Delegate" { // Base has it
-			list = append(list, Property{p.Name, v})
+			list = append(list, Property{Name: p.Name, Value: v})
 		}
 	}
 	return list, nil
