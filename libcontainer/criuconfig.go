@@ -18,8 +18,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// criuGlobal is the host's own file of criu's options, for containers without the annotation.
-const criuGlobal = "/etc/criu/rung.conf"
+// criuGlobal are the host's own files of criu's options, for containers without the annotation: the first that is there.
+// The guides of engines tell people to write runc's.
+var criuGlobal = [...]string{"/etc/criu/rung.conf", "/etc/criu/runc.conf"}
 
 // criuOptions are the options of criu that the file of an annotation may have, sorted. Each says
 // what is dumped or restored, and how. All others are refused: criu runs as root of the host,
@@ -37,18 +38,30 @@ var criuOptions = [...]string{
 // options, nor is the container with the file: criu gets a sealed copy of what was judged.
 func (o *ImageOptions) criuConfig(r *rpc.CriuOpts, s *criu.Spawn, p *prepared) error {
 	file, ok := p.spec.Annotations[annotation.CriuConfig]
-	if !ok && sys.Access(criuGlobal, unix.R_OK) == nil {
-		r.ConfigFile = new(criuGlobal)
-	}
-	if file == "" {
+	var text string
+	var err error
+	switch {
+	case !ok:
+		for _, file := range criuGlobal {
+			if text, err = readCriuConfig(file, nil); !errors.Is(err, unix.ENOENT) {
+				if err != nil {
+					return fmt.Errorf("options of criu (%s): %w", file, err)
+				}
+				break
+			}
+		}
+		if err != nil {
+			return nil // there is none
+		}
+	case file == "":
 		return nil
-	}
-	text, err := readCriuConfig(file, p)
-	if err == nil {
-		text, err = harmlessOptions(text)
-	}
-	if err != nil {
-		return fmt.Errorf("annotations[%s] (%s): %w", annotation.CriuConfig, file, err)
+	default:
+		if text, err = readCriuConfig(file, p); err == nil {
+			text, err = harmlessOptions(text)
+		}
+		if err != nil {
+			return fmt.Errorf("annotations[%s] (%s): %w", annotation.CriuConfig, file, err)
+		}
 	}
 	fd, err := sys.SealedMemfd("criu.conf", []byte(text))
 	if err != nil {
@@ -65,12 +78,17 @@ var (
 	errNotAbsolute = errors.New("want an absolute path")
 )
 
-// readCriuConfig reads a file that only root of the host can have written.
+// readCriuConfig reads a file that only root of the host can have written. With p the file's name is somebody else's, and
+// may not lead into what that container can reach.
 func readCriuConfig(file string, p *prepared) (string, error) {
 	if !path.IsAbs(file) {
 		return "", errNotAbsolute
 	}
-	fd, err := sys.Open(file, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY)
+	flags := unix.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY
+	if p != nil {
+		flags |= unix.O_NOFOLLOW
+	}
+	fd, err := sys.Open(file, flags)
 	if err != nil {
 		return "", err
 	}
@@ -82,12 +100,14 @@ func readCriuConfig(file string, p *prepared) (string, error) {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Uid != 0 || st.Mode&0o022 != 0 || st.Nlink != 1 {
 		return "", errNotRoots
 	}
-	within, err := withinContainer(fd, p.spec, p.opt.Bundle, p.plan.Rootfs)
-	if err != nil {
-		return "", err
-	}
-	if within {
-		return "", errContainers
+	if p != nil {
+		within, err := withinContainer(fd, p.spec, p.opt.Bundle, p.plan.Rootfs)
+		if err != nil {
+			return "", err
+		}
+		if within {
+			return "", errContainers
+		}
 	}
 	text, err := sys.ReadAll(fd)
 	return string(text), err

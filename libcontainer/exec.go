@@ -273,7 +273,7 @@ func (x *execution) options(s *specs.Spec) (compile.Options, error) {
 		return compile.Options{}, err
 	}
 	copts := compile.Options{
-		ID: c.id, Bundle: c.state.Bundle, InitPid: c.state.Pid, Filter: filter, NoNewKeyring: c.state.NoNewKeyring, Keyring: c.state.Keyring,
+		ID: c.id, Bundle: c.state.Bundle, InitPid: c.state.Pid, Filter: filter, NoNewKeyring: c.state.NoNewKeyring, Keyring: c.state.Keyring, TimeNamespace: c.state.TimeSpace,
 		PreserveFDs: o.PreserveFDs, PidFile: o.PidFile, PidfdSocket: o.PidfdSocket, RdtGroups: rdtDirs,
 	}
 	g := c.group()

@@ -108,11 +108,12 @@ func (d *imageDirs) explain(err error) error {
 	if readErr != nil {
 		return err
 	}
-	if e != nil && e.Text != "" {
-		return fmt.Errorf("%w (log: %s)", err, path)
-	}
-	if text := criu.FirstError(string(raw)); text != "" {
+	text := criu.Reason(string(raw))
+	if e == nil && text != "" {
 		return fmt.Errorf("%w: %s (log: %s)", err, text, path)
+	}
+	if text != "" {
+		e.Text = text // its own is the first error, whatever that is about
 	}
 	return fmt.Errorf("%w (log: %s)", err, path)
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/checkpoint-restore/go-criu/v8/rpc"
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/rung-oci/rung/libcontainer/internal/cgroup"
 	"github.com/rung-oci/rung/libcontainer/internal/compile"
 	"github.com/rung-oci/rung/libcontainer/internal/criu"
@@ -363,7 +364,22 @@ func (x *restoration) found(pid int) (err error) {
 		x.pidfd = -1
 		return err
 	}
+	x.state.TimeSpace = x.newTimeNamespace(pid)
 	return x.save(pid)
+}
+
+// newTimeNamespace reports whether criu has made a time namespace, in which the clocks go on as they did when the container
+// was dumped. Whatever comes into the container later has to join it: of two time namespaces criu restores none.
+func (x *restoration) newTimeNamespace(pid int) bool {
+	if l := x.spec.Linux; l != nil && slices.ContainsFunc(l.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == specs.TimeNamespace }) {
+		return false // exec joins that of the config
+	}
+	own, err := os.Readlink("/proc/self/ns/time")
+	if err != nil {
+		return false
+	}
+	its, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/ns/time")
+	return err == nil && its != own
 }
 
 // inherit names the descriptors that take the place of what was not dumped.
@@ -430,7 +446,7 @@ func (x *restoration) cgroupRoots(r *rpc.CriuOpts) {
 	for _, d := range x.group.Dirs() {
 		below := strings.TrimPrefix(d.Path, d.Mount)
 		switch {
-		case d.V2 && x.facts.UnifiedV2:
+		case d.V2: // criu takes the one without a controller for every hierarchy that no other one names
 			r.CgRoot = append(r.CgRoot, &rpc.CgroupRoot{Path: &below})
 		case !d.V2:
 			for _, c := range d.Controllers {

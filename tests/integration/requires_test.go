@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -227,6 +228,7 @@ func look(word string) error {
 			return errors.New("Linux " + release)
 		}
 	case "criu":
+		findCriu()
 		args := []string{"check"}
 		if name != "" {
 			args = append(args, "--feature", name)
@@ -363,3 +365,13 @@ func checkSkips() error {
 	}
 	return nil
 }
+
+// findCriu puts the criu that script/setup has brought into PATH, where that of the machine does not work on its kernel.
+var findCriu = sync.OnceFunc(func() {
+	cmd := exec.Command(filepath.Join(repository, "script/criu"))
+	cmd.Env = append(os.Environ(), "RUNG_OFFLINE=1")
+	out, err := cmd.Output()
+	if dir := strings.TrimSpace(string(out)); err == nil && !slices.Contains(filepath.SplitList(os.Getenv("PATH")), dir) {
+		os.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	}
+})

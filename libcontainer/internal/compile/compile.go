@@ -26,6 +26,7 @@ type Options struct {
 	ListenFDs      int    // how many of them are for sd_listen_fds(3)
 	StartNow       bool   // run: the start order comes over the control channel
 	PidFile        string
+	TimeNamespace  bool   // Exec: the container has a time namespace, whatever the config says
 	InitPid        int    // exec and hooks: the container's init, in the runtime's pid namespace
 	PidfdSocket    string // AF_UNIX socket that receives a pidfd of the process
 	NotifyDir      string // host directory of the sd_notify proxy socket, or empty

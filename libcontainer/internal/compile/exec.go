@@ -91,6 +91,9 @@ func (c *compiler) comeIn(p *specs.Process) error {
 	for _, n := range hasLinux(c.spec).Namespaces {
 		c.ns.created |= namespaceBit(n.Type)
 	}
+	if c.opt.TimeNamespace {
+		c.ns.created |= unix.CLONE_NEWTIME
+	}
 	if c.ns.user() {
 		c.ns.userFD = plan.FDFirst // setgroups(2) may be denied in it
 	}

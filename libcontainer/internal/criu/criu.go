@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -250,7 +249,7 @@ type Error struct {
 
 func (e *Error) Error() string {
 	text := "criu could not carry out the " + e.Request.String()
-	if said := FirstError(e.Text); said != "" {
+	if said := Reason(e.Text); said != "" {
 		text += ": " + said
 	} else if e.Text != "" {
 		text += ": " + e.Text
@@ -276,16 +275,4 @@ func FormatVersion(v int) string {
 		text += "." + strconv.Itoa(v%100)
 	}
 	return text
-}
-
-// FirstError finds the first error in a log of criu's, "" if there is none.
-func FirstError(log string) string {
-	for line := range strings.Lines(log) {
-		if _, text, ok := strings.Cut(line, "Error ("); ok {
-			if _, said, ok := strings.Cut(text, "): "); ok {
-				return strings.TrimSpace(said)
-			}
-		}
-	}
-	return ""
 }

@@ -217,13 +217,27 @@ func TestExternalMount(t *testing.T) {
 	}
 }
 
-func TestFirstError(t *testing.T) {
-	log := "(00.1) fine\n(00.2) Error (criu/mount.c:1): mnt: no: such mount\n(00.3) Error (criu/x.c:2): later\n"
-	if got := FirstError(log); got != "mnt: no: such mount" {
-		t.Errorf("%q", got)
-	}
-	if got := FirstError("Warn (x): y\n"); got != "" {
-		t.Errorf("%q", got)
+// The logs are of criu 4.2.1 and 3.17, cut.
+func TestReason(t *testing.T) {
+	const probing = "(00.08) Error (criu/tun.c:85): tun: Unable to create tun: Operation not permitted\n" +
+		"(00.17) Error (criu/kerndat.c:1): kerndat: some other thing that this kernel has not\n"
+	const limit = "(00.22) Error (criu/util.c:1534): rlimit: Can't setup RLIMIT_NOFILE for self: Operation not permitted\n"
+	for _, c := range []struct{ name, log, want string }{
+		{"nothing", "Warn (x): y\n", ""},
+		{"one line", "(00.1) Error (criu/mount.c:1): mnt: no: such mount\n", "mnt: no: such mount"},
+		{"what follows", "1: Error (a): mnt: Can't mount\n Error (b): 12 exited, status=1\n Error (c): Restoring FAILED.\n", "mnt: Can't mount"},
+		{"only what follows", "Error (b): 12 exited, status=1\n", "12 exited, status=1"},
+		{"restore", probing + limit + "(00.22) Reading image tree\n(00.64)      1: Error (criu/mount.c:2955): mnt: Can't create a temporary directory: Read-only file system\n" +
+			"(00.66) Error (criu/cr-restore.c:2331): Restoring FAILED.\n(00.66) Error (criu/cgroup.c:2055): cg: cgroupd: recv req error: No such file or directory\n",
+			"mnt: Can't create a temporary directory: Read-only file system"},
+		{"dump", probing + "(00.02) Dumping processes (pid: 7 comm: sh)\n" + limit + "(00.03) Error (criu/sk-inet.c:191): inet: Connected TCP socket, consider using --tcp-established option.\n" +
+			"(00.04) Error (criu/cr-dump.c:1669): Dump files (pid: 7) failed with -1\n(00.05) Error (criu/cr-dump.c:2053): Dumping FAILED.\n",
+			"inet: Connected TCP socket, consider using --tcp-established option."},
+		{"before the work", limit + "Error (criu/cr-service.c:1): Can't open images\n", "Can't open images"},
+	} {
+		if got := Reason(c.log); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
 	}
 }
 

@@ -33,6 +33,7 @@ type record struct {
 	OwnPidSpace  bool              `json:"own_pid_namespace,omitempty"`
 	Rootless     bool              `json:"rootless,omitempty"`
 	NoNewKeyring bool              `json:"no_new_keyring,omitempty"`
+	TimeSpace    bool              `json:"time_namespace,omitempty"`
 	Keyring      string            `json:"keyring,omitempty"`
 	PidFile      string            `json:"pid_file,omitempty"`
 	RdtClass     string            `json:"rdt_class,omitempty"`

@@ -57,6 +57,7 @@ type State struct {
 	Dir          string // the container's own directory, by the name that create had for it
 	ConfigSum    string // checksums of config.json, see HasConfig
 	Marked       bool   // the cgroups bear the container's mark
+	TimeSpace    bool   // restored: criu has put the container into a time namespace, which the config has not
 
 	summed bool // it has members of schema 2
 }
@@ -126,6 +127,7 @@ func (s *State) Append(dst []byte) []byte {
 	flag("own_pid_namespace", s.OwnPidSpace)
 	flag("rootless", s.Rootless)
 	flag("no_new_keyring", s.NoNewKeyring)
+	flag("time_namespace", s.TimeSpace)
 	for _, f := range [...]struct{ name, value string }{{"keyring", s.Keyring}, {"pid_file", s.PidFile}, {"rdt_class", s.RdtClass}, {"rdt_monitor", s.RdtMonitor}} {
 		if f.value != "" {
 			text(f.name, f.value)
@@ -232,6 +234,8 @@ func (s *State) member(sc *jsonscan.Scanner) {
 		s.UserUnit, _ = sc.Bool()
 	case "no_new_keyring":
 		s.NoNewKeyring, _ = sc.Bool()
+	case "time_namespace":
+		s.TimeSpace, _ = sc.Bool()
 	default:
 		sc.Skip()
 	}

@@ -15,7 +15,7 @@ func full() *State {
 		Created: "2024-02-29T01:02:03.000000004Z", Owner: "root", Annotations: map[string]string{"a": "1", "b<": ">&"},
 		Pid: 4194304, StartTime: 1<<64 - 1, CreatorPid: 17, CreatorStart: 99,
 		CgroupDriver: "cgroupfs", Cgroups: []Cgroup{{Name: "memory", Path: "/sys/fs/cgroup/memory/x"}, {Path: "/sys/fs/cgroup/x", V2: true}},
-		Poststart: true, Poststop: true, StartHooks: true, Notify: true, OwnPidSpace: true, Rootless: true, NoNewKeyring: true, Keyring: "_ses.web-1.a.1x", Unit: "rung-x.scope", UserUnit: true, PidFile: "/run/p",
+		Poststart: true, Poststop: true, StartHooks: true, Notify: true, OwnPidSpace: true, Rootless: true, NoNewKeyring: true, TimeSpace: true, Keyring: "_ses.web-1.a.1x", Unit: "rung-x.scope", UserUnit: true, PidFile: "/run/p",
 		RdtClass: "/sys/fs/resctrl/x", RdtMonitor: "/sys/fs/resctrl/x/mon_groups/x", RdtOwn: true,
 		Dir: "/run/rung/web-1.a", ConfigSum: "0123456789abcdef", Marked: true,
 	}
