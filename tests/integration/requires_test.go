@@ -42,6 +42,7 @@ import (
 //	cpus:N            at least N processors
 //	kernel:VERSION    that version of Linux or a newer one
 //	criu, criu:NAME   a criu that works with this kernel; that feature of criu check
+//	criu-before:N     a criu older than version N
 //	command:NAME      that program in PATH
 //	file:PATH         that file
 //	without:WORD      the contrary of another word
@@ -235,6 +236,16 @@ func look(word string) error {
 		}
 		if out, err := exec.Command("criu", args...).CombinedOutput(); err != nil {
 			return fmt.Errorf("criu check: %w %s", err, bytes.TrimSpace(out))
+		}
+	case "criu-before":
+		findCriu()
+		out, err := exec.Command("criu", "--version").Output()
+		var has, limit int
+		if _, scanErr := fmt.Sscanf(string(out), "Version: %d", &has); err != nil || scanErr != nil {
+			return fmt.Errorf("criu --version: %w %s", errors.Join(err, scanErr), out)
+		}
+		if limit, err = strconv.Atoi(name); err != nil || has >= limit {
+			return errors.Join(err, fmt.Errorf("criu %d", has))
 		}
 	case "file":
 		_, err := os.Stat(name)
