@@ -74,14 +74,14 @@ func TestHost_programsInMounts(t *testing.T) {
 		args string
 		want string
 	}{
-		{"/bin/sh", ""}, {"sh", ""}, {"/usr/bin/sh", ""}, {"/dev/init", ""}, {"/sbin/init", ""}, {"/bin/script", ""}, {"/volatile/x", ""},
+		{"/bin/sh", ""}, {"sh", ""}, {"/usr/bin/sh", ""}, {"/dev/init", ""}, {"/sbin/init", ""}, {"/bin/script", ""}, {"/volatile/x", "process.args[0] fatal"}, {"/unknown/x", ""},
 		{"/bin/nosuch", "process.args[0] fatal"}, {"nosuch", "process.args[0] fatal"}, {"/etc", "process.args[0] fatal"},
 	} {
 		s := &specs.Spec{
 			Root:    &specs.Root{Path: "rootfs"},
 			Process: &specs.Process{Args: []string{c.args}, Cwd: "/", Env: []string{"PATH=/bin"}},
 			Mounts: []specs.Mount{
-				{Destination: "/dev", Type: "tmpfs"}, {Destination: "/dev/init", Source: "init", Options: []string{"bind"}}, {Destination: "/volatile", Type: "tmpfs"},
+				{Destination: "/dev", Type: "tmpfs"}, {Destination: "/dev/init", Source: "init", Options: []string{"bind"}}, {Destination: "/volatile", Type: "tmpfs"}, {Destination: "/unknown", Type: "tmpfs", Options: []string{"tmpcopyup"}},
 				{Destination: "/usr/bin", Source: "tools", Options: []string{"rbind", "ro"}}, {Destination: "/sbin/init", Source: "init", Options: []string{"bind"}},
 			},
 		}

@@ -2,6 +2,7 @@ package check
 
 import (
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -41,6 +42,10 @@ func (c *checker) root() {
 			if o.Optional && !exists(v.source) {
 				continue
 			}
+		} else if err == nil && !o.Bind {
+			// devices are made in /dev
+			v.empty = m.Type == "tmpfs" && v.at != "/dev" && !slices.ContainsFunc(m.Options, func(o string) bool { return strings.Contains(o, "tmpcopyup") })
+			v.kernel = m.Type == "proc" || m.Type == "sysfs"
 		}
 		c.view.mounts = append(c.view.mounts, v)
 	}
@@ -51,7 +56,11 @@ func (c *checker) mounts() {
 		m := &c.spec.Mounts[i]
 		at := index("mounts", i)
 		o, err := compile.ParseMount(m)
-		if err != nil || o.Remount {
+		if err != nil {
+			continue
+		}
+		if o.Remount {
+			c.remount(at, m)
 			continue
 		}
 		if o.Bind {
@@ -64,6 +73,18 @@ func (c *checker) mounts() {
 		} else if o.Idmap {
 			c.mapped(at, m, &o)
 		}
+	}
+}
+
+// remount sees that there is something to be mounted again.
+func (c *checker) remount(at string, m *specs.Mount) {
+	if c.view == nil {
+		return
+	}
+	there := c.under(m)
+	defer there.close()
+	if dest := compile.InContainer(m.Destination, c.rootfs); there.err == unix.ENOENT && !there.unknown && c.view.mountAt(dest) == nil { //nolint:errorlint // a bare errno
+		c.fatal(at+".destination", "mount(2)", dest+" does not exist in the container: there is nothing to remount", "mount it before, or leave the option remount out")
 	}
 }
 
@@ -161,6 +182,7 @@ func (c *checker) under(m *specs.Mount) place {
 // can write.
 func (c *checker) missing(at, dest string, p *place) {
 	if p.unknown {
+		c.missingInKernel(at, dest)
 		return
 	}
 	if p.err == unix.ENOTDIR { //nolint:errorlint // a bare errno
@@ -175,6 +197,29 @@ func (c *checker) missing(at, dest string, p *place) {
 	var fs unix.Statfs_t
 	if parent.fd >= 0 && sys.Fstatfs(parent.fd, &fs) == nil && fs.Flags&unix.ST_RDONLY != 0 {
 		c.fatal(at+".destination", "mkdir(2)", dest+" does not exist, and cannot be made on a read-only file system", "make it in the image")
+	}
+}
+
+// missingInKernel is the same for one in a new procfs or sysfs, where nothing can be made. The host's has the same files, but
+// for those of processes and of network devices.
+func (c *checker) missingInKernel(at, dest string) {
+	m, rest := c.view.inKernel(dest)
+	if m == nil {
+		return
+	}
+	first, _, _ := strings.Cut(rest, "/")
+	kind := "/proc/"
+	switch {
+	case m.at == "/sys":
+		kind = "/sys/"
+	case m.at != "/proc":
+		return
+	}
+	if _, err := strconv.Atoi(first); err == nil || first == "self" || first == "thread-self" || strings.HasPrefix(rest, "class/net/") || strings.HasPrefix(rest, "sys/net/") {
+		return
+	}
+	if unix.Access(kind+rest, unix.F_OK) == unix.ENOENT { //nolint:errorlint // a bare errno
+		c.fatal(at+".destination", "mount(2)", dest+" does not exist, and cannot be made in "+m.at, "correct the path")
 	}
 }
 
@@ -221,6 +266,12 @@ func (c *checker) newMount(at string, m *specs.Mount, o *compile.Mount) {
 // overlay looks at the directories of an overlay
 // (Documentation/filesystems/overlayfs.rst).
 func (c *checker) overlay(at string, m *specs.Mount) {
+	layers := func(o string) bool {
+		return strings.HasPrefix(o, "lowerdir") || strings.Contains(o, ",lowerdir") || strings.HasPrefix(o, "datadir")
+	}
+	if !slices.ContainsFunc(m.Options, layers) {
+		c.fatal(at+".options", "overlayfs", "an overlay needs lowerdir=", "name the directories below it, separated by colons")
+	}
 	for i, option := range m.Options {
 		name, value, _ := strings.Cut(option, "=")
 		var dirs []string

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"errors"
 	"path"
 	"slices"
 	"strconv"
@@ -31,6 +32,9 @@ func (c *checker) devices() {
 		if c.view != nil {
 			f := c.view.find(d.Path)
 			f.close()
+			if f.err == unix.ENOTDIR { //nolint:errorlint // a bare errno
+				c.fatal(at+".path", source, d.Path+" in the container: "+f.path+" is not in a directory", "choose another path")
+			}
 			if kind := f.mode & unix.S_IFMT; f.err == nil && !f.unknown && kind != unix.S_IFCHR && kind != unix.S_IFBLK && !((bound || c.userNS()) && kind == unix.S_IFREG) {
 				c.fatal(at+".path", source, d.Path+" in the container is there already, and is no device: file exists", "choose another path, or take it out of the image")
 			}
@@ -88,6 +92,10 @@ func (c *checker) resources() {
 	r := c.linux.Resources
 	if r == nil {
 		return
+	}
+	// One page is the least that the kernel counts, and the init needs several.
+	if m := r.Memory; m != nil && m.Limit != nil && *m.Limit > 0 && *m.Limit <= 64<<10 {
+		c.fatal("linux.resources.memory.limit", "cgroups(7)", strconv.FormatInt(*m.Limit, 10)+" bytes are not enough to start a process", "give the limit in bytes: 512 MiB are 536870912")
 	}
 	if p := r.CPU; p != nil {
 		c.list("linux.resources.cpu.cpus", p.Cpus, "/sys/devices/system/cpu/possible", "CPUs")
@@ -218,7 +226,13 @@ func (c *checker) memoryPolicy() {
 func (c *checker) sysctls() {
 	for _, name := range jsonscan.SortedKeys(c.linux.Sysctl) {
 		file, ok := spec.SysctlPath(name)
-		if !ok || exists("/proc/sys/"+file) || ofDevice(file) {
+		if !ok || ofDevice(file) {
+			continue
+		}
+		if exists("/proc/sys/" + file) {
+			if value := c.linux.Sysctl[name]; allNumbers(readFile("/proc/sys/"+file)) && !allNumbers(value) {
+				c.fatal(member("linux.sysctl", name), "proc_sys(5)", strconv.Quote(value)+" is not a number, as "+name+" is", "give a number")
+			}
 			continue
 		}
 		f := Finding{
@@ -227,6 +241,18 @@ func (c *checker) sysctls() {
 		}
 		c.add(f)
 	}
+}
+
+// allNumbers reports whether a text has nothing but numbers, as the kernel reads those of a parameter.
+func allNumbers(text string) bool {
+	words := strings.Fields(text)
+	return len(words) > 0 && !slices.ContainsFunc(words, func(w string) bool {
+		_, err := strconv.ParseInt(w, 0, 64)
+		if errors.Is(err, strconv.ErrRange) {
+			return false
+		}
+		return err != nil
+	})
 }
 
 // ofDevice says that a parameter belongs to a network device, which the container may

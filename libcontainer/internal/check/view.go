@@ -19,6 +19,8 @@ type view struct {
 type viewMount struct {
 	at     string // clean and absolute
 	source string // of a bind mount, on the host; empty: not known
+	empty  bool   // a new tmpfs, in which nothing is but mount points
+	kernel bool   // a new procfs or sysfs, in which the runtime makes nothing
 }
 
 // place is something in a view.
@@ -54,6 +56,9 @@ func (v *view) find(name string) place {
 	// not cleaned by name alone: ".." behind a link is another directory
 	if strings.Contains(name, "..") {
 		rest = strings.TrimPrefix(name, "/")
+	}
+	if m := v.mountAt("/"); m != nil && m.source == "" && rest != "" {
+		return v.inside(m, "/", rest, false)
 	}
 	fd, err := v.start()
 	p := place{fd: -1, path: done}
@@ -95,7 +100,7 @@ func (v *view) find(name string) place {
 			sys.Close(fd)
 			fd = -1
 			if m.source == "" {
-				return place{fd: -1, path: next, unknown: true, linked: p.linked}
+				return v.inside(m, next, rest, p.linked)
 			}
 			if fd, err = open(unix.AT_FDCWD, m.source, 0); err != nil {
 				return place{fd: -1, path: next, unknown: true, linked: p.linked} // the mount's own problem
@@ -151,6 +156,29 @@ func (v *view) start() (int, error) {
 		return open(unix.AT_FDCWD, m.source, 0)
 	}
 	return sys.FcntlInt(uintptr(v.root), unix.F_DUPFD_CLOEXEC, 3)
+}
+
+// inside tells of a path below a mount that does not exist yet: what is in a new tmpfs is known.
+func (v *view) inside(m *viewMount, at, rest string, linked bool) place {
+	first, _, _ := strings.Cut(strings.TrimLeft(rest, "/"), "/")
+	below := path.Join(at, first)
+	if m.empty && first != "" && first != "." && first != ".." && v.mountAt(below) == nil && !v.mountBelow(below) {
+		return place{fd: -1, path: below, err: unix.ENOENT, linked: linked}
+	}
+	return place{fd: -1, path: at, unknown: true, linked: linked}
+}
+
+// inKernel returns the new procfs or sysfs that a path is below, and the path from there.
+func (v *view) inKernel(name string) (m *viewMount, rest string) {
+	for up := path.Dir(name); up != "/"; up = path.Dir(up) {
+		if m := v.mountAt(up); m != nil {
+			if !m.kernel {
+				return nil, ""
+			}
+			return m, strings.TrimPrefix(name, up+"/")
+		}
+	}
+	return nil, ""
 }
 
 // mountAt gives the last mount on a path.
