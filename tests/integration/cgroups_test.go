@@ -238,6 +238,10 @@ func TestCgroups_v2_values(t *testing.T) {
 		"memory": {func(r *specs.LinuxResources) {
 			r.Memory = &specs.LinuxMemory{Limit: ptr[int64](50 << 20), Reservation: ptr[int64](30 << 20), Swap: ptr[int64](80 << 20)}
 		}, []value{{"memory", "memory.max", "52428800"}, {"memory", "memory.low", "31457280"}, {"memory", "memory.swap.max", "31457280"}}},
+		"no swap": {func(r *specs.LinuxResources) { r.Memory = &specs.LinuxMemory{Swap: ptr[int64](0)} }, []value{{"memory", "memory.swap.max", "0"}, {"memory", "memory.max", "max"}}},
+		"no limits": {func(r *specs.LinuxResources) {
+			r.Memory = &specs.LinuxMemory{Limit: ptr[int64](0), Swap: ptr[int64](0)}
+		}, []value{{"memory", "memory.swap.max", "max"}}},
 		"cpu": {func(r *specs.LinuxResources) {
 			r.CPU = &specs.LinuxCPU{Shares: ptr[uint64](100), Quota: ptr[int64](50000), Period: ptr[uint64](200000)}
 		}, []value{{"cpu", "cpu.weight", "17"}, {"cpu", "cpu.max", "50000 200000"}}},

@@ -84,6 +84,12 @@ func UpdatedControls(r *specs.LinuxResources, dirs []CgroupDir, unit bool, inFor
 		memory.Limit, whole.Memory = &inForce, &memory
 		r = &whole
 	}
+	if m := r.Memory; m != nil && m.Swap != nil && *m.Swap == 0 {
+		// of an update 0 is unset
+		whole, memory := *r, *m
+		memory.Swap, whole.Memory = nil, &memory
+		r = &whole
+	}
 	c, err := controls(r, dirs, unit)
 	if err != nil {
 		return nil, err

@@ -72,7 +72,8 @@ func swapAlone(m *specs.LinuxMemory) (swap int64, set bool, err error) {
 	case both < 0, both == 0 && limitOf < 0:
 		return -1, true, nil
 	case both == 0:
-		return 0, false, nil
+		// engines write limit and swap of 0 for unset; swap of 0 alone is what somebody wants
+		return 0, m.Swap != nil && m.Limit == nil, nil
 	case limitOf <= 0:
 		return 0, false, fmt.Errorf("%s: %d: a limit of memory and swap together needs one of memory on cgroup v2", field, both)
 	case both < limitOf:

@@ -47,6 +47,7 @@ func TestWrites(t *testing.T) {
 		{"no swap", "memory", memory(specs.LinuxMemory{Limit: ptr(int64(100)), Swap: ptr(int64(100))}), "memory.swap.max 0 ?\nmemory.max 100\n"},
 		{"swap without limit", "memory", memory(specs.LinuxMemory{Limit: ptr(int64(100)), Swap: ptr(int64(-1))}), "memory.swap.max max ?\nmemory.max 100\n"},
 		{"no limits", "memory", memory(specs.LinuxMemory{Limit: ptr(int64(-1))}), "memory.swap.max max ?\nmemory.max max\n"},
+		{"swap 0 alone", "memory", memory(specs.LinuxMemory{Swap: ptr(int64(0))}), "memory.swap.max 0 ?\n"},
 		{"swap 0 is unset", "memory", memory(specs.LinuxMemory{Limit: ptr(int64(100)), Swap: ptr(int64(0))}), "memory.max 100\n"},
 		{
 			"cpu", "cpu", cpu(specs.LinuxCPU{Shares: ptr(uint64(1024)), Quota: ptr(int64(5000)), Period: ptr(uint64(10000)), Burst: ptr(uint64(100)), Idle: ptr(int64(0))}),
