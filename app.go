@@ -83,6 +83,8 @@ func (c *command) plain() int {
 // checkArguments sees that there are as many positional arguments as the command takes.
 func (c *command) checkArguments(args []string) error {
 	switch {
+	case len(args) < c.minArgs && c.ArgsUsage == "<file>":
+		return errors.New("a file is needed")
 	case len(args) < c.minArgs:
 		return errors.New("a container id is needed")
 	case len(args) > c.maxArgs:
