@@ -344,6 +344,9 @@ func (x *execution) stalled(pid int) error {
 
 // process is the process that the options and the config describe together.
 func (o *ExecOptions) process(s *specs.Spec) (*specs.Process, error) {
+	if s.Process == nil { // create refuses such a config
+		return nil, fmt.Errorf("%w: the container's config.json: process is missing", ErrInvalidConfig)
+	}
 	p := *s.Process
 	if o.ProcessFile != "" {
 		own, err := readProcess(o.ProcessFile, o.warn)

@@ -125,6 +125,10 @@ func planError(err error) error {
 	if errors.As(err, &m) {
 		return &runtime.StepError{Origin: m.Path, What: m.What(), Err: errors.New(m.Reason())}
 	}
+	var limits *compile.ControlsError
+	if errors.As(err, &limits) {
+		return withCode(CodeCgroup, err) // another host takes it
+	}
 	return fmt.Errorf("%w: %w", ErrInvalidConfig, err)
 }
 

@@ -146,8 +146,19 @@ func controls(r *specs.LinuxResources, dirs []CgroupDir, unit bool) (*Controls, 
 	if unit {
 		c.Early = property.Round(c.Early)
 	}
-	return c, errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return nil, &ControlsError{err}
+	}
+	return c, nil
 }
+
+// ControlsError is limits that the cgroups of this host cannot have: all of them, a line each.
+type ControlsError struct{ Err error }
+
+func (e *ControlsError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the errors of the fields.
+func (e *ControlsError) Unwrap() error { return e.Err }
 
 // fileNames judges what of the config becomes the name of a file.
 func fileNames(r *specs.LinuxResources) error {
