@@ -310,7 +310,7 @@ func (c *Container) start() error {
 		s.Hooks = &specs.Hooks{} // the record says that there are some
 	}
 	if c.state.StartHooks {
-		if err := c.startHooks(s, pidfd); err != nil {
+		if err := c.startHooks(e, s, pidfd); err != nil {
 			return c.undoFailed(e, err)
 		}
 	}

@@ -16,21 +16,26 @@ import (
 
 // startHooks runs startContainer hooks: programs of the container, under all
 // that confines its process (config.md, Hooks).
-func (c *Container) startHooks(s *specs.Spec, pidfd int) error {
+func (c *Container) startHooks(e *state.Entry, s *specs.Spec, pidfd int) error {
 	filter, err := compileFilter(s)
 	if err != nil {
 		return err
 	}
 	p := &prepared{opt: &CreateOptions{ID: c.id, Trace: c.Trace}, spec: s, signals: c.signals}
-	p.facts.Rootless, p.facts.Unprivileged = c.state.Rootless, os.Geteuid() != 0
+	p.facts.Rootless, p.facts.Unprivileged, p.facts.CannotTrace = c.state.Rootless, os.Geteuid() != 0, cannotTrace()
 	kernelFacts(&p.facts, s, s.Process)
 	p.copts = compile.Options{ID: c.id, Bundle: c.state.Bundle, Filter: filter}
-	return runStartHooks(p, c.group(), c.state, compile.Hooks(s.Hooks.StartContainer), pidfd)
+	held, err := c.askNamespaces(e)
+	if err != nil {
+		return err
+	}
+	defer runtime.CloseHeld(held)
+	return runStartHooks(p, c.group(), c.state, compile.Hooks(s.Hooks.StartContainer), pidfd, held)
 }
 
 // runStartHooks runs them in the namespaces and the control group of the init
-// behind pidfd.
-func runStartHooks(p *prepared, g *cgroup.Group, s *state.State, list []plan.Hook, pidfd int) error {
+// behind pidfd, which may have handed over its namespaces.
+func runStartHooks(p *prepared, g *cgroup.Group, s *state.State, list []plan.Hook, pidfd int, held []runtime.HeldNamespace) error {
 	o := p.copts
 	o.Cgroups, o.InitPid = nil, s.Pid
 	cgroupFD := -1
@@ -45,13 +50,16 @@ func runStartHooks(p *prepared, g *cgroup.Group, s *state.State, list []plan.Hoo
 		return err
 	}
 	defer exe.Close()
-	root := -1
+	files := map[plan.FD]int{plan.FDFirst: pidfd}
 	if compile.NeedsRoot(p.spec) {
-		if root, err = openRoot(s.Pid); err != nil {
+		root, err := openRoot(s.Pid, held)
+		if err != nil {
 			return err
 		}
 		defer sys.Close(root)
+		files[plan.FDFirst+1] = root
 	}
+	o.Namespaces = handedOver(files, held)
 	st := hooks.StateJSON(s.OCIVersion, s.ID, state.Created, s.Pid, s.Bundle, s.Annotations)
 	stdout, stderr := compile.HookOutput(s.Annotations, s.Bundle)
 	_, err = hooks.Run("startContainer", list, st, hooks.Options{
@@ -61,7 +69,7 @@ func runStartHooks(p *prepared, g *cgroup.Group, s *state.State, list []plan.Hoo
 			if err != nil {
 				return hooks.Spawned{}, err
 			}
-			pr, err := runtime.Enter(exe, prog, pidfd, cgroupFD, root, stdio, hookListener(p.spec, s))
+			pr, err := runtime.Enter(exe, prog, files, cgroupFD, stdio, hookListener(p.spec, s))
 			if err != nil {
 				return hooks.Spawned{}, err
 			}

@@ -308,24 +308,26 @@ func (m *made) runHooks(exe *runtime.Executable, h plan.RunHooks, i *runtime.Ini
 	o := hooks.Options{Dir: h.Dir, Env: os.Environ(), Stdout: h.Stdout, Stderr: h.Stderr, Trace: m.opt.Trace, Signals: m.signals}
 	switch {
 	case h.Kind == "startContainer":
-		return runStartHooks(m.prepared, m.group, m.state, h.Hooks, i.Pidfd())
+		return runStartHooks(m.prepared, m.group, m.state, h.Hooks, i.Pidfd(), i.Namespaces())
 	case h.Enter != 0:
-		o.Spawn = spawnIn(exe, i.Pidfd(), func(hook plan.Hook) (plan.Program, error) {
-			return compile.HostHook(m.prepared.spec, hook, h.Enter, h.Dir), nil
+		files := map[plan.FD]int{plan.FDFirst: i.Pidfd()}
+		held := handedOver(files, i.Namespaces())
+		o.Spawn = spawnIn(exe, files, func(hook plan.Hook) (plan.Program, error) {
+			return compile.HostHook(m.prepared.spec, held, hook, h.Enter, h.Dir), nil
 		})
 	}
 	_, err := hooks.Run(h.Kind, h.Hooks, st, o)
 	return err
 }
 
-// spawnIn starts hooks inside the namespaces of the process behind pidfd.
-func spawnIn(exe *runtime.Executable, pidfd int, program func(plan.Hook) (plan.Program, error)) func(plan.Hook, [3]*os.File) (hooks.Spawned, error) {
+// spawnIn starts hooks that find files as descriptors, those of the namespaces to enter among them.
+func spawnIn(exe *runtime.Executable, files map[plan.FD]int, program func(plan.Hook) (plan.Program, error)) func(plan.Hook, [3]*os.File) (hooks.Spawned, error) {
 	return func(h plan.Hook, stdio [3]*os.File) (hooks.Spawned, error) {
 		prog, err := program(h)
 		if err != nil {
 			return hooks.Spawned{}, err
 		}
-		p, err := runtime.Enter(exe, prog, pidfd, -1, -1, stdio, nil)
+		p, err := runtime.Enter(exe, prog, files, -1, stdio, nil)
 		if err != nil {
 			return hooks.Spawned{}, err
 		}

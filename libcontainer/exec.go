@@ -151,18 +151,20 @@ func (x *execution) startOutside(exe *runtime.Executable, full error) (*runtime.
 
 // execution is an exec that is decided.
 type execution struct {
-	spec     *specs.Spec
-	process  *specs.Process
-	copts    compile.Options
-	c        *Container
-	opt      *ExecOptions
-	plan     *plan.Plan
-	join     *cgroup.Join // nil: the container has no control group
-	files    map[plan.FD]int
-	terminal *console.Terminal
-	own      func(cgroup.Mark) bool // reports whether a cgroup is the container's
-	signals  *console.Signals       // that end it before the process runs; nil: none are caught
-	paused   bool                   // the container is
+	spec    *specs.Spec
+	process *specs.Process
+	copts   compile.Options
+	c       *Container
+	opt     *ExecOptions
+	plan    *plan.Plan
+	join    *cgroup.Join // nil: the container has no control group
+	files   map[plan.FD]int
+	// namespaces are those that the init has handed over; nil: they are joined by its pidfd
+	namespaces []compile.Held
+	terminal   *console.Terminal
+	own        func(cgroup.Mark) bool // reports whether a cgroup is the container's
+	signals    *console.Signals       // that end it before the process runs; nil: none are caught
+	paused     bool                   // the container is
 }
 
 func (x *execution) close() {
@@ -224,7 +226,8 @@ func (x *execution) compile() (err error) {
 // plans makes the plan of the options.
 func (x *execution) plans(warn func(text string)) (err error) {
 	s, p := x.spec, x.process
-	facts := compile.Facts{Rootless: x.c.state.Rootless, Unprivileged: os.Geteuid() != 0, Capabilities: host.Capabilities()}
+	facts := compile.Facts{Rootless: x.c.state.Rootless, Unprivileged: os.Geteuid() != 0, Capabilities: host.Capabilities(), CannotTrace: cannotTrace()}
+	x.copts.Namespaces = x.namespaces
 	kernelFacts(&facts, s, p)
 	var warnings []string
 	if x.plan, warnings, err = compile.Exec(s, p, x.copts, facts); err != nil {
@@ -246,20 +249,21 @@ func (x *execution) openInit(e *state.Entry, s *specs.Spec) error {
 		return err
 	}
 	x.files[plan.FDFirst] = pidfd
-	if !compile.NeedsRoot(s) {
-		return nil
-	}
-	root, err := openRoot(x.c.state.Pid) // the pidfd holds the pid: it is the init's root, or nobody's
+	held, err := x.c.askNamespaces(e)
 	if err != nil {
 		return err
 	}
-	x.files[plan.FDFirst+1] = root
+	if compile.NeedsRoot(s) {
+		root, err := openRoot(x.c.state.Pid, held) // the pidfd holds the pid: it is the init's root, or nobody's
+		if err != nil {
+			runtime.CloseHeld(held)
+			return err
+		}
+		x.files[plan.FDFirst+1] = root
+	}
+	x.namespaces = handedOver(x.files, held)
+	closeRoot(held)
 	return nil
-}
-
-// openRoot opens the root directory of a process, which has to be held by a pidfd.
-func openRoot(pid int) (int, error) {
-	return sys.Open(procPath(pid, "root"), unix.O_PATH|unix.O_DIRECTORY)
 }
 
 func (x *execution) options(s *specs.Spec) (compile.Options, error) {

@@ -22,6 +22,7 @@ import (
 	"github.com/rung-oci/rung/libcontainer/internal/state"
 	"github.com/rung-oci/rung/libcontainer/internal/systemd"
 	"github.com/rung-oci/rung/libcontainer/internal/trace"
+	"golang.org/x/sys/unix"
 )
 
 // prepared is everything that is decided before anything is done.
@@ -68,6 +69,7 @@ func prepare(o *CreateOptions, startNow bool) (_ *prepared, err error) {
 	}
 	p.facts.Capabilities = host.Capabilities()
 	p.facts.Unprivileged = p.facts.Rootless && os.Geteuid() != 0
+	p.facts.CannotTrace = p.facts.Capabilities&(1<<unix.CAP_SYS_PTRACE) == 0
 	p.openNamespaces()
 	defer func() {
 		if err != nil {
@@ -290,7 +292,7 @@ func (p *prepared) cgroups() error {
 		}
 		p.copts.CgroupPath = p.group.Path()
 	}
-	if p.group != nil && p.facts.Rootless && path == "" && p.group.Unit() == nil && p.group.DropDenied() == 0 {
+	if p.group != nil && p.facts.Rootless && p.group.Unit() == nil && p.group.DropDenied() == 0 && path == "" {
 		p.group = nil // the runtime's own groups are the container's
 		if limited(p.spec) {
 			return errRootlessLimits

@@ -41,6 +41,9 @@ struct state {
 	int landlock;	    /* the ruleset that LandlockRuleset made, or -1 */
 	int made;	    /* what CloneSource or OpenFS made, or -1 */
 	int listener;	    /* of a seccomp filter that was loaded with SECCOMP_KEEP, or -1 */
+	bool send_listener; /* the runtime cannot take it */
+	int namespaces[8];  /* what HoldNamespaces keeps: the bit of each kind, in the order of namespace.c, is in kept */
+	uint64_t kept;
 	int held_proc;	    /* the mount on the container's /proc, or -1 */
 	int held_sys;	    /* and on its /sys */
 	bool host_shared;   /* mounts made now may propagate to the host */
@@ -64,6 +67,7 @@ void ask(uint32_t type, int64_t arg, int fd);
 void fail(uint32_t step, int err, const char *detail) __attribute__((noreturn));
 #define fail_errno(step) fail((step), errno, "")
 void warn(uint32_t step, int err, const char *detail);
+int try_send(const struct message *m, size_t size, int fd);
 void send_message(const struct message *m, size_t size, int fd);
 
 /* clock.c */
@@ -114,6 +118,10 @@ void op_landlock_ruleset(const struct op *o);
 void op_landlock_path(const struct op *o);
 void op_landlock_port(const struct op *o);
 void op_landlock_restrict(void);
+
+/* namespace.c */
+void op_hold_namespaces(const struct op *o);
+void tell_namespaces(int connection);
 
 /* process.c */
 void op_controlling_terminal(void);

@@ -350,6 +350,9 @@ static void run_op(const struct op *o)
 	case OP_ATTACH_HERE:
 		op_attach_here();
 		break;
+	case OP_HOLD_NAMESPACES:
+		op_hold_namespaces(o);
+		break;
 	case OP_LISTENER:
 		op_listener();
 		break;

@@ -5,11 +5,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/*
- * One datagram a message (SOCK_SEQPACKET), at most one descriptor with it. A runtime that is gone ends the init: until
- * the state is saved nobody else knows of it.
- */
-void send_message(const struct message *m, size_t size, int fd)
+/* One datagram a message (SOCK_SEQPACKET), at most one descriptor with it. */
+int try_send(const struct message *m, size_t size, int fd)
 {
 	struct iovec iov = {(void *)m, size};
 	union {
@@ -32,7 +29,15 @@ void send_message(const struct message *m, size_t size, int fd)
 	}
 	while (sendmsg(st.control, &h, MSG_NOSIGNAL) < 0)
 		if (errno != EINTR)
-			_exit(1);
+			return -1;
+	return 0;
+}
+
+/* A runtime that is gone ends the init: until the state is saved nobody else knows of it. */
+void send_message(const struct message *m, size_t size, int fd)
+{
+	if (try_send(m, size, fd) < 0)
+		_exit(1);
 }
 
 const char *number(char text[NUMBER_MAX], unsigned long n, unsigned int base)

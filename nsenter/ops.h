@@ -23,6 +23,7 @@ enum {
 	MSG_WARN = 12,
 	MSG_GO = 13,
 	MSG_START = 14,
+	MSG_NAMESPACE = 15,
 };
 
 /* SyncPoint names why the init waits. */
@@ -178,6 +179,13 @@ enum {
 enum {
 	SECCOMP_NOTIFY = 1 << 0,
 	SECCOMP_KEEP = 1 << 1,
+	SECCOMP_SEND = 1 << 2,
+};
+
+/* HoldFlag modifies HoldNamespaces. */
+enum {
+	HOLD_TELL = 1 << 0,
+	HOLD_KEEP = 1 << 1,
 };
 
 enum {
@@ -248,7 +256,8 @@ enum {
 	OP_OPEN_FS = 64,
 	OP_MAKE_NODE = 65,
 	OP_ATTACH_HERE = 66,
-	OP_COUNT = 67,
+	OP_HOLD_NAMESPACES = 67,
+	OP_COUNT = 68,
 };
 
 enum {
@@ -561,6 +570,11 @@ enum {
 	MAKE_NODE_S_CONTEXT = 0,
 };
 
+enum {
+	HOLD_NAMESPACES_N_TYPES = 0,
+	HOLD_NAMESPACES_N_FLAGS = 1,
+};
+
 #define OP_MAX_NUMBERS 8
 #define OP_MAX_STRINGS 5
 
@@ -637,6 +651,7 @@ struct op_shape {
 	{0, ""} /* empty-root */, \
 	{0, "s"} /* open-fs */, \
 	{5, "s"} /* make-node */, \
-	{0, ""} /* attach-here */,
+	{0, ""} /* attach-here */, \
+	{2, ""} /* hold-namespaces */,
 
 #endif

@@ -270,7 +270,10 @@ static void release_segments(void)
 			madvise((void *)(p->p_vaddr & ~(uintptr_t)4095), p->p_memsz + (p->p_vaddr & 4095), MADV_DONTNEED);
 }
 
-/* A connection is an order only once it has sent a byte: whoever looks whether somebody listens sends none. */
+/*
+ * A connection is an order only once it has sent a byte: whoever looks whether somebody listens sends none. 'N' asks for
+ * the descriptors that HoldNamespaces has kept.
+ */
 static void wait_for_start(int gate)
 {
 	for (;;) {
@@ -282,12 +285,16 @@ static void wait_for_start(int gate)
 				continue;
 			fail_errno(STEP_RECEIVE);
 		}
-		if (read(c, &order, 1) == 1 && order == 'S') {
+		if (read(c, &order, 1) != 1)
+			order = 0;
+		if (order == 'S') {
 			close(st.control);
 			close(gate);
 			st.control = c;
 			return;
 		}
+		if (order == 'N')
+			tell_namespaces(c);
 		close(c);
 	}
 }
@@ -315,14 +322,17 @@ void op_gate(const struct op *o)
 
 /*
  * write(2) may not be a notified call, for nobody would answer yet; read(2) may: the runtime takes the descriptor from
- * this process and hands it to the agent before it answers.
+ * this process and hands it to the agent before it answers. With SECCOMP_SEND the filter allows sendmsg(2).
  */
 static void announce_listener(int fd)
 {
 	struct message m = {.type = MSG_NOTIFY, .op = st.index, .arg = fd};
 
-	if (write(st.control, &m, MESSAGE_HEADER) < 0 || read(st.control, &m, sizeof m) < (ssize_t)MESSAGE_HEADER ||
-	    m.type != MSG_GO)
+	if (st.send_listener)
+		send_message(&m, MESSAGE_HEADER, fd);
+	else if (write(st.control, &m, MESSAGE_HEADER) < 0)
+		_exit(1);
+	if (read(st.control, &m, sizeof m) < (ssize_t)MESSAGE_HEADER || m.type != MSG_GO)
 		_exit(1);
 	close(fd);
 }
@@ -341,6 +351,7 @@ void op_seccomp(const struct op *o)
 	/* without a listener 0 is no descriptor */
 	if (!(o->n[SECCOMP_N_FILTER_FLAGS] & SECCOMP_FILTER_FLAG_NEW_LISTENER))
 		return;
+	st.send_listener = (o->n[SECCOMP_N_FLAGS] & SECCOMP_SEND) != 0;
 	if (o->n[SECCOMP_N_FLAGS] & SECCOMP_KEEP)
 		st.listener = (int)fd;
 	else if (o->n[SECCOMP_N_FLAGS] & SECCOMP_NOTIFY)

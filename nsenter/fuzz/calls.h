@@ -19,10 +19,12 @@ static int k_openat(int dir, const char *name, int flags, ...)
 
 	closes_on_exec((uint64_t)flags);
 	one_name(dir, name);
-	if (!(flags & O_NOFOLLOW) && strcmp(name, ".") != 0)
+	if (!(flags & O_NOFOLLOW) && strcmp(name, ".") != 0 && (bad_fd(dir) || k.fd[dir].place != PROC_NS))
 		broken("a link may be followed");
 	if (bad_fd(dir) || refuse())
 		return -1;
+	if (k.fd[dir].place == PROC_NS)
+		return new_fd(OTHER, S_IFREG, 0);
 	kind_of(name, (flags & O_DIRECTORY) != 0 || strcmp(name, ".") == 0, &mode, &rdev);
 	return new_fd(k.fd[dir].place, mode, rdev);
 }
@@ -48,7 +50,7 @@ static int k_openat2(int dir, const char *path, const struct open_how_v0 *how, s
 		return -1;
 	kind_of(path, (how->flags & O_DIRECTORY) != 0, &mode, &rdev);
 	if (k.fd[dir].place == PROC)
-		return new_fd(strcmp(path, "self/fd") == 0 ? PROC_FD : OTHER, mode, rdev);
+		return new_fd(strcmp(path, "self/fd") == 0 ? PROC_FD : strcmp(path, "self/ns") == 0 ? PROC_NS : OTHER, mode, rdev);
 	return new_fd(ROOT, mode, rdev);
 }
 
@@ -273,7 +275,7 @@ static ssize_t k_sendmsg(int fd, const struct msghdr *h)
 		broken("a message that the runtime would refuse");
 	memcpy(&type, m, sizeof type);
 	memcpy(&op, m + 4, sizeof op);
-	if (type == MSG_NONE || type >= MSG_GO || (op != k.index && type != MSG_TIMES) || op > k.index)
+	if (type == MSG_NONE || (type >= MSG_GO && type != MSG_NAMESPACE) || (op != k.index && type != MSG_TIMES) || op > k.index)
 		broken("a message that is not the init's, or of another op");
 	if (c != NULL) {
 		int sent;

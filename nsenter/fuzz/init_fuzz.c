@@ -15,6 +15,7 @@
 #include "../main.c"
 #include "../message.c"
 #include "../mount.c"
+#include "../namespace.c"
 #include "../node.c"
 #include "../passwd.c"
 #include "../path.c"
@@ -109,6 +110,9 @@ static void settle(void)
 	for (int i = 0; i < k.news; i++) {
 		int fd = k.opened[i];
 
+		for (int kind = 0; kind < KINDS; kind++)
+			if ((st.kept & kinds[kind].type) && fd == st.namespaces[kind])
+				fd = st.control;
 		if (k.fd[fd].place != CLOSED && fd != st.root && fd != st.proc && fd != st.mask_dir && fd != st.dev_null &&
 		    fd != st.landlock && fd != st.made && fd != st.listener && fd != st.held_proc && fd != st.held_sys && fd != st.control) {
 			fprintf(stderr, "descriptor %d\n", fd);

@@ -60,7 +60,7 @@ static long k_syscall(long number, ...);
 enum { FDS = 192, MAX_CALLS = 1 << 11, MAX_MAPS = 64, CONTROL = 100, GATE = 103, FIRST_HANDED = 104, LAST_HANDED = 107 };
 
 /* what a descriptor leads to */
-enum place { CLOSED = 0, HOST, ROOT, PROC, PROC_FD, FRESH, CHANNEL, LISTENER, ORDERS, OTHER };
+enum place { CLOSED = 0, HOST, ROOT, PROC, PROC_FD, PROC_NS, FRESH, CHANNEL, LISTENER, ORDERS, OTHER };
 
 struct file {
 	uint8_t place;
@@ -254,6 +254,7 @@ static bool host_path_op(void)
 	switch (k.op) {
 	case OP_WRITE_FILE: /* control groups */
 	case OP_PROC_WRITE: /* /proc itself */
+	case OP_HOLD_NAMESPACES:
 	case OP_ROOT_OPEN:
 	case OP_MOUNT_BIND:
 	case OP_CLONE_SOURCE:

@@ -2,6 +2,8 @@ package cgroup
 
 import (
 	"errors"
+	"os"
+	"path"
 	"strconv"
 	"strings"
 
@@ -144,7 +146,7 @@ func (g *Group) place(writes []limit.Write) ([]placed, error) {
 			if !w.Lost() {
 				continue // no limit is what a host without the controller has
 			}
-			return nil, &Error{Origin: w.Origin, Controller: w.Controller, Value: w.Value, Err: g.whyMissing(enableErr)}
+			return nil, &Error{Origin: w.Origin, Controller: w.Controller, Value: w.Value, Err: g.whyMissing(w.Controller, enableErr)}
 		}
 		list = append(list, placed{*w, d.Path})
 	}
@@ -164,12 +166,22 @@ func (g *Group) in(w *limit.Write) *Dir {
 	return nil
 }
 
-func (g *Group) whyMissing(enableErr error) error {
+func (g *Group) whyMissing(controller string, enableErr error) error {
 	switch {
 	case len(g.dirs) == 0:
 		return errNoGroup
 	case enableErr != nil:
 		return enableErr
+	}
+	return g.notMounted(controller)
+}
+
+// notMounted says why no hierarchy of the group has a controller.
+func (g *Group) notMounted(controller string) error {
+	for i := range g.denied {
+		if d := &g.denied[i]; d.has(controller) {
+			return &os.PathError{Op: "not delegated: make a control group in", Path: path.Dir(d.Path), Err: unix.EACCES}
+		}
 	}
 	return errNoController
 }

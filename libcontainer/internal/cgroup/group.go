@@ -41,6 +41,7 @@ func (d *Dir) has(controller string) bool {
 type Group struct {
 	path    string
 	dirs    []Dir
+	denied  []Dir    // those that DropDenied has dropped
 	created bool     // by this process; then made is all that is ours
 	made    []string // directories that Create made, parents first
 	spawn   int      // see SpawnFD
@@ -192,23 +193,32 @@ func (g *Group) SpawnFD() int {
 	return fd
 }
 
-// DropDenied leaves out the hierarchies in which this process may not make the
-// container's group, and gives the number of those that are left. It is for
-// runtimes without privileges whose config asks for no path. With none left,
-// Create does nothing, and Apply refuses limits.
+// DropDenied drops the hierarchies in which this process may neither make the container's
+// group nor use the one that is there, and returns the number of the others. With none
+// left it drops nothing: the group cannot be made. It is for runtimes without privileges,
+// which are often given the groups of some hierarchies only: those of cgroup v1, and no
+// group of the cgroup v2 beside them. A limit of a dropped hierarchy is an error of Apply.
 func (g *Group) DropDenied() int {
-	kept := g.dirs[:0]
+	var kept, denied []Dir
 	for _, d := range g.dirs {
-		at := path.Dir(d.Path)
-		err := sys.Faccessat(unix.AT_FDCWD, at, unix.W_OK|unix.X_OK, unix.AT_EACCESS)
-		for err == unix.ENOENT && len(at) > len(d.Mount) {
-			at = path.Dir(at)
-			err = sys.Faccessat(unix.AT_FDCWD, at, unix.W_OK|unix.X_OK, unix.AT_EACCESS)
-		}
-		if err == nil {
+		if writable(&d) {
 			kept = append(kept, d)
+		} else {
+			denied = append(denied, d)
 		}
 	}
-	g.dirs = kept
+	if len(kept) > 0 {
+		g.dirs, g.denied = kept, denied
+	}
 	return len(kept)
+}
+
+// writable reports whether this process may make groups in d, or d itself where it is missing.
+func writable(d *Dir) bool {
+	for at := d.Path; ; at = path.Dir(at) {
+		err := sys.Faccessat(unix.AT_FDCWD, at, unix.W_OK|unix.X_OK, unix.AT_EACCESS)
+		if err != unix.ENOENT || len(at) <= len(d.Mount) {
+			return err == nil
+		}
+	}
 }

@@ -27,7 +27,7 @@ func (g *Group) Lacking(writes []limit.Write) (list []error) {
 		case len(g.dirs) == 0:
 			why = errNoGroup
 		case d == nil:
-			why = errNoController
+			why = g.notMounted(w.Controller)
 		case d.V2:
 			why = d.handedDown(w.Controller)
 		}

@@ -28,6 +28,7 @@ type Options struct {
 	PidFile        string
 	TimeNamespace  bool   // Exec: the container has a time namespace, whatever the config says
 	InitPid        int    // exec and hooks: the container's init, in the runtime's pid namespace
+	Namespaces     []Held // exec and hooks: the namespaces to join; nil: by the init's pidfd
 	PidfdSocket    string // AF_UNIX socket that receives a pidfd of the process
 	NotifyDir      string // host directory of the sd_notify proxy socket, or empty
 	NotifyTarget   string // where it is in the container
@@ -42,6 +43,12 @@ type Options struct {
 	// JoinLate has the runtime move the process of an exec into the cgroups when it waits for its start. For a
 	// container that has no room for the two processes that an exec is for a moment.
 	JoinLate bool
+}
+
+// Held is a namespace of the container that its init has handed over.
+type Held struct {
+	FD  plan.FD
+	Bit uint64 // its CLONE_NEW* bit
 }
 
 // CgroupDir is the container's directory in one hierarchy.
@@ -91,6 +98,9 @@ type Facts struct {
 	Systemd int
 	// DeviceGroup is the name of a device number in /proc/devices, "" for none; asked where a unit is made.
 	DeviceGroup func(block bool, major int64) string
+	// CannotTrace says that the runtime lacks CAP_SYS_PTRACE: the kernel denies it the namespaces and the descriptors of
+	// a process that is not dumpable, so the init hands them over
+	CannotTrace bool
 }
 
 type compiler struct {

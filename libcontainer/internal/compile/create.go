@@ -190,7 +190,24 @@ func (c *compiler) enter() error {
 	if c.ns.created&unix.CLONE_NEWCGROUP != 0 {
 		c.emit("linux.namespaces", &plan.Unshare{Flags: unix.CLONE_NEWCGROUP})
 	}
+	c.holdNamespaces()
 	return nil
+}
+
+// holdNamespaces has the init hand over its namespaces where the runtime cannot take them: for hooks
+// now, and until the start for exec and start, which ask at the gate.
+func (c *compiler) holdNamespaces() {
+	h := c.spec.Hooks
+	hold := &plan.HoldNamespaces{Types: c.ns.all()}
+	if h != nil && (len(h.CreateContainer) > 0 || c.opt.StartNow && len(h.StartContainer) > 0) {
+		hold.Flags |= plan.HoldTell
+	}
+	if !c.opt.StartNow {
+		hold.Flags |= plan.HoldKeep
+	}
+	if c.facts.CannotTrace && hold.Types != 0 && hold.Flags != 0 {
+		c.emit("linux.namespaces", hold)
+	}
 }
 
 // hookNamespaces is what createContainer hooks enter: programs of the host with

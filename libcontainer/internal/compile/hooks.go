@@ -14,9 +14,10 @@ var hookKinds = [...]string{"prestart", "createRuntime", "createContainer", "sta
 
 // HostHook is the program of a createContainer hook: a program of the host that
 // runs in the container's namespaces before the root changes. The init's pidfd
-// is descriptor plan.FDFirst. s is the config of the container.
-func HostHook(s *specs.Spec, h plan.Hook, enter uint64, dir string) plan.Program {
-	c := &compiler{spec: &specs.Spec{Process: s.Process, Linux: s.Linux}}
+// is descriptor plan.FDFirst; with held those are joined, and not by the pidfd.
+// s is the config of the container.
+func HostHook(s *specs.Spec, held []Held, h plan.Hook, enter uint64, dir string) plan.Program {
+	c := &compiler{spec: &specs.Spec{Process: s.Process, Linux: s.Linux}, opt: Options{Namespaces: held}}
 	c.emit("", &plan.Dumpable{Value: 0})
 	c.enterAll(enter)
 	if enter&unix.CLONE_NEWPID != 0 {
@@ -29,15 +30,41 @@ func HostHook(s *specs.Spec, h plan.Hook, enter uint64, dir string) plan.Program
 }
 
 // enterAll joins namespaces of the process behind plan.FDFirst with one call:
-// the kernel takes them in the order that privileges need (setns(2)).
+// the kernel takes them in the order that privileges need (setns(2)). Namespaces
+// that the init has handed over are joined one after the other.
 func (c *compiler) enterAll(bits uint64) {
 	if bits == 0 {
 		return
 	}
-	c.emit("linux.namespaces", &plan.Setns{FD: plan.FDFirst, Type: bits})
-	if bits&unix.CLONE_NEWUSER != 0 {
+	user := bits&unix.CLONE_NEWUSER != 0
+	if c.opt.Namespaces == nil {
+		c.emit("linux.namespaces", &plan.Setns{FD: plan.FDFirst, Type: bits})
+	} else {
+		var first plan.JoinFlag
+		if user {
+			first = plan.JoinTry
+		}
+		c.joinHeld(bits&^unix.CLONE_NEWUSER, first)
+		c.joinHeld(bits&unix.CLONE_NEWUSER, 0)
+	}
+	if user {
 		c.rootIDs()
 		c.emit("", &plan.Dumpable{Value: 0}) // a change of ids makes it what fs.suid_dumpable says (proc_sys_fs(5))
+		if c.opt.Namespaces != nil {
+			c.joinHeld(bits&^unix.CLONE_NEWUSER, plan.JoinRetry)
+		}
+	}
+}
+
+// joinHeld joins those of the namespaces that were handed over, the mount namespace last:
+// it changes the root.
+func (c *compiler) joinHeld(bits uint64, f plan.JoinFlag) {
+	for _, mount := range [...]bool{false, true} {
+		for _, h := range c.opt.Namespaces {
+			if h.Bit&bits != 0 && mount == (h.Bit == unix.CLONE_NEWNS) {
+				c.emit("linux.namespaces", &plan.Setns{FD: h.FD, Type: h.Bit, Flags: f})
+			}
+		}
 	}
 }
 

@@ -74,6 +74,9 @@ func (c *compiler) process(p *specs.Process, gate bool) error {
 	if err != nil {
 		return err
 	}
+	if err := c.listenerSent(); err != nil {
+		return err
+	}
 	caps, bounding, warnings := capabilities(p.Capabilities, c.ownCaps())
 	c.warnings = append(c.warnings, warnings...)
 	t := confinement{caps: caps, restricts: restricts, noNewPrivileges: p.NoNewPrivileges}
@@ -182,6 +185,16 @@ func (c *compiler) confinesFirst(p *specs.Process, t *confinement) (bool, error)
 	return call == "", nil
 }
 
+// listenerSent checks that the init may send the listener of its filter, where the runtime cannot take it.
+func (c *compiler) listenerSent() error {
+	f := c.opt.Filter
+	if f == nil || !f.Notify || !c.facts.CannotTrace || f.Refused == nil || f.Refused([]Call{{Name: "sendmsg"}}) == "" {
+		return nil
+	}
+	return errors.New("linux.seccomp: sendmsg(2) is not simply allowed. A runtime without CAP_SYS_PTRACE gets the filter's listener by that call;" +
+		" allow it without SCMP_ACT_NOTIFY, or have root create the container")
+}
+
 // askExec is the call by which the init asks whether the program may be executed. It can do without the answer.
 const askExec = "faccessat2"
 
@@ -238,6 +251,9 @@ func (c *compiler) confine(t *confinement, first bool) {
 	}
 	if f != nil {
 		op := &plan.Seccomp{Filter: f.Instructions, FilterFlags: f.Flags}
+		if f.Notify && c.facts.CannotTrace {
+			op.Flags |= plan.SeccompSend
+		}
 		switch {
 		case f.Notify && first:
 			op.Flags |= plan.SeccompKeep

@@ -16,7 +16,7 @@ var allOps = []Op{
 	&Affinity{}, &CoreSchedule{}, &Personality{}, &MemoryPolicy{}, &Signals{}, &Umask{}, &Chdir{}, &CloseFrom{}, &Bounding{}, &Identity{}, &Capset{},
 	&NoNewPrivileges{}, &FindExec{}, &Gate{}, &LandlockRuleset{}, &LandlockPath{}, &LandlockPort{}, &LandlockRestrict{}, &Seccomp{}, &Home{}, &Exec{},
 	&ExecHost{}, &CloneSource{}, &SendFD{}, &RootHere{},
-	&NoHugePages{}, &ControllingTerminal{}, &Listener{}, &CloseRange{}, &EmptyRoot{}, &OpenFS{}, &MakeNode{}, &AttachHere{},
+	&NoHugePages{}, &ControllingTerminal{}, &Listener{}, &CloseRange{}, &EmptyRoot{}, &OpenFS{}, &MakeNode{}, &AttachHere{}, &HoldNamespaces{},
 }
 
 func TestAllOps(t *testing.T) {

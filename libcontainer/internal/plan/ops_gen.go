@@ -23,7 +23,7 @@ const (
 	MsgDelegate
 	// MsgConsole is init → runtime: the terminal's master descriptor.
 	MsgConsole
-	// MsgNotify is init → runtime: arg is the number of the seccomp listener in the init. Answer: MsgGo.
+	// MsgNotify is init → runtime: arg is the number of the seccomp listener in the init; with the listener itself where the op has SeccompSend. Answer: MsgGo.
 	MsgNotify
 	// MsgReady is init → runtime: everything but the start is done. Answer: MsgGo (wait at the gate) or MsgStart.
 	MsgReady
@@ -39,9 +39,11 @@ const (
 	MsgGo
 	// MsgStart is runtime → init: run the process.
 	MsgStart
+	// MsgNamespace is init → runtime, or who asks at the gate: a descriptor of the namespace with the CLONE_NEW* bit arg; of the container's root directory with 0.
+	MsgNamespace
 )
 
-var namesMsg = [...]string{"none", "fail", "maps", "forked", "sync", "delegate", "console", "notify", "ready", "exec", "fd", "times", "warn", "go", "start"}
+var namesMsg = [...]string{"none", "fail", "maps", "forked", "sync", "delegate", "console", "notify", "ready", "exec", "fd", "times", "warn", "go", "start", "namespace"}
 
 // String names the value as plans and errors print it.
 func (v Msg) String() string { return enumName(namesMsg[:], uint32(v)) }
@@ -409,12 +411,30 @@ const (
 	SeccompNotify SeccompFlag = 1 << iota
 	// SeccompKeep: keep the listener for a Listener: the process that the filter is for is not there yet.
 	SeccompKeep
+	// SeccompSend: with SeccompNotify or SeccompKeep: send the listener itself over the control channel. For a runtime without CAP_SYS_PTRACE, which cannot take it (pidfd_getfd(2)). The filter has to allow sendmsg(2).
+	SeccompSend
 )
 
-var namesSeccompFlag = [...]string{"notify", "keep"}
+var namesSeccompFlag = [...]string{"notify", "keep", "send"}
 
 // String lists the bits that are set, joined by "|".
 func (v SeccompFlag) String() string { return flagNames(namesSeccompFlag[:], uint64(v)) }
+
+// HoldFlag modifies HoldNamespaces.
+type HoldFlag uint64
+
+// The bits of HoldFlag.
+const (
+	// HoldTell: send the descriptors to the runtime, for hooks.
+	HoldTell HoldFlag = 1 << iota
+	// HoldKeep: keep the descriptors until execve(2): a connection to the start gate that sends 'N' gets them.
+	HoldKeep
+)
+
+var namesHoldFlag = [...]string{"tell", "keep"}
+
+// String lists the bits that are set, joined by "|".
+func (v HoldFlag) String() string { return flagNames(namesHoldFlag[:], uint64(v)) }
 
 // Kind numbers an op on the wire.
 type Kind uint16
@@ -488,6 +508,7 @@ const (
 	KindOpenFS
 	KindMakeNode
 	KindAttachHere
+	KindHoldNamespaces
 )
 
 // Dumpable is prctl(PR_SET_DUMPABLE). 0 comes before any join, so that processes of the container cannot ptrace this one or read its descriptors (CVE-2016-9962).
@@ -905,6 +926,12 @@ type MakeNode struct {
 type AttachHere struct {
 }
 
+// HoldNamespaces opens the process's own namespaces through the host's /proc. A runtime without CAP_SYS_PTRACE may not join those of a process that is not dumpable by its pidfd (setns(2)), and the init does not become dumpable for that: who else is in its user namespace could trace it. It comes before the root changes.
+type HoldNamespaces struct {
+	Types uint64   // CLONE_NEW* bits
+	Flags HoldFlag // HoldFlag
+}
+
 func (*Dumpable) Kind() Kind                      { return KindDumpable }
 func (o *Dumpable) at() unsafe.Pointer            { return unsafe.Pointer(o) }
 func (*WriteFile) Kind() Kind                     { return KindWriteFile }
@@ -1037,6 +1064,8 @@ func (*MakeNode) Kind() Kind                      { return KindMakeNode }
 func (o *MakeNode) at() unsafe.Pointer            { return unsafe.Pointer(o) }
 func (*AttachHere) Kind() Kind                    { return KindAttachHere }
 func (o *AttachHere) at() unsafe.Pointer          { return unsafe.Pointer(o) }
+func (*HoldNamespaces) Kind() Kind                { return KindHoldNamespaces }
+func (o *HoldNamespaces) at() unsafe.Pointer      { return unsafe.Pointer(o) }
 
 // opTable has a row for each kind.
 var opTable = [...]opRow{
@@ -1311,4 +1340,8 @@ var opTable = [...]opRow{
 		{"context", unsafe.Offsetof(MakeNode{}.Context), fieldStr, nil},
 	}},
 	KindAttachHere: {Label{"attach-here", "mount"}, "", false, nil},
+	KindHoldNamespaces: {Label{"hold-namespaces", "namespace"}, "", false, []opField{
+		{"types", unsafe.Offsetof(HoldNamespaces{}.Types), fieldU64, showClone},
+		{"flags", unsafe.Offsetof(HoldNamespaces{}.Flags), fieldU64, named[HoldFlag]},
+	}},
 }

@@ -62,10 +62,16 @@ type Init struct {
 	Pid   int
 	exe   *Executable
 	child *child
+	held  []HeldNamespace // those that it has handed over
 }
 
 // Pidfd is the init's pidfd; it stays the Init's.
 func (i *Init) Pidfd() int { return i.child.pidfd }
+
+// Namespaces are the namespaces that the init has handed over, because this process may not join
+// those of a process that is not dumpable; nil: it may. They stay the Init's, and are closed when
+// Create or Exec returns.
+func (i *Init) Namespaces() []HeldNamespace { return i.held }
 
 // Close lets go of the channel and the pidfd.
 func (i *Init) Close() { i.child.close() }
@@ -100,6 +106,10 @@ func Exec(p *plan.Plan, exe *Executable, side *Side, files map[plan.FD]int) (i *
 		}
 		if x.master > 0 {
 			sys.Close(x.master)
+		}
+		if x.init != nil {
+			CloseHeld(x.init.held)
+			x.init.held = nil
 		}
 		if err != nil {
 			err = errors.Join(err, x.undo.Run())
@@ -334,6 +344,13 @@ func (x *executor) answer(m wire.Message, until plan.Point) (done bool, err erro
 		return false, x.side.Terminal(m.FD)
 	case plan.MsgNotify:
 		return false, x.handListener(m)
+	case plan.MsgNamespace:
+		if m.FD < 0 || len(x.init.held) == maxHeld {
+			sys.Close(m.FD)
+			return false, unexpected(m)
+		}
+		x.init.held = append(x.init.held, HeldNamespace{FD: m.FD, Bit: uint64(m.Arg)})
+		return false, nil
 	case plan.MsgSync:
 		x.waiting = true
 		switch plan.SyncPoint(m.Arg) {
@@ -394,6 +411,7 @@ func (x *executor) awaitExec() (err error) {
 // handListener takes the seccomp listener from the init and hands it on.
 func (x *executor) handListener(m wire.Message) error {
 	if x.notify == nil {
+		sys.Close(m.FD)
 		return unexpected(m)
 	}
 	return x.init.child.handListener(m, func(listener, pid int) error {
@@ -405,11 +423,15 @@ func (x *executor) handListener(m wire.Message) error {
 }
 
 // handListener takes the listener out of the process, which nobody could wait
-// for if it were to send it: its filter may notify of that.
+// for if it were to send it: its filter may notify of that. Only a runtime that may
+// not take it gets it sent.
 func (c *child) handListener(m wire.Message, hand func(listener, pid int) error) error {
-	listener, err := sys.PidfdGetfd(c.pidfd, int(m.Arg))
-	if err != nil {
-		return err
+	listener := m.FD
+	if listener < 0 {
+		var err error
+		if listener, err = sys.PidfdGetfd(c.pidfd, int(m.Arg)); err != nil {
+			return err
+		}
 	}
 	defer sys.Close(listener)
 	if err := hand(listener, c.pid); err != nil {

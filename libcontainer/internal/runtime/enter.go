@@ -44,16 +44,13 @@ func sendOrder(gate int) error {
 	return nil
 }
 
-// Enter runs a program that joins the namespaces of the process behind pidfd,
-// which it finds as descriptor plan.FDFirst, and ends in execve. It returns
-// when that has happened. cgroupFD is -1, or the cgroup v2 directory to start in;
-// root is -1, or the directory that the program finds as plan.FDFirst+1.
-// notify takes the listener of a seccomp filter that has one; it may be nil.
-func Enter(exe *Executable, program plan.Program, pidfd, cgroupFD, root int, stdio [3]*os.File, notify func(listener, pid int) error) (*Process, error) {
-	o := spawnOptions{program: program, cgroupFD: cgroupFD, files: map[plan.FD]int{plan.FDFirst: pidfd}}
-	if root >= 0 {
-		o.files[plan.FDFirst+1] = root
-	}
+// Enter runs a program that joins the namespaces of a container and ends in
+// execve. It returns when that has happened. files are the descriptors that the
+// program knows; they stay the caller's. cgroupFD is -1, or the cgroup v2
+// directory to start in. notify takes the listener of a seccomp filter that has
+// one; it may be nil.
+func Enter(exe *Executable, program plan.Program, files map[plan.FD]int, cgroupFD int, stdio [3]*os.File, notify func(listener, pid int) error) (*Process, error) {
+	o := spawnOptions{program: program, cgroupFD: cgroupFD, files: files}
 	for i, f := range stdio {
 		o.stdio[i] = -1
 		if f != nil {
@@ -91,6 +88,7 @@ func enterAnswer(c *child, program plan.Program, m wire.Message, notify func(lis
 	switch m.Type {
 	case plan.MsgNotify:
 		if notify == nil {
+			sys.Close(m.FD)
 			return unexpected(m)
 		}
 		return c.handListener(m, notify)

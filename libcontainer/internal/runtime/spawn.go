@@ -217,7 +217,7 @@ func (c *child) receive() (wire.Message, error) {
 			return c.lastWords()
 		}
 		m, err := c.conn.Receive()
-		if err == nil && m.FD >= 0 && m.Type != plan.MsgForked && m.Type != plan.MsgConsole && m.Type != plan.MsgFD {
+		if err == nil && m.FD >= 0 && !carries(m.Type) {
 			sys.Close(m.FD) // none that belongs to the message
 			m.FD = -1
 		}
@@ -258,6 +258,15 @@ func (c *child) receive() (wire.Message, error) {
 		return wire.Message{FD: -1}, unexpected(m)
 	}
 	return m, nil
+}
+
+// carries reports whether a descriptor may belong to a message.
+func carries(m plan.Msg) bool {
+	switch m {
+	case plan.MsgForked, plan.MsgConsole, plan.MsgFD, plan.MsgNotify, plan.MsgNamespace:
+		return true
+	}
+	return false
 }
 
 // stallCheck is how long an init may be silent before it is looked at.
@@ -520,6 +529,8 @@ func isFrom(p plan.Program, m wire.Message) bool {
 		return inside && o.PidnsFD != plan.NoFD
 	case *plan.Listener:
 		return m.Type == plan.MsgNotify
+	case *plan.HoldNamespaces:
+		return m.Type == plan.MsgNamespace && o.Flags&plan.HoldTell != 0 && o.Types&uint64(m.Arg) != 0
 	case *plan.Console:
 		return m.Type == plan.MsgConsole
 	case *plan.Seccomp:

@@ -280,6 +280,15 @@ func PidfdSignal(pidfd int, sig unix.Signal) error {
 	return wrap("pidfd_send_signal", unix.PidfdSendSignal(pidfd, sig, nil, 0))
 }
 
+// Dup duplicates a descriptor, close-on-exec.
+func Dup(fd int) (int, error) {
+	n, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return -1, &os.SyscallError{Syscall: "fcntl(F_DUPFD_CLOEXEC)", Err: err}
+	}
+	return n, nil
+}
+
 // PidfdGetfd takes a descriptor from another process (pidfd_getfd(2)).
 func PidfdGetfd(pidfd, fd int) (int, error) {
 	n, err := unix.PidfdGetfd(pidfd, fd, 0)

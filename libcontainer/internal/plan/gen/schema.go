@@ -137,6 +137,11 @@ var flagSets = []flagSet{
 	{"SeccompFlag", "SeccompFlag modifies Seccomp.", []flag{
 		{"SeccompNotify", "Hand the listener descriptor to the runtime and wait until it has reached the agent."},
 		{"SeccompKeep", "Keep the listener for a Listener: the process that the filter is for is not there yet."},
+		{"SeccompSend", "With SeccompNotify or SeccompKeep: send the listener itself over the control channel. For a runtime without CAP_SYS_PTRACE, which cannot take it (pidfd_getfd(2)). The filter has to allow sendmsg(2)."},
+	}},
+	{"HoldFlag", "HoldFlag modifies HoldNamespaces.", []flag{
+		{"HoldTell", "Send the descriptors to the runtime, for hooks."},
+		{"HoldKeep", "Keep the descriptors until execve(2): a connection to the start gate that sends 'N' gets them."},
 	}},
 }
 
@@ -149,7 +154,7 @@ var enumSets = []enumSet{
 		{"MsgSync", "init → runtime: arg is the sync point (hooks, cgroup). Answer: MsgGo."},
 		{"MsgDelegate", "init → runtime: carry the op out with your privileges. Answer: MsgGo with the mount descriptor, or MsgFail."},
 		{"MsgConsole", "init → runtime: the terminal's master descriptor."},
-		{"MsgNotify", "init → runtime: arg is the number of the seccomp listener in the init. Answer: MsgGo."},
+		{"MsgNotify", "init → runtime: arg is the number of the seccomp listener in the init; with the listener itself where the op has SeccompSend. Answer: MsgGo."},
 		{"MsgReady", "init → runtime: everything but the start is done. Answer: MsgGo (wait at the gate) or MsgStart."},
 		{"MsgExec", "init → runtime: execve comes next; the end of the channel then means success."},
 		{"MsgFD", "a delegate → runtime: the descriptor that the op made."},
@@ -157,6 +162,7 @@ var enumSets = []enumSet{
 		{"MsgWarn", "init → runtime: something optional was left out; errno, step and detail say what."},
 		{"MsgGo", "runtime → init: go on."},
 		{"MsgStart", "runtime → init: run the process."},
+		{"MsgNamespace", "init → runtime, or who asks at the gate: a descriptor of the namespace with the CLONE_NEW* bit arg; of the container's root directory with 0."},
 	}},
 	{"SyncPoint", "Sync", "SyncPoint names why the init waits.", []flag{
 		{"SyncCgroup", "the control groups are made and may be joined."},
@@ -356,6 +362,9 @@ var ops = []op{
 		{"UID", tU64, "owner", ""}, {"GID", tU64, "group", ""}, {"Context", tStr, "SELinux context of the tmpfs, or empty", ""},
 	}},
 	{"AttachHere", cMount, "AttachHere mounts what CloneSource made as \"mount\" in a new tmpfs, on /proc, and makes that the working directory, which goes along into a copy of the mount namespace. The mount namespace is this process's own.", nil},
+	{"HoldNamespaces", cNamespace, "HoldNamespaces opens the process's own namespaces through the host's /proc. A runtime without CAP_SYS_PTRACE may not join those of a process that is not dumpable by its pidfd (setns(2)), and the init does not become dumpable for that: who else is in its user namespace could trace it. It comes before the root changes.", []field{
+		{"Types", tU64, "CLONE_NEW* bits", "clone"}, {"Flags", tU64, "HoldFlag", "HoldFlag"},
+	}},
 }
 
 // calls names the one system call that an op is, for the ops that are one: the
