@@ -165,6 +165,7 @@ type execution struct {
 	own        func(cgroup.Mark) bool // reports whether a cgroup is the container's
 	signals    *console.Signals       // that end it before the process runs; nil: none are caught
 	paused     bool                   // the container is
+	waits      bool                   // the init waits for its start
 }
 
 func (x *execution) close() {
@@ -204,6 +205,7 @@ func (c *Container) prepareExec(o *ExecOptions) (*execution, error) {
 		return nil, err
 	}
 	x := &execution{c: c, opt: o, files: map[plan.FD]int{}, spec: s, process: p, own: c.owns(e), paused: status == state.Paused}
+	x.waits = status == state.Created || x.paused && e.HasGate()
 	if err := x.openInit(e, s); err != nil {
 		x.close()
 		return nil, err
@@ -226,7 +228,8 @@ func (x *execution) compile() (err error) {
 // plans makes the plan of the options.
 func (x *execution) plans(warn func(text string)) (err error) {
 	s, p := x.spec, x.process
-	facts := compile.Facts{Rootless: x.c.state.Rootless, Unprivileged: os.Geteuid() != 0, Capabilities: host.Capabilities(), CannotTrace: cannotTrace()}
+	caps := host.Capabilities()
+	facts := compile.Facts{Rootless: x.c.state.Rootless, Unprivileged: os.Geteuid() != 0, Capabilities: caps, CannotTrace: caps&tracing == 0}
 	x.copts.Namespaces = x.namespaces
 	kernelFacts(&facts, s, p)
 	var warnings []string
@@ -249,9 +252,11 @@ func (x *execution) openInit(e *state.Entry, s *specs.Spec) error {
 		return err
 	}
 	x.files[plan.FDFirst] = pidfd
-	held, err := x.c.askNamespaces(e)
-	if err != nil {
-		return err
+	var held []runtime.HeldNamespace
+	if x.waits {
+		if held, err = x.c.askNamespaces(e); err != nil {
+			return err
+		}
 	}
 	if compile.NeedsRoot(s) {
 		root, err := openRoot(x.c.state.Pid, held) // the pidfd holds the pid: it is the init's root, or nobody's

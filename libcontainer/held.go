@@ -12,16 +12,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+const tracing = uint64(1) << unix.CAP_SYS_PTRACE
+
 // cannotTrace reports whether this process lacks CAP_SYS_PTRACE. An init that waits for its start
 // is not dumpable, and the kernel asks for that capability in the user namespace in which the init
 // was executed, the runtime's.
-func cannotTrace() bool { return host.Capabilities()&(1<<unix.CAP_SYS_PTRACE) == 0 }
+func cannotTrace() bool { return host.Capabilities()&tracing == 0 }
 
 // askNamespaces has an init that waits for its start hand over its namespaces and its root
 // directory, where this process cannot take them. The caller closes them. A container that runs,
 // or starts meanwhile, is dumpable or belongs to its own user namespace: nil, and no error.
 func (c *Container) askNamespaces(e *state.Entry) ([]runtime.HeldNamespace, error) {
-	if !e.HasGate() || !cannotTrace() {
+	if !cannotTrace() {
 		return nil, nil
 	}
 	gate, err := e.DialGate(c.state.CreatorPid)

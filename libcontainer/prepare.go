@@ -22,7 +22,6 @@ import (
 	"github.com/rung-oci/rung/libcontainer/internal/state"
 	"github.com/rung-oci/rung/libcontainer/internal/systemd"
 	"github.com/rung-oci/rung/libcontainer/internal/trace"
-	"golang.org/x/sys/unix"
 )
 
 // prepared is everything that is decided before anything is done.
@@ -69,7 +68,7 @@ func prepare(o *CreateOptions, startNow bool) (_ *prepared, err error) {
 	}
 	p.facts.Capabilities = host.Capabilities()
 	p.facts.Unprivileged = p.facts.Rootless && os.Geteuid() != 0
-	p.facts.CannotTrace = p.facts.Capabilities&(1<<unix.CAP_SYS_PTRACE) == 0
+	p.facts.CannotTrace = p.facts.Capabilities&tracing == 0
 	p.openNamespaces()
 	defer func() {
 		if err != nil {

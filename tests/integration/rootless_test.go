@@ -83,10 +83,10 @@ func untracing(t *testing.T) *bundle {
 // withoutTracing are the runtimes that the kernel denies the namespaces and descriptors of a waiting init.
 func withoutTracing() map[string]func(t *testing.T) *bundle {
 	return map[string]func(t *testing.T) *bundle{
-		"one ID":      rootlessBundle,
-		"a range":     func(t *testing.T) *bundle { return withRange(t, rootlessBundle(t)) },
-		"delegated":   delegated,
-		"root":        untracing,
+		"one ID":    rootlessBundle,
+		"a range":   func(t *testing.T) *bundle { return withRange(t, rootlessBundle(t)) },
+		"delegated": delegated,
+		"root":      untracing,
 		"mapped root": func(t *testing.T) *bundle {
 			b := untracing(t).mapped(mapping(0, 100000, 65536), mapping(0, 100000, 65536))
 			if err := os.Chmod(b.Dir, 0o777); err != nil { // for the output of hooks
