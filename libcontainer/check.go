@@ -102,6 +102,7 @@ func Check(o CheckOptions) (Findings, error) {
 	defer p.close()
 	c.problems(spec.Validate(loaded.Spec, spec.Options{NeedProcess: true, Rootless: unprivileged, HostNamespaces: p.facts.HostNamespaces, BundleAbs: o.Bundle}))
 	c.prepared(p, loaded)
+	c.obstacles()
 	for _, f := range check.Host(loaded.Spec, check.Options{
 		Bundle: o.Bundle, Rootless: rootless, Unprivileged: unprivileged, Capabilities: p.facts.Capabilities, HostNamespaces: p.facts.HostNamespaces,
 	}) {
@@ -396,4 +397,14 @@ func (l Findings) AppendJSON(b []byte) []byte {
 		j = append(j, '}')
 	}
 	return append(jsonscan.AppendIndent(b, string(append(j, ']', '}')), "", "  "), '\n')
+}
+
+// obstacles adds what every container on this host fails for.
+func (c *checking) obstacles() {
+	if text := host.TooOld(); text != "" {
+		c.add(Finding{Level: LevelHost, Fatal: true, Source: "uname(2)", Message: text, Hint: hintOldKernel})
+	}
+	if call := host.DeniedCall(); call != "" {
+		c.add(Finding{Level: LevelHost, Fatal: true, Source: "seccomp(2)", Message: "a seccomp filter above rung denies " + call + "(2)", Hint: hintDenied})
+	}
 }

@@ -110,6 +110,10 @@ func opError(op, id string, err error) error {
 	if e.Code == CodeSystem && (op == "checkpoint" || op == "restore") {
 		e.Code = CodeCriu
 	}
+	var hint string
+	if e.Err, hint = obstacle(err); hint != "" {
+		e.Hint = hint
+	}
 	if e.Hint == "" {
 		e.Hint = remedy(e.Code)
 	}

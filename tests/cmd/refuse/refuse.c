@@ -1,7 +1,8 @@
 // refuse: runs a program for which one system call fails when an argument has some value, and for all its descendants:
 // a kernel that is older than this one.
 //
-// Usage: refuse NR ARGUMENT VALUE ERRNO PROGRAM [ARGUMENT...]. ARGUMENT is 0 to 5, VALUE what its lower 32 bits are.
+// Usage: refuse NR ARGUMENT VALUE ERRNO PROGRAM [ARGUMENT...]. ARGUMENT is 0 to 5, VALUE what its lower 32 bits are; or
+// ARGUMENT is any: the call fails whatever its arguments are.
 #define _GNU_SOURCE
 #include <endian.h>
 #include <errno.h>
@@ -46,10 +47,11 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: refuse NR ARGUMENT VALUE ERRNO PROGRAM [ARGUMENT...]\n");
 		return 2;
 	}
-	uint32_t low = ARGUMENTS + 8 * number(argv[2]) + (BYTE_ORDER == BIG_ENDIAN ? 4 : 0);
+	int any = strcmp(argv[2], "any") == 0;
+	uint32_t low = ARGUMENTS + 8 * (any ? 0 : number(argv[2])) + (BYTE_ORDER == BIG_ENDIAN ? 4 : 0);
 	struct instruction f[] = {
 		{ LOAD_WORD, 0, 0, 0 }, // seccomp_data.nr
-		{ JUMP_EQUAL, 0, 3, number(argv[1]) },
+		{ JUMP_EQUAL, any ? 2 : 0, 3, number(argv[1]) },
 		{ LOAD_WORD, 0, 0, low },
 		{ JUMP_EQUAL, 0, 1, number(argv[3]) },
 		{ RETURN, 0, 0, fail | number(argv[4]) },
