@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -139,4 +140,18 @@ func TestOldKernel_is_named(t *testing.T) {
 		}
 		want(t, "state", exists(filepath.Join(b.Root, b.ID)), false)
 	}
+}
+
+// The init gets descriptors from 100 on: a limit that leaves no room for them is named, with one that does.
+func TestDescriptors_the_limit_is_named(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:rung", "command:prlimit")
+	b := newBundle(t)
+	b.Spec.Process.Args = []string{"/probe", "--echo", "it-started"}
+	for _, limit := range []int{60, 103} {
+		b.Wrap = []string{"prlimit", fmt.Sprintf("--nofile=%d:%d", limit, limit)}
+		wantFailure(t, b.run(), fmt.Sprintf("RLIMIT_NOFILE of the runtime is %d; 110 is enough", limit))
+	}
+	b.Wrap = []string{"prlimit", "--nofile=110:110"}
+	want(t, "output", b.run().Stdout, "it-started\n")
 }

@@ -170,8 +170,8 @@ func (x *Executable) spawn(o spawnOptions) (*child, error) {
 		sys.Close(ours)
 		what := "start the init (clone3, execve)"
 		var limit unix.Rlimit
-		if err == syscall.EBADF && sys.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil && limit.Cur < uint64(len(files)) {
-			what = "start the init: it takes file descriptors up to " + strconv.Itoa(len(files)-1) + ", and the runtime's RLIMIT_NOFILE is " + strconv.FormatUint(limit.Cur, 10)
+		if need := descriptors(files); err == syscall.EBADF && sys.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil && limit.Cur < need {
+			what = "start the init: RLIMIT_NOFILE of the runtime is " + strconv.FormatUint(limit.Cur, 10) + "; " + strconv.FormatUint(need, 10) + " is enough"
 		}
 		if err == syscall.EACCES && o.cgroupFD >= 0 { // cgroup-v2.rst, Delegation Containment
 			what = "start the init in its control group (clone3): the runtime has to be called in a group that is delegated to the same user"
@@ -194,6 +194,18 @@ func (x *Executable) spawn(o spawnOptions) (*child, error) {
 		c.times = newTimes(x.trace, pid, o.program)
 	}
 	return c, nil
+}
+
+// descriptors is the RLIMIT_NOFILE with which a process gets files: their numbers, and behind those one for
+// each of them and one for the pipe of the fork, since it moves those that are in the way.
+func descriptors(files []uintptr) uint64 {
+	n := len(files) + 1
+	for _, fd := range files {
+		if fd != ^uintptr(0) {
+			n++
+		}
+	}
+	return uint64(n)
 }
 
 // forkOf returns the index of the program's Fork, or -1.
