@@ -111,7 +111,7 @@ func opError(op, id string, err error) error {
 		e.Code = CodeCriu
 	}
 	var hint string
-	if e.Err, hint = obstacle(err); hint != "" {
+	if hint, e.Err = obstacle(err); hint != "" {
 		e.Hint = hint
 	}
 	if e.Hint == "" {

@@ -17,22 +17,22 @@ const (
 // obstacle adds to an error what every container on this host fails for: a kernel that is too old, or a
 // seccomp filter above rung that denies a call. It is asked only after the kernel has refused a
 // call in a way that such a kernel, or filter, does.
-func obstacle(err error) (with error, hint string) {
+func obstacle(err error) (hint string, with error) {
 	old := false
 	for _, errno := range [...]unix.Errno{unix.ENOSYS, unix.EINVAL, unix.EOPNOTSUPP, unix.EPERM} {
 		old = old || errors.Is(err, errno)
 	}
 	if !old {
-		return err, ""
+		return "", err
 	}
 	if text := host.TooOld(); text != "" {
-		return fmt.Errorf("%s: %w", text, err), hintOldKernel
+		return hintOldKernel, fmt.Errorf("%s: %w", text, err)
 	}
 	if !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EPERM) {
-		return err, ""
+		return "", err
 	}
 	if call := host.DeniedCall(); call != "" {
-		return fmt.Errorf("%w: a seccomp filter above rung denies %s(2)", err, call), hintDenied
+		return hintDenied, fmt.Errorf("%w: a seccomp filter above rung denies %s(2)", err, call)
 	}
-	return err, ""
+	return "", err
 }

@@ -139,12 +139,10 @@ func (w *OOMWatch) logged() bool {
 // Reading the file is what poll counts changes from.
 func (w *OOMWatch) count() (uint64, bool) {
 	var buf [512]byte
-	for {
-		n, err := sys.Pread(w.fd, buf[:], 0)
-		if err != nil {
-			return 0, false
-		}
-		kills, _ := strconv.ParseUint(flatKey(string(buf[:n]), "oom_kill"), 10, 64)
-		return kills, true
+	n, err := sys.Pread(w.fd, buf[:], 0)
+	if err != nil {
+		return 0, false
 	}
+	kills, _ := strconv.ParseUint(flatKey(string(buf[:n]), "oom_kill"), 10, 64)
+	return kills, true
 }

@@ -218,7 +218,7 @@ func (c *checker) missingInKernel(at, dest string) {
 	if _, err := strconv.Atoi(first); err == nil || first == "self" || first == "thread-self" || strings.HasPrefix(rest, "class/net/") || strings.HasPrefix(rest, "sys/net/") {
 		return
 	}
-	if unix.Access(kind+rest, unix.F_OK) == unix.ENOENT { //nolint:errorlint // a bare errno
+	if sys.Access(kind+rest, unix.F_OK) == unix.ENOENT { //nolint:errorlint // a bare errno
 		c.fatal(at+".destination", "mount(2)", dest+" does not exist, and cannot be made in "+m.at, "correct the path")
 	}
 }

@@ -40,7 +40,7 @@ func AskNamespaces(gate int, signals *console.Signals) (list []HeldNamespace, er
 			list = nil
 		}
 	}()
-	if err := unix.Sendto(gate, []byte{'N'}, unix.MSG_NOSIGNAL, nil); err != nil {
+	if err := sys.Sendto(gate, []byte{'N'}, unix.MSG_NOSIGNAL, nil); err != nil {
 		return nil, &os.SyscallError{Syscall: "ask for the namespaces of the container", Err: err}
 	}
 	for {
