@@ -302,7 +302,7 @@ static ssize_t k_recvmsg(int fd, struct msghdr *h)
 		n = content((char *)m, max);
 	} else {
 		const uint32_t types[] = {MSG_GO, MSG_START, MSG_FAIL};
-		uint32_t type = types[b / 4 % 4];
+		uint32_t type = types[b / 4 % (sizeof types / sizeof types[0])];
 
 		memcpy(m, &type, sizeof type);
 	}

@@ -161,5 +161,5 @@ var namedOtherwise = map[string]string{
 	"args-interpreter":    "exec /bin/script: no such file or directory",
 	"args-no-format":      "exec /bin/empty: exec format error",
 	"memory-policy-nodes": "linux.memoryPolicy: set the memory policy: invalid argument (EINVAL)",
-	"rlimit-above":        "descriptors up to",
+	"rlimit-above":        "RLIMIT_NOFILE",
 }
