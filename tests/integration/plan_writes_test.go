@@ -64,36 +64,43 @@ var plannedLimits = map[string]limitsOf{
 // What a plan says of limits is what is written: nothing less, nothing else.
 func TestPlan_has_each_write_to_a_cgroup(t *testing.T) {
 	t.Parallel()
+	requires(t, "rt:rung", "command:strace")
+	eachPlannedLimit(t, func(*bundle) {})
+}
+
+func TestSystemd_a_plan_has_each_write_to_a_cgroup(t *testing.T) {
+	t.Parallel()
+	requires(t, "rt:rung", "systemd", "command:strace")
+	eachPlannedLimit(t, func(b *bundle) {
+		b.Globals = []string{"--systemd-cgroup"}
+		b.Spec.Linux.CgroupsPath = "machine.slice:rit:" + b.ID
+	})
+}
+
+func eachPlannedLimit(t *testing.T, edit func(*bundle)) {
+	t.Helper()
 	for name, l := range plannedLimits {
-		for driver, globals := range map[string][]string{"cgroupfs": nil, "systemd": {"--systemd-cgroup"}} {
-			t.Run(name+"/"+driver, func(t *testing.T) {
-				t.Parallel()
-				requires(t, append([]string{"rt:rung", "command:strace"}, l.needs...)...)
-				if driver == "systemd" {
-					requires(t, "systemd")
-				}
-				b := newBundle(t)
-				b.Globals = globals
-				if driver == "systemd" {
-					b.Spec.Linux.CgroupsPath = "machine.slice:rit:" + b.ID
-				}
-				l.set(b.Spec.Linux.Resources)
-				b.writeConfig()
-				planned := plannedWrites(b.must("plan", "--bundle", b.Dir, b.ID).Stdout)
-				log := filepath.Join(b.Dir, "strace")
-				b.Wrap = []string{"strace", "-f", "-y", "-s", "200", "-o", log, "-e", "trace=write"}
-				if r := b.run(); r.Exit != 0 { // and not create: strace(1) ends with the last process
-					t.Fatalf("run: exit status %d\n%s", r.Exit, r.Stderr)
-				}
-				written := limitWrites(readFile(t, log), b.ID, planned)
-				if !maps.Equal(planned, written) {
-					t.Errorf("planned %v\nwritten %v", sortedWrites(planned), sortedWrites(written))
-				}
-				if (len(planned) == 0) != (name == "none" || name == "devices" || name == "pids of none") {
-					t.Errorf("planned: %v", planned)
-				}
-			})
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			requires(t, l.needs...)
+			b := newBundle(t)
+			edit(b)
+			l.set(b.Spec.Linux.Resources)
+			b.writeConfig()
+			planned := plannedWrites(b.must("plan", "--bundle", b.Dir, b.ID).Stdout)
+			log := filepath.Join(b.Dir, "strace")
+			b.Wrap = []string{"strace", "-f", "-y", "-s", "200", "-o", log, "-e", "trace=write"}
+			if r := b.run(); r.Exit != 0 { // and not create: strace(1) ends with the last process
+				t.Fatalf("run: exit status %d\n%s", r.Exit, r.Stderr)
+			}
+			written := limitWrites(readFile(t, log), b.ID, planned)
+			if !maps.Equal(planned, written) {
+				t.Errorf("planned %v\nwritten %v", sortedWrites(planned), sortedWrites(written))
+			}
+			if (len(planned) == 0) != (name == "none" || name == "devices" || name == "pids of none") {
+				t.Errorf("planned: %v", planned)
+			}
+		})
 	}
 }
 

@@ -190,9 +190,9 @@ func (s *Signals) Foreground(pid, pidfd int, onResize func()) (status int, err e
 	if os.Getpid() == 1 || sys.IsSubreaper() {
 		which = -1
 	}
-	for first := true; ; first = false {
+	for {
 		// first of all without a signal: the child may have ended before Watch
-		ws, ended, err := reap(which, pid)
+		ws, ended, err := reap(which, pid, pidfd)
 		if err != nil {
 			return -1, fmt.Errorf("wait for process %d: %w", pid, err)
 		}
@@ -201,9 +201,6 @@ func (s *Signals) Foreground(pid, pidfd int, onResize func()) (status int, err e
 				return 128 + int(ws.Signal()), nil
 			}
 			return ws.ExitStatus(), nil
-		}
-		if !first { // there was a SIGCHLD, also of a child that was stopped
-			goOn(pid, pidfd)
 		}
 		if err := s.relay(pidfd, onResize); err != nil {
 			return -1, err
@@ -248,11 +245,11 @@ func (s *Signals) send(pidfd int, onResize func()) (ended bool) {
 	return ended
 }
 
-// reap reaps which (-1: every child) as far as they have ended.
-func reap(which, pid int) (ws unix.WaitStatus, ended bool, err error) {
+// reap reaps which (-1: every child) as far as they have ended. Where pid is stopped, see goOn.
+func reap(which, pid, pidfd int) (ws unix.WaitStatus, ended bool, err error) {
 	for {
 		var st unix.WaitStatus
-		got, err := sys.Wait4(which, &st, unix.WNOHANG, nil)
+		got, err := sys.Wait4(which, &st, unix.WNOHANG|unix.WUNTRACED, nil)
 		switch {
 		case err == unix.ECHILD && ended:
 			return ws, true, nil
@@ -260,6 +257,10 @@ func reap(which, pid int) (ws unix.WaitStatus, ended bool, err error) {
 			return ws, ended, &os.SyscallError{Syscall: "wait4", Err: err}
 		case got == 0:
 			return ws, ended, nil
+		case st.Stopped():
+			if got == pid {
+				goOn(pid, pidfd)
+			}
 		case got == pid:
 			ws, ended = st, true
 			if which == pid {
