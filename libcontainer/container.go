@@ -306,9 +306,6 @@ func (c *Container) start() error {
 			return err
 		}
 	}
-	if s != nil && s.Hooks == nil {
-		s.Hooks = &specs.Hooks{} // the record says that there are some
-	}
 	if c.state.StartHooks {
 		if err := c.startHooks(e, s, pidfd); err != nil {
 			return c.undoFailed(e, err)
@@ -328,6 +325,9 @@ func (c *Container) start() error {
 	defer sys.Close(gate)
 	var n *plan.Notify
 	if c.state.Notify {
+		if s.Linux.Seccomp == nil {
+			return fmt.Errorf("%s/config.json is damaged: linux.seccomp is missing, and the record has a filter that notifies", e.Dir())
+		}
 		n = &plan.Notify{Path: s.Linux.Seccomp.ListenerPath, Metadata: s.Linux.Seccomp.ListenerMetadata}
 	}
 	side := &runtime.Side{
@@ -388,6 +388,13 @@ func (c *Container) config(e *state.Entry) (*specs.Spec, error) {
 		return nil, err
 	}
 	interpret(l.Spec)
+	// A record and a config that somebody has written may not fit each other. What reads them finds something everywhere.
+	if l.Spec.Linux == nil {
+		l.Spec.Linux = &specs.Linux{}
+	}
+	if l.Spec.Hooks == nil {
+		l.Spec.Hooks = &specs.Hooks{}
+	}
 	return l.Spec, nil
 }
 

@@ -1,6 +1,7 @@
 package libcontainer
 
 import (
+	"fmt"
 	"errors"
 	"os"
 
@@ -17,6 +18,9 @@ import (
 // startHooks runs startContainer hooks: programs of the container, under all
 // that confines its process (config.md, Hooks).
 func (c *Container) startHooks(e *state.Entry, s *specs.Spec, pidfd int) error {
+	if s.Process == nil {
+		return fmt.Errorf("%s/config.json is damaged: process is missing", e.Dir())
+	}
 	filter, err := compileFilter(s)
 	if err != nil {
 		return err

@@ -368,7 +368,7 @@ func waitChild(t *testing.T, pid int) int {
 func waitExit(t *testing.T, pid int, atMost time.Duration) bool {
 	t.Helper()
 	fd, err := unix.PidfdOpen(pid, 0)
-	if err == unix.ESRCH {
+	if err == unix.ESRCH || err == unix.EINVAL { // EINVAL: it is being reaped, and leads no thread group any more
 		return true
 	}
 	if err != nil {
