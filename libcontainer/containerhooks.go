@@ -125,7 +125,7 @@ func (c *Container) undoFailed(e *state.Entry, err error) error {
 // Lifecycle): the error is the warning's text.
 func (c *Container) poststop(e *state.Entry) error {
 	s, err := c.config(e)
-	if err != nil || s.Hooks == nil {
+	if err != nil {
 		return err
 	}
 	st := hooks.StateJSON(c.state.OCIVersion, c.id, state.Stopped, 0, c.state.Bundle, c.state.Annotations)

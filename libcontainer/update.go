@@ -66,9 +66,6 @@ func (c *Container) update(o *UpdateOptions) error {
 	if err != nil {
 		return err
 	}
-	if s.Linux == nil {
-		s.Linux = &specs.Linux{}
-	}
 	if s.Linux.Resources == nil {
 		s.Linux.Resources = &specs.LinuxResources{}
 	}
